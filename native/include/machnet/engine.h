@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libmachnet_engine: the sidecar as a library. machnetd is a thin main around
+ * it; a script embeds it. One engine set per process, since DPDK's EAL is one
+ * per process: it starts with the first engine and stays until the process
+ * ends.
+ */
+#ifndef MACHNET_ENGINE_H
+#define MACHNET_ENGINE_H
+
+#include <stdint.h>
+
+#include "machnet/machnet.h"
+
+enum machnet_poll_mode {
+	MACHNET_POLL_ADAPTIVE = 0, /* yield when idle, then sleep */
+	MACHNET_POLL_BUSY = 1,	   /* for dedicated cores */
+};
+
+#define MACHNET_DEVICE_BYTES 256u
+
+/* All strings NUL terminated. */
+struct machnet_engine_options {
+	char device[MACHNET_DEVICE_BYTES];	/* memif:PATH[,server],
+						 * af_packet:IFACE, af_xdp:IFACE,
+						 * tap:IFACE, or a PCI address */
+	char ip[32];				/* a.b.c.d/prefix */
+	char gateway[32];			/* a.b.c.d, or empty */
+	char socket[MACHNET_SOCKET_PATH_BYTES]; /* empty: the default */
+	uint32_t mtu;				/* 0: the device's own */
+	uint32_t queues;			/* engines; 0: 1 */
+	uint32_t poll;				/* enum machnet_poll_mode */
+};
+
+/**
+ * Start the engines of this process, on threads of their own. Returns at
+ * once. *fd belongs to the caller: a byte comes when they are ready, the end
+ * of the stream when they have ended; ask machnet_engine_result then.
+ */
+MACHNET_API int32_t machnet_engine_start(
+	const struct machnet_engine_options *options, int32_t *fd,
+	struct machnet_error *error);
+
+/**
+ * How the engines of this process fare: MACHNET_OK while running or ended
+ * without error, MACHNET_AGAIN while starting, else why they ended.
+ */
+MACHNET_API int32_t machnet_engine_result(struct machnet_error *error);
+
+/**
+ * Ask the engines to stop: applications are told, peers get resets, files are
+ * removed. The stream from machnet_engine_start ends when all is done.
+ */
+MACHNET_API int32_t machnet_engine_stop(void);
+
+/** The control socket in use. Written with its NUL. @return its length */
+MACHNET_API int32_t machnet_engine_socket(char *path, uint32_t capacity);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libmachnet: the application's end of a channel to the sidecar.
+ *
+ * A channel is a piece of shared memory with rings in it; a connection is a
+ * number on a channel. Everything is flat (integers, pointers to bytes) so
+ * that any language with an FFI can call it.
+ *
+ * Threads: a channel belongs to one thread at a time. Different channels are
+ * independent of one another.
+ *
+ * Results: calls on the data path return a count or an offset, or a negative
+ * enum machnet_status. The others return MACHNET_OK or a negative status and,
+ * where they take a struct machnet_error, say there what was attempted.
+ *
+ * Handles (channels, jobs) carry a generation: a stale one gives
+ * MACHNET_CLOSED, never a crash.
+ */
+#ifndef MACHNET_H
+#define MACHNET_H
+
+#include <stdint.h>
+
+#include "machnet/status.h"
+
+#define MACHNET_API __attribute__((visibility("default")))
+
+/* Layouts and calls below; the sidecar refuses another number. */
+#define MACHNET_ABI_VERSION 1u
+
+#define MACHNET_MESSAGE_BYTES_MAX (8u << 20)
+#define MACHNET_REASON_BYTES_MAX 255u
+#define MACHNET_ARENA_BYTES_DEFAULT (64u << 20)
+#define MACHNET_ARENA_BYTES_MIN (32u << 20)
+#define MACHNET_ARENA_BYTES_MAX (512u << 20)
+#define MACHNET_SOCKET_PATH_BYTES 108u
+
+/* What went wrong, in words. message is NUL terminated UTF-8. */
+struct machnet_error {
+	int32_t status; /* enum machnet_status */
+	char message[508];
+};
+
+struct machnet_attach_options {
+	uint32_t arena_bytes; /* each way; 0: the default; power of two */
+	int32_t engine;	      /* engine to live on, or -1: the least loaded */
+	uint32_t timeout_ms;  /* for the sidecar's answer; 0: 1000 */
+	uint32_t reserved;
+};
+
+struct machnet_channel_info {
+	void *base;	     /* of the whole mapping; offsets count from here */
+	uint64_t bytes;	     /* of the whole mapping */
+	int32_t doorbell_fd; /* see machnet_channel_doorbell */
+	uint32_t address;    /* IPv4 of the sidecar, host byte order */
+	uint32_t engine;     /* the engine that serves the channel */
+	uint32_t arena_bytes; /* each way */
+};
+
+/* What machnet_poll reports. The fields that a kind leaves out are 0. */
+enum machnet_event_kind {
+	/* Answer to machnet_listen: token, status, listener, port. */
+	MACHNET_EVENT_LISTENING = 1,
+	/* Answer to machnet_connect: token, status; if OK connection,
+	 * address, port of the peer. */
+	MACHNET_EVENT_CONNECTED = 2,
+	/* A peer connected: listener, connection, address, port. */
+	MACHNET_EVENT_ACCEPTED = 3,
+	/* A message: connection, offset, length. The bytes are lent until
+	 * machnet_release(offset); a message of length 0 lends nothing. */
+	MACHNET_EVENT_MESSAGE = 4,
+	/* The connection is over, its number is free: connection, status
+	 * (OK: closed by either side, all was delivered), and the reason
+	 * that the peer gave at offset, length (lent like a message). */
+	MACHNET_EVENT_CLOSED = 5,
+	/* Answer to machnet_unlisten: listener. No ACCEPTED follows. */
+	MACHNET_EVENT_UNLISTENED = 6,
+};
+
+/* One event; also the entry of the completion ring. 32 bytes. */
+struct machnet_event {
+	uint16_t kind;
+	uint16_t port;
+	uint32_t connection;
+	uint32_t offset; /* from the base of the mapping */
+	uint32_t length; /* bytes */
+	uint32_t token;
+	int32_t status;
+	uint32_t address; /* IPv4, host byte order */
+	uint32_t listener;
+};
+_Static_assert(sizeof(struct machnet_event) == 32, "shared with scripts");
+
+/** The number that machnet.h had when the library was built. */
+MACHNET_API uint32_t machnet_abi_version(void);
+
+/** Name of a status ("CLOSED"), or "UNKNOWN". Static storage. */
+MACHNET_API const char *machnet_status_name(int32_t status);
+
+/** Sentence for a status, lower case, no full stop. Static storage. */
+MACHNET_API const char *machnet_status_message(int32_t status);
+
+/**
+ * Path of the control socket: MACHNET_SOCKET from the environment, else
+ * /run/machnet/machnet.sock for root, else
+ * $XDG_RUNTIME_DIR/machnet.sock. Written with its NUL.
+ * @return its length, or MACHNET_INVALID_ARGUMENT if it does not fit
+ */
+MACHNET_API int32_t machnet_socket_path_default(char *path, uint32_t capacity);
+
+/**
+ * Attach to the sidecar on this machine. Blocks until it answers.
+ * @param path control socket, or NULL for the default
+ * @param options NULL for the defaults
+ */
+MACHNET_API int32_t machnet_attach(const char *path,
+	const struct machnet_attach_options *options, uint32_t *channel,
+	struct machnet_error *error);
+
+/**
+ * The same on a thread of its own. *fd becomes readable when it is done; it
+ * belongs to the caller.
+ * @return a job (positive) for machnet_attach_end, or a negative status
+ */
+MACHNET_API int32_t machnet_attach_begin(const char *path,
+	const struct machnet_attach_options *options, int32_t *fd,
+	struct machnet_error *error);
+
+/**
+ * Collect the result of machnet_attach_begin and free the job. Called too
+ * early it returns MACHNET_AGAIN and the job lives on.
+ */
+MACHNET_API int32_t machnet_attach_end(
+	int32_t job, uint32_t *channel, struct machnet_error *error);
+
+/**
+ * Resolve a host name to IPv4 with the system's resolver, on a thread of its
+ * own. As machnet_attach_begin.
+ */
+MACHNET_API int32_t machnet_resolve_begin(
+	const char *name, int32_t *fd, struct machnet_error *error);
+
+/** @param address host byte order */
+MACHNET_API int32_t machnet_resolve_end(
+	int32_t job, uint32_t *address, struct machnet_error *error);
+
+/** Forget a job of either kind; what it makes is undone when it is done. */
+MACHNET_API int32_t machnet_job_abandon(int32_t job);
+
+/**
+ * Counters of a sidecar as text, a "name value" line each. Blocks for at most
+ * timeout_ms; needs no channel.
+ * @return bytes written (without the NUL) or a negative status
+ */
+MACHNET_API int32_t machnet_stats(const char *path, char *text,
+	uint32_t capacity, uint32_t timeout_ms, struct machnet_error *error);
+
+MACHNET_API int32_t machnet_channel_info(
+	uint32_t channel, struct machnet_channel_info *info);
+
+/**
+ * Take the descriptor that wakes the application: a stream socket that
+ * becomes readable (bytes mean nothing) after machnet_wait, and that ends when
+ * the sidecar ends the channel. The caller owns it from now on; the sidecar
+ * frees the channel when it is closed. A C program may leave it here and wait
+ * on info.doorbell_fd instead.
+ */
+MACHNET_API int32_t machnet_channel_doorbell(uint32_t channel);
+
+/**
+ * End a channel: its connections are reset, its blocks freed. The memory that
+ * views may reach stays mapped, as private zeros, until
+ * machnet_mapping_release(base).
+ */
+MACHNET_API int32_t machnet_channel_close(uint32_t channel);
+
+/**
+ * Tell the library that the doorbell ended: pending calls fail from now on.
+ * The memory becomes private zeros, as after machnet_channel_close.
+ * @return the reason: MACHNET_SIDECAR_GONE, MACHNET_SIDECAR_STOPPED or
+ *         MACHNET_CHANNEL_CORRUPT
+ */
+MACHNET_API int32_t machnet_channel_lost(uint32_t channel);
+
+/**
+ * Give up the mapping at base. Its signature is that of Bun's deallocator; the
+ * second argument is not used. No-op for an unknown base; while the channel is
+ * open the release happens when it closes.
+ */
+MACHNET_API void machnet_mapping_release(void *base, void *context);
+
+/**
+ * Take up to capacity events.
+ * @param spin_us if there are none, look again for so long, yielding the
+ *        processor in between; 0 returns at once
+ * @return their number, 0 if none, or a negative status: the channel is lost
+ */
+MACHNET_API int32_t machnet_poll(uint32_t channel, struct machnet_event *events,
+	uint32_t capacity, uint32_t spin_us);
+
+/**
+ * Ask to be woken by the doorbell. One wake-up per call.
+ * @param room wake also when there is room to send again
+ * @return 1 if there is something to poll (do not wait), 0 if the doorbell
+ *         will ring, or a negative status
+ */
+MACHNET_API int32_t machnet_wait(uint32_t channel, uint32_t room);
+
+/**
+ * Open a connection. The answer is a CONNECTED event with the token.
+ * @param address IPv4, host byte order
+ * @param timeout_ms 0: 1000
+ */
+MACHNET_API int32_t machnet_connect(uint32_t channel, uint32_t token,
+	uint32_t address, uint32_t port, uint32_t timeout_ms, uint32_t flags);
+
+/**
+ * Listen. The answer is a LISTENING event with the token.
+ * @param address IPv4 of the sidecar, or 0 for whichever it has
+ * @param port 0 lets the sidecar choose one
+ * @param backlog connections not yet taken with machnet_accept; 0: 128
+ */
+MACHNET_API int32_t machnet_listen(uint32_t channel, uint32_t token,
+	uint32_t address, uint32_t port, uint32_t backlog);
+
+MACHNET_API int32_t machnet_unlisten(uint32_t channel, uint32_t listener);
+
+/** Count an ACCEPTED connection as taken: the backlog has room again. */
+MACHNET_API int32_t machnet_accept(uint32_t channel, uint32_t connection);
+
+/**
+ * Send a copy of the bytes as one message. Cost: one copy, no system call
+ * while the engine is awake.
+ * @return MACHNET_OK, MACHNET_AGAIN (channel full), MACHNET_MESSAGE_TOO_LARGE
+ */
+MACHNET_API int32_t machnet_send(uint32_t channel, uint32_t connection,
+	const void *bytes, uint32_t length);
+
+/**
+ * Borrow room for a message to be written in place.
+ * @return its offset from the base of the mapping, or a negative status
+ */
+MACHNET_API int32_t machnet_allocate(uint32_t channel, uint32_t length);
+
+/**
+ * Send what was written at an offset from machnet_allocate. The bytes are the
+ * sidecar's from then on. On MACHNET_AGAIN they are still the caller's.
+ */
+MACHNET_API int32_t machnet_send_allocated(uint32_t channel,
+	uint32_t connection, uint32_t offset, uint32_t length);
+
+/**
+ * Give back a message that was received, or room that was allocated and not
+ * sent.
+ */
+MACHNET_API int32_t machnet_release(uint32_t channel, uint32_t offset);
+
+/**
+ * Close a connection: take no more messages, deliver what was sent, wait for
+ * the peer's acknowledgement. The answer is a CLOSED event.
+ * @param timeout_ms 0: 5000; then CLOSED says MACHNET_CLOSE_TIMED_OUT
+ */
+MACHNET_API int32_t machnet_close(
+	uint32_t channel, uint32_t connection, uint32_t timeout_ms);
+
+/**
+ * Drop a connection and everything on it. The peer gets the reason (UTF-8, at
+ * most MACHNET_REASON_BYTES_MAX bytes). The answer is a CLOSED event.
+ */
+MACHNET_API int32_t machnet_reset(uint32_t channel, uint32_t connection,
+	const void *reason, uint32_t length);
+
+#endif

@@ -47,7 +47,10 @@
  * long as that or end the message. FIN takes a message id like a message and
  * has no payload: nothing follows it.
  *
- * Setting up (DESIGN section 6):
+ * Setting up (DESIGN section 6). A field without a name is reserved: writers
+ * send 0, readers do not look. A packet is exactly as long as its fields,
+ * except for SYN and for what is reserved at the end of ANSWER; `connection`
+ * is 0 where nothing else is said.
  *
  *   SYN (1), padded to WIRE_HANDSHAKE_BYTES so that its answer is no longer:
  *   16  u32  client's connection id     20  u16  service port
@@ -74,13 +77,14 @@
  * The keys are secrets of a connection, 64 random bits from each side, which a
  * RESET must show: a blind attacker cannot reset a connection.
  *
- *   RESET (6): `connection` is the receiver's id
+ *   RESET (6): `connection` is the receiver's id, `number` 0
  *   16  u64  key: the receiver's own, as told to the sender at setup; 0 if
  *            the sender does not know the connection, then
  *   24  u64  echo: number of the packet that is answered, else 0
  *   32  u32  id that the answered packet was sent to, else 0
  *   36  i16  status (enum machnet_status)
  *   38  u16  length of the reason        40  u8[] reason, UTF-8
+ *                                           (not checked), at most 255
  *
  *   PING (7), PONG (8): liveness of a pair of engines; `number` is random and
  *   echoed, `connection` 0
@@ -125,6 +129,10 @@ enum wire_flag {
 	WIRE_FLAG_TAG = 4,
 };
 
+enum wire_syn_flag {
+	WIRE_SYN_UNORDERED = 1,
+};
+
 enum wire_frame_kind {
 	WIRE_FRAME_MESSAGE = 1,
 	WIRE_FRAME_FIN = 2,
@@ -143,6 +151,7 @@ struct wire_ack {
 	uint32_t message_limit;
 	uint16_t credit;
 	uint8_t words_length;
+	/* The reader sets those that were not sent to all ones. */
 	uint64_t words[WIRE_ACK_WORDS_MAX];
 };
 
@@ -162,7 +171,7 @@ struct wire_syn {
 	uint16_t answer_from;
 	uint16_t answer_to;
 	uint16_t engine;
-	uint16_t flags;
+	uint16_t flags; /* enum wire_syn_flag; a reader refuses others */
 	uint64_t key;
 };
 
@@ -210,7 +219,10 @@ struct wire_reset {
  * false if it is malformed.
  */
 
-/** Reads 16 bytes: version, type in range, no unknown flag, reserved 0. */
+/**
+ * Reads 16 bytes: version, type in range, reserved 0, no flag but the ACK of
+ * DATA. The readers below do this again for themselves, except wire_reader.
+ */
 bool wire_header_read(
 	struct wire_header *header, const uint8_t *bytes, uint32_t length);
 
@@ -224,7 +236,10 @@ struct wire_reader {
 	const uint8_t *end;
 };
 
-/** @param ack filled if header says that there is one */
+/**
+ * @param header from wire_header_read of the same bytes, type DATA
+ * @param ack filled if header says that there is one, else untouched
+ */
 bool wire_reader_init(struct wire_reader *reader,
 	const struct wire_header *header, struct wire_ack *ack,
 	const uint8_t *bytes, uint32_t length);
@@ -232,8 +247,8 @@ bool wire_reader_init(struct wire_reader *reader,
 /**
  * @return 1 and the frame, 0 at the end, -1 if malformed (unknown kind,
  *         payload or offset + length out of bounds, total over the largest
- *         message, FIN with a payload, empty fragment of a message that is not
- *         empty)
+ *         message, FIN with a payload, total or offset, empty fragment of a
+ *         message that is not empty); it stays malformed
  */
 int wire_reader_next(struct wire_reader *reader, struct wire_frame *frame);
 
@@ -253,7 +268,7 @@ bool wire_reset_read(
 	struct wire_reset *reset, const uint8_t *bytes, uint32_t length);
 bool wire_ping_read(uint64_t *instance, const uint8_t *bytes, uint32_t length);
 
-/* With their header, padded as said above. */
+/* With their header, padded as said above. A SYN takes WIRE_HANDSHAKE_BYTES. */
 uint32_t wire_syn_write(
 	uint8_t *bytes, uint64_t number, const struct wire_syn *syn);
 uint32_t wire_answer_write(uint8_t *bytes, uint32_t connection, uint64_t number,

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include "wire/packet.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define ANSWER_BYTES 52u
+#define CONFIRM_BYTES 80u
+#define ACCEPT_BYTES 48u
+
+static_assert(WIRE_HEADER_BYTES + WIRE_ACK_BYTES_MAX == 72, "the format");
+static_assert(ANSWER_BYTES <= WIRE_HANDSHAKE_BYTES, "answer <= question");
+
+bool
+wire_header_read(
+	struct wire_header *header, const uint8_t *bytes, uint32_t length)
+{
+	if (length < WIRE_HEADER_BYTES || bytes[0] != WIRE_VERSION)
+		return false;
+	if (bytes[1] < WIRE_SYN || bytes[1] > WIRE_PONG)
+		return false;
+	if ((bytes[2] & ~(bytes[1] == WIRE_DATA ? WIRE_FLAG_ACK : 0)) != 0)
+		return false;
+	if (bytes[3] != 0)
+		return false;
+	header->type = bytes[1];
+	header->flags = bytes[2];
+	header->connection = load_le32(bytes + 4);
+	header->number = load_le64(bytes + 8);
+	return true;
+}
+
+uint32_t
+wire_header_write(uint8_t *bytes, const struct wire_header *header)
+{
+	bytes[0] = WIRE_VERSION;
+	bytes[1] = header->type;
+	bytes[2] = header->flags;
+	bytes[3] = 0;
+	store_le32(bytes + 4, header->connection);
+	store_le64(bytes + 8, header->number);
+	return WIRE_HEADER_BYTES;
+}
+
+static bool
+ack_read(struct wire_ack *ack, struct wire_reader *reader)
+{
+	const uint8_t *bytes = reader->next;
+	uint32_t room = (uint32_t)(reader->end - bytes);
+	uint32_t words;
+
+	if (room < WIRE_ACK_BYTES)
+		return false;
+	words = bytes[18];
+	if (words > WIRE_ACK_WORDS_MAX || room < WIRE_ACK_BYTES + 8 * words)
+		return false;
+	if (bytes[19] != 0 || load_le32(bytes + 20) != 0)
+		return false;
+	ack->largest = load_le64(bytes);
+	ack->hold_ns = load_le32(bytes + 8);
+	ack->message_limit = load_le32(bytes + 12);
+	ack->credit = load_le16(bytes + 16);
+	ack->words_length = (uint8_t)words;
+	for (uint32_t i = 0; i < WIRE_ACK_WORDS_MAX; i++)
+		ack->words[i] =
+			i < words ? load_le64(bytes + WIRE_ACK_BYTES + 8 * i)
+				  : UINT64_MAX;
+	reader->next += WIRE_ACK_BYTES + 8 * words;
+	return true;
+}
+
+bool
+wire_reader_init(struct wire_reader *reader, const struct wire_header *header,
+	struct wire_ack *ack, const uint8_t *bytes, uint32_t length)
+{
+	if (length < WIRE_HEADER_BYTES)
+		return false;
+	reader->next = bytes + WIRE_HEADER_BYTES;
+	reader->end = bytes + length;
+	return (header->flags & WIRE_FLAG_ACK) == 0 || ack_read(ack, reader);
+}
+
+static bool
+frame_is_valid(const struct wire_frame *frame)
+{
+	switch (frame->kind) {
+	case WIRE_FRAME_MESSAGE:
+		if (frame->total > MACHNET_MESSAGE_BYTES_MAX)
+			return false;
+		if (frame->length == 0 && frame->total != 0)
+			return false;
+		return (uint64_t)frame->offset + frame->length <= frame->total;
+	case WIRE_FRAME_FIN:
+		return frame->length == 0 && frame->total == 0 &&
+		       frame->offset == 0;
+	default:
+		return false;
+	}
+}
+
+int
+wire_reader_next(struct wire_reader *reader, struct wire_frame *frame)
+{
+	const uint8_t *bytes = reader->next;
+	uint32_t room = (uint32_t)(reader->end - bytes);
+
+	if (room == 0)
+		return 0;
+	if (room < WIRE_FRAME_BYTES || bytes[1] != 0)
+		return -1;
+	frame->kind = bytes[0];
+	frame->length = load_le16(bytes + 2);
+	frame->message = load_le32(bytes + 4);
+	frame->total = load_le32(bytes + 8);
+	frame->offset = load_le32(bytes + 12);
+	frame->payload = bytes + WIRE_FRAME_BYTES;
+	if (frame->length > room - WIRE_FRAME_BYTES || !frame_is_valid(frame))
+		return -1;
+	reader->next = frame->payload + frame->length;
+	return 1;
+}
+
+uint32_t
+wire_ack_write(uint8_t *bytes, const struct wire_ack *ack)
+{
+	assert(ack->words_length <= WIRE_ACK_WORDS_MAX);
+	store_le64(bytes, ack->largest);
+	store_le32(bytes + 8, ack->hold_ns);
+	store_le32(bytes + 12, ack->message_limit);
+	store_le16(bytes + 16, ack->credit);
+	bytes[18] = ack->words_length;
+	bytes[19] = 0;
+	store_le32(bytes + 20, 0);
+	for (uint32_t i = 0; i < ack->words_length; i++)
+		store_le64(bytes + WIRE_ACK_BYTES + 8 * i, ack->words[i]);
+	return WIRE_ACK_BYTES + 8u * ack->words_length;
+}
+
+uint32_t
+wire_frame_write(uint8_t *bytes, const struct wire_frame *frame)
+{
+	bytes[0] = frame->kind;
+	bytes[1] = 0;
+	store_le16(bytes + 2, frame->length);
+	store_le32(bytes + 4, frame->message);
+	store_le32(bytes + 8, frame->total);
+	store_le32(bytes + 12, frame->offset);
+	return WIRE_FRAME_BYTES;
+}
+
+/* A packet of this type, sent to a connection if and only if it may be. */
+static bool
+is_type(const uint8_t *bytes, uint32_t length, uint8_t type, bool connected)
+{
+	struct wire_header header;
+
+	return wire_header_read(&header, bytes, length) &&
+	       header.type == type && (connected || header.connection == 0);
+}
+
+static void
+start_packet(uint8_t *bytes, uint8_t type, uint32_t connection, uint64_t number)
+{
+	const struct wire_header header = {
+		.type = type,
+		.connection = connection,
+		.number = number,
+	};
+
+	wire_header_write(bytes, &header);
+}
+
+/* The fields at 16 .. 39 of SYN and CONFIRM. */
+static bool
+syn_fields_read(struct wire_syn *syn, const uint8_t *bytes)
+{
+	syn->client = load_le32(bytes + 16);
+	syn->port = load_le16(bytes + 20);
+	syn->mtu = load_le16(bytes + 22);
+	syn->answer_from = load_le16(bytes + 24);
+	syn->answer_to = load_le16(bytes + 26);
+	syn->engine = load_le16(bytes + 28);
+	syn->flags = load_le16(bytes + 30);
+	syn->key = load_le64(bytes + 32);
+	return (syn->flags & ~WIRE_SYN_UNORDERED) == 0;
+}
+
+static void
+syn_fields_write(uint8_t *bytes, const struct wire_syn *syn)
+{
+	store_le32(bytes + 16, syn->client);
+	store_le16(bytes + 20, syn->port);
+	store_le16(bytes + 22, syn->mtu);
+	store_le16(bytes + 24, syn->answer_from);
+	store_le16(bytes + 26, syn->answer_to);
+	store_le16(bytes + 28, syn->engine);
+	store_le16(bytes + 30, syn->flags);
+	store_le64(bytes + 32, syn->key);
+}
+
+/* The 22 bytes of a cookie, at 16 in ANSWER and at 40 in CONFIRM. */
+static void
+cookie_read(struct wire_cookie *cookie, const uint8_t *bytes)
+{
+	cookie->mac[0] = load_le64(bytes);
+	cookie->mac[1] = load_le64(bytes + 8);
+	cookie->time_ms = load_le32(bytes + 16);
+	cookie->engine = load_le16(bytes + 20);
+}
+
+static void
+cookie_write(uint8_t *bytes, const struct wire_cookie *cookie)
+{
+	store_le64(bytes, cookie->mac[0]);
+	store_le64(bytes + 8, cookie->mac[1]);
+	store_le32(bytes + 16, cookie->time_ms);
+	store_le16(bytes + 20, cookie->engine);
+}
+
+bool
+wire_syn_read(struct wire_syn *syn, const uint8_t *bytes, uint32_t length)
+{
+	return length == WIRE_HANDSHAKE_BYTES &&
+	       is_type(bytes, length, WIRE_SYN, false) &&
+	       syn_fields_read(syn, bytes);
+}
+
+uint32_t
+wire_syn_write(uint8_t *bytes, uint64_t number, const struct wire_syn *syn)
+{
+	memset(bytes, 0, WIRE_HANDSHAKE_BYTES);
+	start_packet(bytes, WIRE_SYN, 0, number);
+	syn_fields_write(bytes, syn);
+	return WIRE_HANDSHAKE_BYTES;
+}
+
+bool
+wire_answer_read(
+	struct wire_answer *answer, const uint8_t *bytes, uint32_t length)
+{
+	if (length < ANSWER_BYTES || length > WIRE_HANDSHAKE_BYTES)
+		return false;
+	if (!is_type(bytes, length, WIRE_ANSWER, true))
+		return false;
+	cookie_read(&answer->cookie, bytes + 16);
+	answer->owner = load_le16(bytes + 38);
+	answer->engines = load_le16(bytes + 40);
+	answer->mtu = load_le16(bytes + 42);
+	answer->instance = load_le64(bytes + 44);
+	return true;
+}
+
+uint32_t
+wire_answer_write(uint8_t *bytes, uint32_t connection, uint64_t number,
+	const struct wire_answer *answer)
+{
+	start_packet(bytes, WIRE_ANSWER, connection, number);
+	cookie_write(bytes + 16, &answer->cookie);
+	store_le16(bytes + 38, answer->owner);
+	store_le16(bytes + 40, answer->engines);
+	store_le16(bytes + 42, answer->mtu);
+	store_le64(bytes + 44, answer->instance);
+	return ANSWER_BYTES;
+}
+
+bool
+wire_confirm_read(
+	struct wire_confirm *confirm, const uint8_t *bytes, uint32_t length)
+{
+	if (length != CONFIRM_BYTES ||
+		!is_type(bytes, length, WIRE_CONFIRM, false))
+		return false;
+	if (!syn_fields_read(&confirm->syn, bytes))
+		return false;
+	cookie_read(&confirm->cookie, bytes + 40);
+	confirm->instance = load_le64(bytes + 64);
+	confirm->first_number = load_le64(bytes + 72);
+	return true;
+}
+
+uint32_t
+wire_confirm_write(
+	uint8_t *bytes, uint64_t number, const struct wire_confirm *confirm)
+{
+	start_packet(bytes, WIRE_CONFIRM, 0, number);
+	syn_fields_write(bytes, &confirm->syn);
+	cookie_write(bytes + 40, &confirm->cookie);
+	store_le16(bytes + 62, 0);
+	store_le64(bytes + 64, confirm->instance);
+	store_le64(bytes + 72, confirm->first_number);
+	return CONFIRM_BYTES;
+}
+
+bool
+wire_accept_read(
+	struct wire_accept *accept, const uint8_t *bytes, uint32_t length)
+{
+	if (length != ACCEPT_BYTES ||
+		!is_type(bytes, length, WIRE_ACCEPT, true))
+		return false;
+	accept->server = load_le32(bytes + 16);
+	accept->fragment_bytes = load_le16(bytes + 20);
+	accept->key = load_le64(bytes + 24);
+	accept->instance = load_le64(bytes + 32);
+	accept->first_number = load_le64(bytes + 40);
+	return true;
+}
+
+uint32_t
+wire_accept_write(uint8_t *bytes, uint32_t connection, uint64_t number,
+	const struct wire_accept *accept)
+{
+	start_packet(bytes, WIRE_ACCEPT, connection, number);
+	store_le32(bytes + 16, accept->server);
+	store_le16(bytes + 20, accept->fragment_bytes);
+	store_le16(bytes + 22, 0);
+	store_le64(bytes + 24, accept->key);
+	store_le64(bytes + 32, accept->instance);
+	store_le64(bytes + 40, accept->first_number);
+	return ACCEPT_BYTES;
+}
+
+bool
+wire_reset_read(struct wire_reset *reset, const uint8_t *bytes, uint32_t length)
+{
+	if (length < WIRE_RESET_BYTES ||
+		!is_type(bytes, length, WIRE_RESET, true))
+		return false;
+	reset->key = load_le64(bytes + 16);
+	reset->echo = load_le64(bytes + 24);
+	reset->echo_connection = load_le32(bytes + 32);
+	reset->status = (int16_t)load_le16(bytes + 36);
+	reset->reason_length = load_le16(bytes + 38);
+	reset->reason = bytes + WIRE_RESET_BYTES;
+	return reset->reason_length <= MACHNET_REASON_BYTES_MAX &&
+	       length == WIRE_RESET_BYTES + reset->reason_length;
+}
+
+uint32_t
+wire_reset_write(
+	uint8_t *bytes, uint32_t connection, const struct wire_reset *reset)
+{
+	assert(reset->reason_length <= MACHNET_REASON_BYTES_MAX);
+	start_packet(bytes, WIRE_RESET, connection, 0);
+	store_le64(bytes + 16, reset->key);
+	store_le64(bytes + 24, reset->echo);
+	store_le32(bytes + 32, reset->echo_connection);
+	store_le16(bytes + 36, (uint16_t)reset->status);
+	store_le16(bytes + 38, reset->reason_length);
+	if (reset->reason_length != 0)
+		memcpy(bytes + WIRE_RESET_BYTES, reset->reason,
+			reset->reason_length);
+	return WIRE_RESET_BYTES + reset->reason_length;
+}
+
+bool
+wire_ping_read(uint64_t *instance, const uint8_t *bytes, uint32_t length)
+{
+	if (length != WIRE_PING_BYTES ||
+		(!is_type(bytes, length, WIRE_PING, false) &&
+			!is_type(bytes, length, WIRE_PONG, false)))
+		return false;
+	*instance = load_le64(bytes + 16);
+	return true;
+}
+
+uint32_t
+wire_ping_write(
+	uint8_t *bytes, uint8_t type, uint64_t number, uint64_t instance)
+{
+	assert(type == WIRE_PING || type == WIRE_PONG);
+	start_packet(bytes, type, 0, number);
+	store_le64(bytes + 16, instance);
+	return WIRE_PING_BYTES;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports: DPDK's EAL, devices by name, their capabilities, queues and mbufs.
+ *
+ * A queue is one RX and one TX ring with an mbuf pool of its own; it belongs to
+ * one thread, which moves packets with rte_eth_rx_burst(port->id, queue, ...),
+ * rte_eth_tx_burst(port->id, queue, ...) and
+ * rte_pktmbuf_alloc_bulk(port->pools[queue], ...). The other calls are for one
+ * control thread.
+ *
+ * Only the least common denominator may be relied on; struct port says what
+ * else there is.
+ */
+#ifndef PORT_PORT_H
+#define PORT_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "machnet/machnet.h"
+#include "port/device.h"
+#include "wire/ethernet.h"
+
+#define PORT_QUEUES_MAX 64u
+#define PORT_MTU_MIN 1280u
+#define PORT_MTU_MAX 9216u
+#define PORT_DESCRIPTORS_DEFAULT 256u
+#define PORT_MBUFS_HELD_DEFAULT 1024u
+#define PORT_EAL_MEMORY_MB_DEFAULT 512u
+
+struct port_eal_options {
+	/* Of --no-huge memory, for the pools of all ports that will ever be
+	 * open at a time. Pages count when they are touched. 0: the default. */
+	uint32_t memory_mb;
+	/* PCI address of a NIC that a port will use, with hugepages, or NULL:
+	 * no PCI, no hugepages, no root needed. */
+	const char *pci;
+};
+
+struct port_options {
+	const char *device;   /* see struct machnet_engine_options */
+	uint32_t mtu;	      /* of IP, bytes; 0: the device's own */
+	uint32_t queues;      /* 0: 1 */
+	uint32_t descriptors; /* of each ring, power of two; 0: 256 */
+	uint32_t mbufs_held;  /* per queue, that the caller keeps besides
+			       * those in rings; 0: 1024 */
+};
+
+struct port {
+	uint16_t id; /* DPDK's */
+	uint16_t queues;
+	uint16_t rx_descriptors; /* per queue, as the driver adjusted them */
+	uint16_t tx_descriptors;
+	uint32_t mtu; /* of IP, bytes */
+	struct mac mac;
+	unsigned rx_verified; /* enum frame_verified: may be set by the device,
+			       * see port_rx_verified */
+	unsigned tx_offload;  /* enum frame_verified: checksums that the device
+			       * fills in, for udp_frame_write */
+	bool rx_hash;	      /* mbuf->hash.rss has the RSS hash */
+	bool rx_interrupt;    /* rte_eth_dev_rx_intr_enable works */
+	uint16_t queues_max;  /* that the device could have */
+	struct device device;
+	struct rte_mempool *pools[PORT_QUEUES_MAX];
+};
+
+/**
+ * Start EAL, once per process, on a thread of its own that ends with the call,
+ * so that the caller keeps its CPU affinity. EAL stays until the process ends;
+ * another call is a no-op, but asking for PCI after a start without fails.
+ * Writes nothing to stdout; what EAL and the drivers log at warning or worse
+ * goes to stderr if MACHNET_DPDK_LOG is set, and the last line of it into the
+ * message of an error.
+ * @param options NULL for the defaults
+ */
+int32_t port_eal_start(
+	const struct port_eal_options *options, struct machnet_error *error);
+
+/**
+ * Open a device: attach, configure, start. Starts EAL with the defaults if
+ * nobody did.
+ *
+ * MACHNET_DEVICE_NOT_FOUND names the devices that exist, MACHNET_DEVICE_FAILED
+ * says what the device refused, MACHNET_ADDRESS_IN_USE that a server lives on
+ * the memif socket, MACHNET_INVALID_ARGUMENT what was wrong with options.
+ *
+ * @param port undefined after an error
+ */
+int32_t port_open(struct port *port, const struct port_options *options,
+	struct machnet_error *error);
+
+/**
+ * Stop, close and detach. All mbufs of its pools must be free or in its rings,
+ * and no other thread may use it any more. The device can be opened again.
+ */
+void port_close(struct port *port);
+
+/**
+ * Is somebody at the other end? False until a memif peer connects. Call it
+ * every 100 ms or so while it is false: a memif client connects from here.
+ * About 1 us.
+ */
+bool port_link_up(const struct port *port);
+
+/** Which checksums (enum frame_verified) the device verified. */
+static inline unsigned
+port_rx_verified(const struct rte_mbuf *mbuf)
+{
+	unsigned verified = 0;
+
+	if ((mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) ==
+		RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+		verified |= FRAME_VERIFIED_IPV4;
+	if ((mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
+		RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		verified |= FRAME_VERIFIED_UDP;
+	return verified;
+}
+
+/**
+ * Leave checksums of a UDP frame in mbuf to the device.
+ * @param offload what udp_frame_write got: port->tx_offload or 0
+ */
+static inline void
+port_tx_offload(struct rte_mbuf *mbuf, unsigned offload)
+{
+	if (offload == 0)
+		return;
+	mbuf->l2_len = ETHERNET_BYTES;
+	mbuf->l3_len = IPV4_BYTES;
+	mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4;
+	if (offload & FRAME_VERIFIED_IPV4)
+		mbuf->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+	if (offload & FRAME_VERIFIED_UDP)
+		mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+}
+
+#endif

@@ -29,7 +29,8 @@ enum frame_kind {
 	FRAME_ARP_REQUEST,
 	FRAME_ARP_REPLY,
 	FRAME_UDP,
-	FRAME_ICMP_ECHO,	/* a request; payload: the ICMP message */
+	FRAME_ICMP_ECHO,	/* a request, to one host; payload: the whole
+				 * ICMP message */
 	FRAME_ICMP_UNREACHABLE, /* of a UDP packet of ours */
 	FRAME_FOREIGN,		/* well formed, not for us to understand */
 	FRAME_MALFORMED,	/* truncated, inconsistent, wrong checksum */
@@ -44,12 +45,14 @@ struct frame {
 	struct mac sender_mac;
 	uint32_t sender_ip;
 	uint32_t target_ip;
-	/* IPv4 */
+	/* IPv4; for FRAME_ICMP_UNREACHABLE those of the packet that it
+	 * answers, as we sent it: source_ip is ours (checked: the ICMP packet
+	 * came to it) */
 	uint32_t source_ip;
 	uint32_t destination_ip;
 	bool ecn_marked; /* CE: RFC 3168 */
-	/* UDP; for FRAME_ICMP_UNREACHABLE those of the packet that it
-	 * answers, as we sent it */
+	/* UDP; for FRAME_ICMP_UNREACHABLE as above, and payload is as much of
+	 * that packet's UDP payload as was quoted, often nothing */
 	uint16_t source_port;
 	uint16_t destination_port;
 	uint8_t icmp_code; /* 3: port unreachable, 1: host unreachable */
@@ -64,9 +67,12 @@ enum frame_verified {
 };
 
 /**
- * Take a frame apart. Checks lengths against each other, IPv4 and UDP
- * checksums unless verified says that the device did, refuses fragments and
- * options (as foreign). Padding behind the IP packet is left out of payload.
+ * Take a frame apart. Checks lengths against each other, IPv4, ICMP and UDP
+ * checksums (the first and the last unless verified says that the device did),
+ * refuses fragments and options (as foreign). Padding behind the IP packet and
+ * behind the UDP datagram is left out of payload. Whom the frame is for is the
+ * caller's to check.
+ * @param verified enum frame_verified bits
  */
 void frame_parse(struct frame *frame, const uint8_t *bytes, uint32_t length,
 	unsigned verified);
@@ -83,7 +89,8 @@ struct udp_address {
 /**
  * Write Ethernet, IPv4 and UDP headers in front of a payload that stands at
  * bytes + UDP_PAYLOAD_OFFSET already. Don't fragment is set, TTL is 64,
- * ECN-capable (ECT(0)).
+ * ECN-capable (ECT(0)). A short frame is padded with zeros: there is room for
+ * ETHERNET_FRAME_BYTES_MIN.
  * @param offload leave the checksums to the device (frame_verified bits): IPv4
  *        then 0, UDP the pseudo header's sum
  * @return length of the frame
@@ -91,20 +98,26 @@ struct udp_address {
 uint32_t udp_frame_write(uint8_t *bytes, const struct udp_address *address,
 	uint32_t payload_length, unsigned offload);
 
-/** @param target_mac mac_broadcast to ask everybody */
+/** To everybody. @return length of the frame, with padding */
 uint32_t arp_request_write(uint8_t *bytes, const struct mac *sender_mac,
 	uint32_t sender_ip, uint32_t target_ip);
+
+/** To the target alone. @return length of the frame, with padding */
 uint32_t arp_reply_write(uint8_t *bytes, const struct mac *sender_mac,
 	uint32_t sender_ip, const struct mac *target_mac, uint32_t target_ip);
 
 /**
  * Answer to an echo request.
  * @param request a frame of kind FRAME_ICMP_ECHO
+ * @param bytes apart from the request, or where it begins
  * @return length of the frame, at most that of the request's or 60
  */
 uint32_t icmp_echo_reply_write(uint8_t *bytes, const struct frame *request);
 
-/** One's complement sum (RFC 1071) over bytes, continued from sum. */
+/**
+ * One's complement sum (RFC 1071) over bytes, continued from sum. Only the last
+ * piece of a sum may be of odd length.
+ */
 uint32_t checksum_add(uint32_t sum, const void *bytes, uint32_t length);
 
 /** Fold and complement. */

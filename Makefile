@@ -1,0 +1,95 @@
+# `make` lists what there is to make. Everything a target needs is fetched or
+# built by it: Debian packages, npm packages, the native build.
+
+# The runtimes themselves, which npm unpacks here even where it may not run
+# install scripts. Looked up when used: a fresh clone has none yet.
+DENO = $(abspath $(shell ls node_modules/@deno/*/deno 2>/dev/null | head -n 1))
+BUN = $(abspath $(shell ls node_modules/@oven/bun-*/bin/bun \
+	node_modules/bun/bin/bun.exe 2>/dev/null | head -n 1))
+DPRINT = $(shell ls node_modules/@dprint/*/dprint 2>/dev/null | head -n 1)
+
+PACKAGES = native/build/.debian-packages
+MODULES = node_modules/.package-lock.json
+C_FILES = $(shell find native -name 'build*' -prune -o -name '*.[ch]' -print)
+
+# A finding of a sanitizer ends the test.
+SANITIZE = -Doptimization=1 \
+	-Dc_args='-fno-sanitize-recover=all -fno-omit-frame-pointer'
+
+RUN_TESTS = MACHNET_DENO=$(DENO) MACHNET_BUN=$(BUN) \
+	$(DENO) run -A --no-check src/testing/run.ts
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
+		awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+.PHONY: build
+build: native/build/build.ninja ## build the libraries, machnetd and the fabric
+	ninja -C native/build
+
+.PHONY: demo
+demo: build $(MODULES) ## build, then run examples/demo.ts
+	$(DENO) run -A examples/demo.ts
+
+.PHONY: test
+test: $(MODULES) ## run every test: C, C under sanitizers, Deno, Bun
+	@$(RUN_TESTS)
+
+.PHONY: test-native test-asan test-tsan test-deno test-bun
+test-native: $(MODULES) ## run the C tests
+test-asan: $(MODULES) ## run the C tests under ASan and UBSan
+test-tsan: $(MODULES) ## run the C tests of threads under TSan
+test-deno: build $(MODULES) ## run the TypeScript tests under Deno
+test-bun: build $(MODULES) ## run the TypeScript tests under Bun
+test-native test-asan test-tsan test-deno test-bun:
+	@$(RUN_TESTS) $(@:test-%=%)
+
+.PHONY: check
+check: build lint ## check types, format, lint, documentation, symbols, version
+	$(DENO) check .
+	node_modules/.bin/tsc -p tsconfig.bun.json
+	$(DENO) doc --lint mod.ts
+	$(DPRINT) check
+	clang-format --dry-run -Werror $(C_FILES)
+	native/tools/check-symbols.sh
+	native/tools/check-version.sh
+
+.PHONY: lint
+lint: $(MODULES) ## lint the TypeScript
+	$(DENO) lint
+
+.PHONY: fmt
+fmt: $(MODULES) $(PACKAGES) ## format everything
+	$(DPRINT) fmt
+	clang-format -i $(C_FILES)
+
+.PHONY: clean
+clean: ## remove what was built; npm packages stay
+	rm -rf native/build native/build-asan native/build-tsan test-results dist
+
+.PHONY: build-asan build-tsan
+build-asan: native/build-asan/build.ninja
+	ninja -C native/build-asan
+build-tsan: native/build-tsan/build.ninja
+	ninja -C native/build-tsan
+
+native/build/build.ninja: | $(PACKAGES)
+	meson setup native/build native
+
+native/build-asan/build.ninja: | $(PACKAGES)
+	meson setup native/build-asan native $(SANITIZE) \
+		-Db_sanitize=address,undefined
+
+native/build-tsan/build.ninja: | $(PACKAGES)
+	meson setup native/build-tsan native $(SANITIZE) \
+		-Db_sanitize=thread -Ddpdk=disabled
+
+$(PACKAGES): native/tools/install-debian-packages.sh
+	native/tools/install-debian-packages.sh
+	@mkdir -p $(@D) && touch $@
+
+# Without install scripts: all they do is copy the binaries found above.
+$(MODULES): package-lock.json
+	npm ci --ignore-scripts
+	@touch $@

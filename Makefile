@@ -46,8 +46,8 @@ test-native test-asan test-tsan test-deno test-bun:
 	@$(RUN_TESTS) $(@:test-%=%)
 
 .PHONY: check
-check: build lint ## check types, format, lint, documentation, symbols, version
-	$(DENO) check .
+check: build lint ## check types, examples in documents, format, symbols, version
+	$(DENO) check --doc .
 	node_modules/.bin/tsc -p tsconfig.bun.json
 	$(DENO) doc --lint mod.ts
 	$(DPRINT) check

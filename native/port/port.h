@@ -3,25 +3,39 @@
  * Ports: DPDK's EAL, devices by name, their capabilities, queues and mbufs.
  *
  * A queue is one RX and one TX ring with an mbuf pool of its own; it belongs to
- * one thread, which moves packets with rte_eth_rx_burst(port->id, queue, ...),
- * rte_eth_tx_burst(port->id, queue, ...) and
+ * one thread, which moves packets with port_rx_burst, port_tx_burst and
  * rte_pktmbuf_alloc_bulk(port->pools[queue], ...). The other calls are for one
- * control thread.
+ * control thread, which may be that of a queue.
  *
  * Only the least common denominator may be relied on; struct port says what
  * else there is.
+ *
+ * What a user of a port must know of the devices:
+ *
+ * - Anything may arrive: drop what has more than one segment (longer than the
+ *   MTU) and, on af_packet, what has our own MAC as its source (frames that
+ *   the kernel sends from the same interface are seen, ours are not).
+ * - af_packet, af_xdp over veth: UDP and TCP that a *kernel* sends from the
+ *   other end of a veth pair, or from a VM over virtio, have no valid checksum
+ *   (CHECKSUM_PARTIAL; the driver does not look at TP_STATUS_CSUMNOTREADY) and
+ *   may be longer than the MTU (GSO), until `ethtool -K PEER tx off` there. ARP
+ *   and ICMP are not affected, nor is what machnetd sends.
+ * - af_packet: the kernel gets every packet, too. Our IP address must not be
+ *   one of the kernel's (it would answer with ICMP port unreachable), and with
+ *   net.ipv4.ip_forward=1 the kernel tries to route packets for our address and
+ *   may tell the sender that we are unreachable: drop them in nftables, or take
+ *   the subnet off the interface.
  */
 #ifndef PORT_PORT_H
 #define PORT_PORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_ethdev.h>
-#include <rte_mbuf.h>
-
 #include "machnet/machnet.h"
 #include "port/device.h"
+#include "port/dpdk.h"
 #include "wire/ethernet.h"
 
 #define PORT_QUEUES_MAX 64u
@@ -51,6 +65,10 @@ struct port_options {
 
 struct port {
 	uint16_t id; /* DPDK's */
+	/* Bursts may be called. Only a memif client without its server is not
+	 * started. */
+	atomic_bool started;
+	uint64_t down_ns; /* when the link was seen to be down; 0: it is up */
 	uint16_t queues;
 	uint16_t rx_descriptors; /* per queue, as the driver adjusted them */
 	uint16_t tx_descriptors;
@@ -80,6 +98,15 @@ int32_t port_eal_start(
 	const struct port_eal_options *options, struct machnet_error *error);
 
 /**
+ * Register the calling thread with EAL, so that mbufs come from its cache:
+ * without it alloc and free go through the pool's shared ring, some 5 times
+ * slower. Every thread that runs a queue calls it first, and port_thread_end
+ * last. At most 127 at a time. A thread that is registered is a no-op.
+ */
+int32_t port_thread_begin(struct machnet_error *error);
+void port_thread_end(void);
+
+/**
  * Open a device: attach, configure, start. Starts EAL with the defaults if
  * nobody did.
  *
@@ -99,11 +126,39 @@ int32_t port_open(struct port *port, const struct port_options *options,
 void port_close(struct port *port);
 
 /**
- * Is somebody at the other end? False until a memif peer connects. Call it
- * every 100 ms or so while it is false: a memif client connects from here.
- * About 1 us.
+ * Is somebody at the other end? False until a memif peer connects. Call it from
+ * the control thread every 100 ms or so: a memif client whose server was away
+ * connects from here, and queues are silent until then. About 20 ns if the link
+ * is up, 50 us if it is not.
  */
-bool port_link_up(const struct port *port);
+bool port_link_up(struct port *port);
+
+/**
+ * Take up to count packets. Belonging to a queue's thread, it never blocks.
+ * @return their number; the mbufs are the caller's
+ */
+static inline uint16_t
+port_rx_burst(const struct port *port, uint16_t queue, struct rte_mbuf **mbufs,
+	uint16_t count)
+{
+	if (!atomic_load_explicit(&port->started, memory_order_acquire))
+		return 0;
+	return rte_eth_rx_burst(port->id, queue, mbufs, count);
+}
+
+/**
+ * Send up to count packets.
+ * @return the number taken, the first ones; the others are still the caller's.
+ *         0 while the link is down, too
+ */
+static inline uint16_t
+port_tx_burst(const struct port *port, uint16_t queue, struct rte_mbuf **mbufs,
+	uint16_t count)
+{
+	if (!atomic_load_explicit(&port->started, memory_order_acquire))
+		return 0;
+	return rte_eth_tx_burst(port->id, queue, mbufs, count);
+}
 
 /** Which checksums (enum frame_verified) the device verified. */
 static inline unsigned

@@ -13,17 +13,28 @@
 static_assert(WIRE_HEADER_BYTES + WIRE_ACK_BYTES_MAX == 72, "the format");
 static_assert(ANSWER_BYTES <= WIRE_HANDSHAKE_BYTES, "answer <= question");
 
+static bool
+flags_are_valid(uint8_t type, uint8_t flags)
+{
+	switch (type) {
+	case WIRE_DATA:
+		return (flags & ~WIRE_FLAG_ACK) == 0;
+	case WIRE_ACK:
+		return flags == WIRE_FLAG_ACK;
+	default:
+		return flags == 0;
+	}
+}
+
 bool
 wire_header_read(
 	struct wire_header *header, const uint8_t *bytes, uint32_t length)
 {
 	if (length < WIRE_HEADER_BYTES || bytes[0] != WIRE_VERSION)
 		return false;
-	if (bytes[1] < WIRE_SYN || bytes[1] > WIRE_PONG)
+	if (bytes[1] < WIRE_SYN || bytes[1] > WIRE_ACK)
 		return false;
-	if ((bytes[2] & ~(bytes[1] == WIRE_DATA ? WIRE_FLAG_ACK : 0)) != 0)
-		return false;
-	if (bytes[3] != 0)
+	if (!flags_are_valid(bytes[1], bytes[2]) || bytes[3] != 0)
 		return false;
 	header->type = bytes[1];
 	header->flags = bytes[2];
@@ -79,7 +90,9 @@ wire_reader_init(struct wire_reader *reader, const struct wire_header *header,
 		return false;
 	reader->next = bytes + WIRE_HEADER_BYTES;
 	reader->end = bytes + length;
-	return (header->flags & WIRE_FLAG_ACK) == 0 || ack_read(ack, reader);
+	if ((header->flags & WIRE_FLAG_ACK) != 0 && !ack_read(ack, reader))
+		return false;
+	return header->type != WIRE_ACK || reader->next == reader->end;
 }
 
 static bool

@@ -14,12 +14,14 @@
  *
  * Packet numbers of a connection begin at a random value and are never used
  * twice (RFC 9000, 12.3): a lost frame goes out again under a new number. They
- * serve as nonces, and, being hard to guess, as proof that an answer comes
- * from somebody who saw the packet. With WIRE_FLAG_TAG the packet ends with a
- * tag of WIRE_TAG_BYTES; WIRE_FLAG_KEY_PHASE tells which key made it. Nobody
- * sets either yet, and a packet with them is refused.
+ * serve, with the type, as nonces, and, being hard to guess, as proof that an
+ * answer comes from somebody who saw the packet. With WIRE_FLAG_TAG the packet
+ * ends with a tag of WIRE_TAG_BYTES; WIRE_FLAG_KEY_PHASE tells which key made
+ * it. Nobody sets either yet, and a packet with them is refused.
  *
- * DATA (type 5) continues with an ACK block if WIRE_FLAG_ACK is set:
+ * DATA (type 5) and ACK (type 9), which has no frames and so is not itself
+ * acknowledged, each count their numbers on their own. They continue with an
+ * ACK block if WIRE_FLAG_ACK is set, which an ACK must:
  *
  *   0  u64  largest packet number seen
  *   8  u32  hold time: from its arrival to this ACK, ns (saturates)
@@ -121,6 +123,7 @@ enum wire_type {
 	WIRE_RESET = 6,
 	WIRE_PING = 7,
 	WIRE_PONG = 8,
+	WIRE_ACK = 9,
 };
 
 enum wire_flag {
@@ -220,8 +223,9 @@ struct wire_reset {
  */
 
 /**
- * Reads 16 bytes: version, type in range, reserved 0, no flag but the ACK of
- * DATA. The readers below do this again for themselves, except wire_reader.
+ * Reads 16 bytes: version, type in range, reserved 0, no flag but
+ * WIRE_FLAG_ACK, which DATA may have and ACK must. The readers below do this
+ * again for themselves, except wire_reader.
  */
 bool wire_header_read(
 	struct wire_header *header, const uint8_t *bytes, uint32_t length);
@@ -229,7 +233,8 @@ bool wire_header_read(
 uint32_t wire_header_write(uint8_t *bytes, const struct wire_header *header);
 
 /**
- * Walks a DATA packet: first the ACK (wire_reader_init), then frame by frame.
+ * Walks a DATA or an ACK packet: first the ACK block (wire_reader_init), then
+ * frame by frame. An ACK with anything behind the block is malformed.
  */
 struct wire_reader {
 	const uint8_t *next;
@@ -237,7 +242,7 @@ struct wire_reader {
 };
 
 /**
- * @param header from wire_header_read of the same bytes, type DATA
+ * @param header from wire_header_read of the same bytes, type DATA or ACK
  * @param ack filled if header says that there is one, else untouched
  */
 bool wire_reader_init(struct wire_reader *reader,

@@ -51,7 +51,6 @@ checksum_add(uint32_t sum, const void *bytes, uint32_t length)
 	memcpy(&word, next, length);
 	words += word;
 
-	words = (words & UINT32_MAX) + (words >> 32);
 	words = (words & 0xffff) + (words >> 16 & 0xffff) + (words >> 32);
 	words = (words & 0xffff) + (words >> 16);
 	words = (words & 0xffff) + (words >> 16);

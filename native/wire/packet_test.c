@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/bits.h"
+#include "wire/wire_test.h"
 
 #define PACKET_BYTES_MAX 512
 
@@ -296,21 +297,6 @@ static const struct {
 		"0100000000000000 00000000 00000000 0000 02 00 00000000"
 		"0200000000000000 0300000000000000"},
 };
-
-static uint32_t
-from_hex(uint8_t *bytes, const char *hex)
-{
-	uint32_t length = 0;
-	char digits[3] = {0};
-
-	for (; *hex != '\0'; hex += *hex == ' ' ? 1 : 2) {
-		if (*hex == ' ')
-			continue;
-		memcpy(digits, hex, 2);
-		bytes[length++] = (uint8_t)strtoul(digits, NULL, 16);
-	}
-	return length;
-}
 
 /* In memory of just this length, so that ASan sees what reads too far. */
 static bool
@@ -744,17 +730,6 @@ frame_flags_and_packets_without_ack(void **state)
 	assert_int_equal(ack.credit, 77);
 	bytes[WIRE_HEADER_BYTES + 1] = 1;
 	assert_false(data_is_valid(bytes, sizeof(bytes)));
-}
-
-/* splitmix64 */
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
 }
 
 static uint32_t

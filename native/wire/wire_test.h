@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of this folder share. */
+#ifndef WIRE_WIRE_TEST_H
+#define WIRE_WIRE_TEST_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** Pairs of hexadecimal digits, with spaces between. @return bytes written */
+static inline uint32_t
+from_hex(uint8_t *bytes, const char *hex)
+{
+	uint32_t length = 0;
+	char digits[3] = {0};
+
+	for (; *hex != '\0'; hex += *hex == ' ' ? 1 : 2) {
+		if (*hex == ' ')
+			continue;
+		memcpy(digits, hex, 2);
+		bytes[length++] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	return length;
+}
+
+/** splitmix64 */
+static inline uint64_t
+random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}
+
+#endif

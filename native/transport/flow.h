@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state behind transport.h, shared by the files of this folder:
+ *
+ *   transport.c  tables, dispatch of packets, the poll
+ *   handshake.c  from SYN to ACCEPT
+ *   send.c       messages to packets, ACKs from the peer, timeouts
+ *   receive.c    packets to messages, ACKs to the peer
+ *   close.c      the ways in which a connection ends
+ *   peers.c      liveness of the other host
+ */
+#ifndef TRANSPORT_FLOW_H
+#define TRANSPORT_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bits.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "transport/random.h"
+#include "transport/transport.h"
+#include "transport/wheel.h"
+#include "wire/packet.h"
+
+/* Time without an answer after which a packet is sent again, before the
+ * connection's round-trip time is known, and its bounds after. */
+#define RTO_INITIAL_NS (5 * NS_PER_MS)
+#define RTO_MIN_NS (2 * NS_PER_MS)
+#define RTO_MAX_NS (100 * NS_PER_MS)
+#define CONNECT_TIMEOUT_MS_DEFAULT 1000u
+#define CLOSE_TIMEOUT_MS_DEFAULT 5000u
+/* How long a finished connection still answers repeats; on the passive side as
+ * long as its cookie lives, so that it cannot be opened a second time. */
+#define LINGER_NS (1 * NS_PER_S)
+#define COOKIE_LIFE_MS 5000u
+#define RESET_TRIES 6u
+/* A peer that is silent gets a PING after the one, and is lost after the
+ * other. */
+#define PEER_SILENT_NS (500 * NS_PER_MS)
+#define PEER_LOST_NS (3 * NS_PER_S)
+/* Packets after a missing one that show it to be lost (RFC 9002, 6.1.1). */
+#define LOSS_PACKET_THRESHOLD 3u
+/* Packets of one flow in its turn, so that flows alternate. */
+#define FLOW_BURST 16u
+/* Answers to strangers (SYN, unknown connections) in a turn of the loop. */
+#define ANSWERS_PER_POLL 64u
+/* A packet number further ahead than that is not believed. */
+#define NUMBER_JUMP_MAX (UINT64_C(1) << 24)
+
+#define FLOW_INDEX_BITS 20u
+#define FLOW_INDEX_MASK ((1u << FLOW_INDEX_BITS) - 1)
+#define WINDOW_MASK (WIRE_PACKET_WINDOW - 1)
+#define MESSAGE_MASK (TRANSPORT_MESSAGE_WINDOW - 1)
+
+enum flow_state {
+	FLOW_FREE,
+	FLOW_SYN,	/* client: SYN sent */
+	FLOW_CONFIRM,	/* client: CONFIRM sent */
+	FLOW_OPEN,	/* messages go both ways */
+	FLOW_CLOSING,	/* takes no more, delivers what it has, then FIN */
+	FLOW_ENDED,	/* the application is yet to be told */
+	FLOW_RESETTING, /* the application is gone; the peer is being told */
+	FLOW_LINGER,	/* over; answers repeats */
+};
+
+enum sent_state {
+	SENT_DONE, /* acknowledged, or sent again under another number */
+	SENT_INFLIGHT,
+	SENT_LOST, /* to be sent again */
+};
+
+/* What a packet number carried: `frames` messages from `message` on, the first
+ * from `offset` on, the others whole. */
+struct sent_packet {
+	uint64_t time_ns;
+	uint32_t message;
+	uint32_t offset;
+	uint16_t frames;
+	uint8_t state; /* enum sent_state */
+};
+
+/* Of a connection that has something in flight; pooled. */
+struct send_window {
+	struct send_window *next;
+	struct sent_packet packets[WIRE_PACKET_WINDOW]; /* by number */
+	/* by id; NULL: all of it is acknowledged */
+	struct tx_message *messages[TRANSPORT_MESSAGE_WINDOW];
+};
+
+enum rx_state {
+	RX_EMPTY,
+	RX_PARTIAL,
+	RX_COMPLETE,
+};
+
+struct rx_message {
+	uint8_t *bytes;
+	uint32_t offset; /* the endpoint's name for bytes */
+	uint32_t total;
+	uint32_t fragments_left;
+	uint8_t state; /* enum rx_state */
+	bool fin;
+	uint64_t fragments;	  /* those that are here, if at most 64 */
+	struct fragment_map *map; /* otherwise */
+};
+
+/* Of a connection with messages that are partial, or out of order; pooled. All
+ * slots of one in the pool are empty. */
+struct receive_window {
+	struct receive_window *next;
+	uint32_t used;
+	struct rx_message messages[TRANSPORT_MESSAGE_WINDOW]; /* by id */
+};
+
+/* Another host. Exists while connections to it do. */
+struct peer {
+	struct peer *next; /* of the hash chain */
+	uint32_t address;
+	uint64_t instance; /* 0: not known yet */
+	uint64_t heard_ns; /* when something valid came last */
+	uint64_t ping;	   /* number of the last one, 0: none unanswered */
+	struct transport_path path;
+	struct list flows;
+	struct timer timer;
+};
+
+struct flow {
+	uint32_t id;	  /* ours: index and generation */
+	uint32_t peer_id; /* the peer's, 0 until it is known */
+	uint8_t state;	  /* enum flow_state */
+	bool passive;
+	bool announced; /* CONNECTED or ACCEPTED was delivered */
+	bool accepted;	/* passive: the application took it */
+	bool ack_wanted;
+	bool starved;	/* told the peer to wait for memory */
+	bool probing;	/* after a timeout: one packet at a time */
+	bool probe_due; /* an empty packet, to learn the peer's limits */
+	uint8_t tries;	/* timeouts in a row */
+	uint16_t fragment_bytes;
+	int32_t status; /* FLOW_ENDED: for the CLOSED event */
+	struct endpoint *endpoint;
+	struct peer *peer;
+	struct flow *index_next; /* chain of (address, peer_id) */
+	struct transport_path path;
+	uint32_t token;	   /* client: of the connect */
+	uint32_t listener; /* passive: its id */
+	uint16_t service_port;
+
+	struct list endpoint_node;
+	struct list pending_node;
+	struct list starved_node;
+	struct list ready_node;
+	struct list ack_node;
+	struct list peer_node;
+	struct timer timer;
+	uint64_t state_deadline_ns; /* connect, close, linger; 0: none */
+	uint64_t rto_deadline_ns;   /* 0: none */
+
+	uint64_t key;	   /* a RESET to us must show it */
+	uint64_t peer_key; /* a RESET from us shows it */
+	uint8_t *reason;   /* of a RESET, ours to free */
+	uint32_t reason_length;
+	uint32_t reason_offset; /* of the peer's reason, the endpoint's */
+	uint64_t setup_number;	/* echoed by the answer to SYN, CONFIRM */
+	struct wire_cookie cookie;
+
+	/* Sending. Numbers oldest .. next - 1 are open, ids first .. begun - 1
+	 * are in flight, the queue holds those from begun on; a message of
+	 * which a part was sent is in both. */
+	uint64_t number_next;
+	uint64_t number_oldest;
+	uint64_t ack_number_next;
+	uint64_t acked_largest;
+	uint64_t srtt_ns; /* 0: not known */
+	uint64_t rttvar_ns;
+	uint32_t message_next;
+	uint32_t message_first;
+	uint32_t message_begun;
+	uint32_t peer_limit;
+	uint16_t peer_credit;
+	uint16_t inflight;
+	uint16_t lost;
+	struct tx_message *queue;
+	struct tx_message **queue_end;
+	struct send_window *sent;
+	struct tx_message fin;
+
+	/* Receiving. */
+	uint64_t largest;
+	uint64_t largest_ns;
+	uint64_t seen[WIRE_ACK_WORDS_MAX]; /* bit i: largest - 1 - i */
+	uint32_t deliver_next;		   /* id */
+	uint32_t allocated;		   /* all ids before it have memory */
+	uint32_t limit_told;
+	struct receive_window *received;
+};
+
+#define INDEX_BUCKETS (1u << 16)
+#define PEER_BUCKETS (1u << 10)
+
+struct transport {
+	struct transport_options options;
+	struct transport_ops ops;
+	void *context;
+	struct transport_counters counters;
+	struct random random;
+	struct wheel flow_timers;
+	struct wheel peer_timers;
+	struct list ready; /* flows that may have something to send */
+	struct list acks;  /* flows that owe an ACK */
+	uint32_t answers_left;
+	struct flow *flows;
+	uint32_t flows_touched; /* slots that were ever in use */
+	uint32_t flows_used;
+	struct flow *free;
+	struct send_window *send_windows;
+	struct receive_window *receive_windows;
+	struct flow *index[INDEX_BUCKETS];
+	struct peer *peers[PEER_BUCKETS];
+};
+
+/* transport.c */
+struct flow *flow_allocate(struct transport *t, struct endpoint *endpoint);
+void flow_free(struct transport *t, struct flow *f);
+/** By our id; NULL for one that is stale or was never given. */
+struct flow *flow_get(struct transport *t, uint32_t id);
+/** That an application named: NULL unless it is its own. */
+struct flow *flow_of(
+	struct transport *t, struct endpoint *endpoint, uint32_t id);
+void flow_index_add(struct transport *t, struct flow *f, uint32_t peer_id);
+struct flow *flow_index_find(
+	struct transport *t, uint32_t address, uint32_t peer_id);
+/** Arm the timer for the earlier of the flow's deadlines. */
+void flow_arm(struct transport *t, struct flow *f);
+/** Hand one packet over that is not counted as the flow's data. */
+uint8_t *packet_begin(struct transport *t);
+void packet_send(struct transport *t, const struct transport_path *path,
+	uint32_t length);
+
+/* handshake.c */
+void handshake_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header,
+	const uint8_t *bytes, uint32_t length);
+/** SYN or CONFIRM again. */
+void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
+
+/* send.c */
+void send_open(struct flow *f, uint64_t first_number);
+void send_queue(struct transport *t, uint64_t now, struct flow *f,
+	struct tx_message *message);
+void send_ack_received(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_ack *ack);
+/** @return false if the device took no more */
+bool send_burst(struct transport *t, uint64_t now, struct flow *f);
+/** Put the flow in line if it may send something. */
+void send_ready(struct transport *t, uint64_t now, struct flow *f);
+void send_timeout(struct transport *t, uint64_t now, struct flow *f);
+/** Give all messages back. */
+void send_discard(struct transport *t, struct flow *f);
+bool send_idle(const struct flow *f);
+
+/* receive.c */
+void receive_open(struct flow *f, uint64_t first_number);
+void receive_data(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_header *header, const uint8_t *bytes,
+	uint32_t length);
+/** Deliver events as far as there is room. The flow may be free after. */
+void receive_deliver(struct transport *t, uint64_t now, struct flow *f);
+/** The state of our receiving side, for a packet of the flow. */
+uint32_t receive_ack_write(
+	struct flow *f, uint64_t now, uint16_t credit, uint8_t *bytes);
+void receive_want_ack(struct transport *t, struct flow *f);
+/** Free what was not delivered. */
+void receive_discard(struct transport *t, struct flow *f);
+
+/* close.c */
+/** Tell the application, when it has room, that the connection is over; the
+ * flow then lingers. */
+void flow_end(
+	struct transport *t, uint64_t now, struct flow *f, int32_t status);
+/** Over on both sides: answer repeats for a while, then be free. */
+void flow_linger(struct transport *t, uint64_t now, struct flow *f);
+/** No application any more: tell the peer until it says that it knows. */
+void flow_abandon(struct transport *t, uint64_t now, struct flow *f,
+	int32_t status, const uint8_t *reason, uint32_t reason_length);
+void reset_send(struct transport *t, struct flow *f);
+void reset_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header,
+	const uint8_t *bytes, uint32_t length);
+/** Refuse a packet for a connection that is not known here. */
+void reset_unknown(struct transport *t, const struct transport_path *path,
+	const struct wire_header *header);
+/** FIN is acknowledged? Then the connection is closed. */
+void close_progress(struct transport *t, uint64_t now, struct flow *f);
+
+/* peers.c */
+/** Enter a flow into its peer, which is made if need be. @return false: out of
+ * memory */
+bool peer_join(struct transport *t, uint64_t now, struct flow *f);
+void peer_leave(struct transport *t, struct flow *f);
+struct peer *peer_find(struct transport *t, uint32_t address);
+/** The instance that a handshake told: another one than before means that the
+ * host was restarted, and its old connections are gone. */
+void peer_instance(struct transport *t, uint64_t now, struct peer *peer,
+	uint64_t instance, const struct flow *keep);
+void peer_timeout(struct transport *t, uint64_t now, struct peer *peer);
+void ping_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header,
+	const uint8_t *bytes, uint32_t length);
+
+#endif

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: MIT
+/*
+ * SYN, ANSWER, CONFIRM, ACCEPT. The server keeps nothing until CONFIRM shows a
+ * cookie of its own making (as SYN cookies, Bernstein 1996): a MAC over all
+ * that the SYN said, SipHash-2-4-128 under the sidecar's secret.
+ */
+#include <string.h>
+
+#include "transport/flow.h"
+
+#define NS_TO_MS32(ns) ((uint32_t)((ns) / NS_PER_MS))
+
+static void
+cookie_mac(const struct transport *t, const struct transport_path *path,
+	const struct wire_syn *syn, const struct wire_cookie *cookie,
+	uint64_t mac[2])
+{
+	struct {
+		uint64_t key;
+		uint32_t address, client, time_ms;
+		uint16_t local_port, remote_port, answer_from, answer_to;
+		uint16_t port, mtu, wanted, flags, engine, zero;
+	} facts;
+	uint8_t both[16];
+	uint8_t secret[16];
+
+	memset(&facts, 0, sizeof(facts)); /* padding is hashed, too */
+	facts.key = syn->key;
+	facts.address = path->address;
+	facts.client = syn->client;
+	facts.time_ms = cookie->time_ms;
+	facts.local_port = path->local_port;
+	facts.remote_port = path->remote_port;
+	facts.answer_from = syn->answer_from;
+	facts.answer_to = syn->answer_to;
+	facts.port = syn->port;
+	facts.mtu = syn->mtu;
+	facts.wanted = syn->engine;
+	facts.flags = syn->flags;
+	facts.engine = cookie->engine;
+	memcpy(secret, t->options.secret, sizeof(secret));
+	crypto_shorthash_siphashx24(
+		both, (const unsigned char *)&facts, sizeof(facts), secret);
+	memcpy(mac, both, sizeof(both));
+}
+
+static bool
+cookie_valid(const struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_confirm *confirm)
+{
+	uint64_t mac[2];
+
+	if (NS_TO_MS32(now) - confirm->cookie.time_ms > COOKIE_LIFE_MS)
+		return false;
+	cookie_mac(t, path, &confirm->syn, &confirm->cookie, mac);
+	return sodium_memcmp(mac, confirm->cookie.mac, sizeof(mac)) == 0;
+}
+
+/* The client. */
+
+static void
+syn_fill(const struct transport *t, const struct flow *f, struct wire_syn *syn)
+{
+	*syn = (struct wire_syn){
+		.client = f->id,
+		.port = f->service_port,
+		.mtu = t->options.mtu,
+		.answer_from = f->path.remote_port,
+		.answer_to = f->path.local_port,
+		.engine = WIRE_ENGINE_ANY,
+		.key = f->key,
+	};
+}
+
+static void
+syn_send(struct transport *t, struct flow *f)
+{
+	uint8_t *packet = packet_begin(t);
+	struct wire_syn syn;
+
+	if (packet == NULL)
+		return; /* the retry will find room */
+	syn_fill(t, f, &syn);
+	packet_send(t, &f->path, wire_syn_write(packet, f->setup_number, &syn));
+}
+
+static void
+confirm_send(struct transport *t, struct flow *f)
+{
+	uint8_t *packet = packet_begin(t);
+	struct wire_confirm confirm;
+
+	if (packet == NULL)
+		return;
+	syn_fill(t, f, &confirm.syn);
+	confirm.cookie = f->cookie;
+	confirm.instance = t->options.instance;
+	confirm.first_number = f->number_next;
+	packet_send(t, &f->path,
+		wire_confirm_write(packet, f->setup_number, &confirm));
+}
+
+void
+handshake_retry(struct transport *t, uint64_t now, struct flow *f)
+{
+	if (f->state == FLOW_SYN)
+		syn_send(t, f);
+	else
+		confirm_send(t, f);
+	f->rto_deadline_ns =
+		now +
+		u64_min(RTO_INITIAL_NS << u32_min(f->tries, 8), RTO_MAX_NS);
+	flow_arm(t, f);
+}
+
+void
+transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
+	uint32_t token, uint32_t address, uint16_t port, uint32_t timeout_ms)
+{
+	struct flow *f = flow_allocate(t, endpoint);
+
+	if (f != NULL) {
+		f->path = (struct transport_path){
+			.address = address,
+			.local_port = TRANSPORT_UDP_PORT,
+			.remote_port = TRANSPORT_UDP_PORT,
+		};
+		f->state = FLOW_SYN;
+		if (!peer_join(t, now, f)) {
+			flow_free(t, f);
+			f = NULL;
+		}
+	}
+	if (f == NULL) {
+		struct machnet_event event = {
+			.kind = MACHNET_EVENT_CONNECTED,
+			.token = token,
+			.status = MACHNET_TOO_MANY_CONNECTIONS,
+			.address = address,
+			.port = port,
+		};
+
+		t->ops.deliver(t->context, endpoint, &event);
+		return;
+	}
+	f->token = token;
+	f->service_port = port;
+	f->setup_number = random_u64(&t->random);
+	if (timeout_ms == 0)
+		timeout_ms = CONNECT_TIMEOUT_MS_DEFAULT;
+	f->state_deadline_ns = now + timeout_ms * NS_PER_MS;
+	handshake_retry(t, now, f);
+}
+
+static void
+answer_receive(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_answer *answer)
+{
+	if (f->state != FLOW_SYN) {
+		t->counters.packets_stale++;
+		return;
+	}
+	peer_instance(t, now, f->peer, answer->instance, f);
+	f->state = FLOW_CONFIRM;
+	f->cookie = answer->cookie;
+	f->tries = 0;
+	f->setup_number = random_u64(&t->random);
+	send_open(f, random_u64(&t->random) >> 1);
+	handshake_retry(t, now, f);
+}
+
+static bool
+fragment_bytes_valid(const struct transport *t, uint16_t bytes)
+{
+	return bytes <= t->options.mtu && bytes >= 1024;
+}
+
+static void
+accept_receive(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_accept *accept)
+{
+	if (f->state != FLOW_CONFIRM) {
+		t->counters.packets_stale++;
+		/* Our ACK of the first data may be what got lost. */
+		return;
+	}
+	if (!fragment_bytes_valid(t, accept->fragment_bytes)) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	peer_instance(t, now, f->peer, accept->instance, f);
+	f->state = FLOW_OPEN;
+	f->tries = 0;
+	f->state_deadline_ns = 0;
+	f->rto_deadline_ns = 0;
+	flow_arm(t, f);
+	f->fragment_bytes = accept->fragment_bytes;
+	f->peer_key = accept->key;
+	flow_index_add(t, f, accept->server);
+	receive_open(f, accept->first_number);
+	t->counters.connections_opened++;
+	receive_deliver(t, now, f);
+}
+
+/* The server. */
+
+static void
+refuse(struct transport *t, const struct transport_path *path,
+	const struct wire_syn *syn, int16_t status)
+{
+	struct wire_reset reset = {.key = syn->key, .status = status};
+	uint8_t *packet = packet_begin(t);
+
+	if (packet == NULL)
+		return;
+	t->counters.connections_refused++;
+	packet_send(t, path, wire_reset_write(packet, syn->client, &reset));
+}
+
+static bool
+syn_acceptable(struct transport *t, const struct wire_syn *syn)
+{
+	/* An answer only ever goes from and to ports of ours, so that nobody
+	 * makes us talk to another service. */
+	if (syn->answer_from == TRANSPORT_UDP_PORT &&
+		syn->answer_to == TRANSPORT_UDP_PORT &&
+		syn->mtu >= TRANSPORT_MTU_MIN && syn->client != 0)
+		return true;
+	t->counters.packets_malformed++;
+	return false;
+}
+
+static bool
+answer_allowed(struct transport *t)
+{
+	if (t->answers_left == 0) {
+		t->counters.packets_unanswered++;
+		return false;
+	}
+	t->answers_left--;
+	return true;
+}
+
+static void
+syn_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, uint64_t number,
+	const struct wire_syn *syn)
+{
+	struct wire_answer answer = {
+		.cookie = {.time_ms = NS_TO_MS32(now),
+			.engine = t->options.engine},
+		.owner = t->options.engine,
+		.engines = t->options.engines,
+		.mtu = t->options.mtu,
+		.instance = t->options.instance,
+	};
+	struct transport_path back = {
+		.address = path->address,
+		.local_port = syn->answer_from,
+		.remote_port = syn->answer_to,
+	};
+	uint8_t *packet;
+
+	if (!syn_acceptable(t, syn) || !answer_allowed(t))
+		return;
+	if (listeners_find(t->options.listeners, syn->port) == NULL) {
+		refuse(t, &back, syn, MACHNET_CONNECTION_REFUSED);
+		return;
+	}
+	packet = packet_begin(t);
+	if (packet == NULL)
+		return;
+	cookie_mac(t, path, syn, &answer.cookie, answer.cookie.mac);
+	packet_send(t, &back,
+		wire_answer_write(packet, syn->client, number, &answer));
+}
+
+static void
+accept_send(struct transport *t, struct flow *f, uint64_t number)
+{
+	struct wire_accept accept = {
+		.server = f->id,
+		.fragment_bytes = f->fragment_bytes,
+		.key = f->key,
+		.instance = t->options.instance,
+		.first_number = f->setup_number,
+	};
+	uint8_t *packet = packet_begin(t);
+
+	if (packet == NULL)
+		return; /* CONFIRM comes again */
+	packet_send(t, &f->path,
+		wire_accept_write(packet, f->peer_id, number, &accept));
+}
+
+static struct flow *
+passive_open(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_confirm *confirm,
+	struct listener *listener)
+{
+	struct flow *f = flow_allocate(t, listener->endpoint);
+	uint32_t mtu;
+
+	if (f == NULL)
+		return NULL;
+	f->path = *path;
+	f->state = FLOW_OPEN;
+	if (!peer_join(t, now, f)) {
+		flow_free(t, f);
+		return NULL;
+	}
+	mtu = u32_min(t->options.mtu, confirm->syn.mtu);
+	f->passive = true;
+	f->listener = listener->id;
+	f->service_port = listener->port;
+	f->fragment_bytes =
+		(uint16_t)(mtu - 28 - WIRE_HEADER_BYTES - WIRE_ACK_BYTES_MAX -
+			   WIRE_FRAME_BYTES - WIRE_TAG_BYTES);
+	f->peer_key = confirm->syn.key;
+	f->setup_number = random_u64(&t->random) >> 1;
+	flow_index_add(t, f, confirm->syn.client);
+	send_open(f, f->setup_number);
+	receive_open(f, confirm->first_number);
+	listener->waiting++;
+	t->counters.connections_accepted++;
+	return f;
+}
+
+/* A flow of the name that a CONFIRM gives. @return whether a new one may be
+ * made */
+static bool
+repeat_receive(struct transport *t, uint64_t now, struct flow *f,
+	uint64_t number, const struct wire_confirm *confirm)
+{
+	if (!f->passive || f->peer_key != confirm->syn.key) {
+		/* The client gave the id anew, so our flow is of the past. */
+		flow_end(t, now, f, MACHNET_CONNECTION_RESET);
+		return flow_index_find(
+			       t, f->path.address, confirm->syn.client) == NULL;
+	}
+	if (f->state == FLOW_OPEN)
+		accept_send(t, f, number);
+	return false;
+}
+
+static void
+confirm_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, uint64_t number,
+	const struct wire_confirm *confirm)
+{
+	struct transport_path back = {
+		.address = path->address,
+		.local_port = confirm->syn.answer_from,
+		.remote_port = confirm->syn.answer_to,
+	};
+	struct listener *listener;
+	struct peer *peer;
+	struct flow *f;
+
+	if (!syn_acceptable(t, &confirm->syn))
+		return;
+	if (!cookie_valid(t, now, path, confirm)) {
+		t->counters.cookies_refused++;
+		return;
+	}
+	peer = peer_find(t, path->address);
+	if (peer != NULL)
+		peer_instance(t, now, peer, confirm->instance, NULL);
+	f = flow_index_find(t, path->address, confirm->syn.client);
+	if (f != NULL && !repeat_receive(t, now, f, number, confirm))
+		return;
+	listener = listeners_find(t->options.listeners, confirm->syn.port);
+	if (listener == NULL) {
+		refuse(t, &back, &confirm->syn, MACHNET_CONNECTION_REFUSED);
+		return;
+	}
+	if (listener->waiting >= listener->backlog) {
+		/* CONFIRM comes again; by then there may be room. */
+		t->counters.backlog_overflows++;
+		return;
+	}
+	f = passive_open(t, now, &back, confirm, listener);
+	if (f == NULL) {
+		refuse(t, &back, &confirm->syn, MACHNET_TOO_MANY_CONNECTIONS);
+		return;
+	}
+	peer_instance(t, now, f->peer, confirm->instance, f);
+	accept_send(t, f, number);
+	receive_deliver(t, now, f);
+}
+
+void
+handshake_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header,
+	const uint8_t *bytes, uint32_t length)
+{
+	union {
+		struct wire_syn syn;
+		struct wire_answer answer;
+		struct wire_confirm confirm;
+		struct wire_accept accept;
+	} packet;
+	struct flow *f = NULL;
+	bool valid = false;
+
+	switch (header->type) {
+	case WIRE_SYN:
+		valid = wire_syn_read(&packet.syn, bytes, length);
+		break;
+	case WIRE_ANSWER:
+		valid = wire_answer_read(&packet.answer, bytes, length);
+		break;
+	case WIRE_CONFIRM:
+		valid = wire_confirm_read(&packet.confirm, bytes, length);
+		break;
+	case WIRE_ACCEPT:
+		valid = wire_accept_read(&packet.accept, bytes, length);
+		break;
+	}
+	if (!valid) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	if (header->type == WIRE_SYN) {
+		syn_receive(t, now, path, header->number, &packet.syn);
+		return;
+	}
+	if (header->type == WIRE_CONFIRM) {
+		confirm_receive(t, now, path, header->number, &packet.confirm);
+		return;
+	}
+	f = flow_get(t, header->connection);
+	if (f == NULL || f->path.address != path->address ||
+		f->setup_number != header->number) {
+		t->counters.packets_stale++;
+		return;
+	}
+	if (header->type == WIRE_ANSWER)
+		answer_receive(t, now, f, &packet.answer);
+	else
+		accept_receive(t, now, f, &packet.accept);
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Liveness belongs to the other host, not to the connection: one PING for all
+ * connections to it, and only while it is silent.
+ */
+#include <stdlib.h>
+
+#include "transport/flow.h"
+
+static struct peer **
+bucket(struct transport *t, uint32_t address)
+{
+	/* Fibonacci hashing; a stranger gets no peer without a cookie. */
+	return &t->peers[(address * 2654435769u) >> 22];
+}
+_Static_assert(PEER_BUCKETS == 1u << (32 - 22), "the top bits of the product");
+
+struct peer *
+peer_find(struct transport *t, uint32_t address)
+{
+	struct peer *peer = *bucket(t, address);
+
+	while (peer != NULL && peer->address != address)
+		peer = peer->next;
+	return peer;
+}
+
+bool
+peer_join(struct transport *t, uint64_t now, struct flow *f)
+{
+	struct peer *peer = peer_find(t, f->path.address);
+
+	if (peer == NULL) {
+		struct peer **chain = bucket(t, f->path.address);
+
+		peer = calloc(1, sizeof(*peer));
+		if (peer == NULL)
+			return false;
+		peer->address = f->path.address;
+		peer->path = f->path;
+		peer->heard_ns = now;
+		list_init(&peer->flows);
+		timer_init(&peer->timer);
+		peer->next = *chain;
+		*chain = peer;
+		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
+	}
+	f->peer = peer;
+	list_append(&peer->flows, &f->peer_node);
+	return true;
+}
+
+static void
+free_if_unused(struct transport *t, struct peer *peer)
+{
+	struct peer **link = bucket(t, peer->address);
+
+	if (!list_empty(&peer->flows))
+		return;
+	wheel_cancel(&t->peer_timers, &peer->timer);
+	while (*link != peer)
+		link = &(*link)->next;
+	*link = peer->next;
+	free(peer);
+}
+
+void
+peer_leave(struct transport *t, struct flow *f)
+{
+	struct peer *peer = f->peer;
+
+	if (peer == NULL)
+		return;
+	f->peer = NULL;
+	list_leave(&f->peer_node);
+	free_if_unused(t, peer);
+}
+
+/* End all connections to a host but one. Handshakes go on by themselves. The
+ * peer is gone afterwards if none is left. */
+static void
+end_all(struct transport *t, uint64_t now, struct peer *peer, int32_t status,
+	const struct flow *keep)
+{
+	struct list all;
+	struct list hold; /* the peer, while its flows leave */
+
+	list_init(&all);
+	list_take(&all, &peer->flows);
+	list_init(&hold);
+	list_append(&peer->flows, &hold);
+	while (!list_empty(&all)) {
+		struct flow *f = container_of(all.next, struct flow, peer_node);
+
+		list_leave(&f->peer_node);
+		list_append(&peer->flows, &f->peer_node);
+		if (f == keep)
+			continue;
+		if (f->state == FLOW_OPEN || f->state == FLOW_CLOSING)
+			flow_end(t, now, f, status);
+		else if (f->state == FLOW_RESETTING)
+			flow_linger(t, now, f);
+	}
+	list_leave(&hold);
+	free_if_unused(t, peer);
+}
+
+void
+peer_instance(struct transport *t, uint64_t now, struct peer *peer,
+	uint64_t instance, const struct flow *keep)
+{
+	bool restarted = peer->instance != 0 && peer->instance != instance;
+
+	peer->instance = instance;
+	peer->heard_ns = now;
+	if (restarted)
+		end_all(t, now, peer, MACHNET_CONNECTION_RESET, keep);
+}
+
+static void
+ping_send(struct transport *t, struct peer *peer)
+{
+	uint8_t *packet = packet_begin(t);
+
+	if (packet == NULL)
+		return;
+	do
+		peer->ping = random_u64(&t->random);
+	while (peer->ping == 0);
+	t->counters.pings_sent++;
+	packet_send(t, &peer->path,
+		wire_ping_write(
+			packet, WIRE_PING, peer->ping, t->options.instance));
+}
+
+void
+peer_timeout(struct transport *t, uint64_t now, struct peer *peer)
+{
+	uint64_t silent_ns = now - peer->heard_ns;
+
+	if (silent_ns >= PEER_LOST_NS) {
+		peer->heard_ns = now;
+		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
+		end_all(t, now, peer, MACHNET_CONNECTION_LOST, NULL);
+		return;
+	}
+	if (silent_ns >= PEER_SILENT_NS)
+		ping_send(t, peer);
+	wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
+}
+
+void
+ping_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header,
+	const uint8_t *bytes, uint32_t length)
+{
+	struct peer *peer;
+	uint64_t instance;
+
+	if (!wire_ping_read(&instance, bytes, length)) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	if (header->type == WIRE_PING) {
+		uint8_t *packet;
+
+		if (t->answers_left == 0) {
+			t->counters.packets_unanswered++;
+			return;
+		}
+		t->answers_left--;
+		packet = packet_begin(t);
+		if (packet != NULL)
+			packet_send(t, path,
+				wire_ping_write(packet, WIRE_PONG,
+					header->number, t->options.instance));
+		return;
+	}
+	peer = peer_find(t, path->address);
+	if (peer == NULL || peer->ping == 0 || peer->ping != header->number) {
+		t->counters.packets_stale++;
+		return;
+	}
+	peer->ping = 0;
+	peer_instance(t, now, peer, instance, NULL);
+}

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The receiving side. A message gets memory for all of it at its first
+ * fragment, and each fragment is copied once, to its place. A packet for which
+ * there is no room is not acknowledged: it comes again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "transport/flow.h"
+
+enum verdict {
+	ACCEPTED,
+	NO_ROOM,
+	MALFORMED,
+};
+
+void
+receive_open(struct flow *f, uint64_t first_number)
+{
+	f->largest = first_number - 1;
+	memset(f->seen, 0xff, sizeof(f->seen));
+	f->limit_told = TRANSPORT_MESSAGE_WINDOW;
+}
+
+/* Packet numbers. */
+
+static bool
+number_fresh(const struct flow *f, uint64_t number)
+{
+	uint64_t behind;
+
+	if (number > f->largest)
+		return number - f->largest <= NUMBER_JUMP_MAX;
+	behind = f->largest - number;
+	if (behind == 0 || behind > WIRE_PACKET_WINDOW)
+		return false;
+	behind--;
+	return (f->seen[behind / 64] >> (behind % 64) & 1) == 0;
+}
+
+/* Move all bits up by n places; 1 <= n. */
+static void
+seen_shift(uint64_t seen[WIRE_ACK_WORDS_MAX], uint64_t n)
+{
+	int whole = n / 64 > WIRE_ACK_WORDS_MAX ? (int)WIRE_ACK_WORDS_MAX
+						: (int)(n / 64);
+	unsigned bits = n % 64;
+
+	for (int i = WIRE_ACK_WORDS_MAX - 1; i >= 0; i--) {
+		uint64_t high = i >= whole ? seen[i - whole] : 0;
+		uint64_t low = i > whole ? seen[i - whole - 1] : 0;
+
+		seen[i] = bits == 0 ? high : high << bits | low >> (64 - bits);
+	}
+}
+
+static void
+number_mark(struct flow *f, uint64_t now, uint64_t number)
+{
+	uint64_t bit;
+
+	if (number > f->largest) {
+		uint64_t ahead = number - f->largest;
+
+		seen_shift(f->seen, ahead);
+		f->largest = number;
+		f->largest_ns = now;
+		bit = ahead - 1; /* the one that was the largest */
+	} else {
+		bit = f->largest - number - 1;
+	}
+	if (bit < WIRE_PACKET_WINDOW)
+		f->seen[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+uint32_t
+receive_ack_write(struct flow *f, uint64_t now, uint16_t credit, uint8_t *bytes)
+{
+	struct wire_ack ack = {
+		.largest = f->largest,
+		.hold_ns = (uint32_t)u64_min(now - f->largest_ns, UINT32_MAX),
+		.message_limit = f->deliver_next + TRANSPORT_MESSAGE_WINDOW,
+		.credit = f->starved ? 0 : credit,
+		.words_length = WIRE_ACK_WORDS_MAX,
+	};
+
+	while (ack.words_length != 0 &&
+		f->seen[ack.words_length - 1] == UINT64_MAX)
+		ack.words_length--;
+	memcpy(ack.words, f->seen, sizeof(ack.words));
+	f->limit_told = ack.message_limit;
+	list_leave(&f->ack_node);
+	return wire_ack_write(bytes, &ack);
+}
+
+void
+receive_want_ack(struct transport *t, struct flow *f)
+{
+	list_join(&t->acks, &f->ack_node);
+}
+
+/* Messages. */
+
+static struct receive_window *
+window_take(struct transport *t)
+{
+	struct receive_window *window = t->receive_windows;
+
+	if (window != NULL)
+		t->receive_windows = window->next;
+	else
+		window = calloc(1, sizeof(*window));
+	return window;
+}
+
+static void
+window_return_unused(struct transport *t, struct flow *f)
+{
+	struct receive_window *window = f->received;
+
+	if (window->used != 0)
+		return;
+	window->next = t->receive_windows;
+	t->receive_windows = window;
+	f->received = NULL;
+}
+
+static void
+map_return(struct flow *f, struct rx_message *slot)
+{
+	if (slot->map == NULL)
+		return;
+	slot->map->next = f->endpoint->maps;
+	f->endpoint->maps = slot->map;
+	slot->map = NULL;
+}
+
+static void
+slot_clear(struct transport *t, struct flow *f, struct rx_message *slot)
+{
+	map_return(f, slot);
+	memset(slot, 0, sizeof(*slot));
+	f->received->used--;
+	window_return_unused(t, f);
+}
+
+static struct rx_message *
+slot_of(struct flow *f, uint32_t message)
+{
+	return &f->received->messages[message & MESSAGE_MASK];
+}
+
+/* Memory for a whole message. */
+static bool
+slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
+{
+	struct rx_message *slot = slot_of(f, frame->message);
+	struct endpoint *endpoint = f->endpoint;
+	uint32_t fragments =
+		(frame->total + f->fragment_bytes - 1) / f->fragment_bytes;
+
+	if (fragments > 64 && endpoint->maps == NULL)
+		return false;
+	if (frame->total != 0) {
+		slot->bytes = t->ops.message_allocate(t->context, endpoint,
+			frame->total, frame->message == f->allocated,
+			&slot->offset);
+		if (slot->bytes == NULL)
+			return false;
+	}
+	if (fragments > 64) {
+		slot->map = endpoint->maps;
+		endpoint->maps = slot->map->next;
+		memset(slot->map, 0, sizeof(*slot->map));
+	}
+	slot->total = frame->total;
+	slot->fragments_left = fragments == 0 ? 1 : fragments;
+	slot->fin = frame->kind == WIRE_FRAME_FIN;
+	slot->state = RX_PARTIAL;
+	f->received->used++;
+	while (f->allocated - f->deliver_next < TRANSPORT_MESSAGE_WINDOW &&
+		slot_of(f, f->allocated)->state != RX_EMPTY)
+		f->allocated++;
+	return true;
+}
+
+static void
+slot_fill(
+	struct flow *f, struct rx_message *slot, const struct wire_frame *frame)
+{
+	uint32_t fragment = frame->offset / f->fragment_bytes;
+	uint64_t *words =
+		slot->map != NULL ? slot->map->words : &slot->fragments;
+	uint64_t bit = UINT64_C(1) << (fragment % 64);
+
+	if (words[fragment / 64] & bit)
+		return;
+	words[fragment / 64] |= bit;
+	if (frame->length != 0)
+		memcpy(slot->bytes + frame->offset, frame->payload,
+			frame->length);
+	if (--slot->fragments_left == 0) {
+		slot->state = RX_COMPLETE;
+		map_return(f, slot);
+	}
+}
+
+static bool
+fragment_valid(const struct flow *f, const struct wire_frame *frame)
+{
+	return frame->offset % f->fragment_bytes == 0 &&
+	       frame->length ==
+		       u32_min(f->fragment_bytes, frame->total - frame->offset);
+}
+
+static enum verdict
+frame_receive(
+	struct transport *t, struct flow *f, const struct wire_frame *frame)
+{
+	struct rx_message *slot;
+
+	if (!fragment_valid(f, frame))
+		return MALFORMED;
+	if (f->state != FLOW_OPEN) {
+		/* Nobody reads any more; the peer may go on to its FIN. */
+		if (!serial_before(frame->message, f->deliver_next))
+			f->deliver_next = frame->message + 1;
+		return ACCEPTED;
+	}
+	if (serial_before(frame->message, f->deliver_next))
+		return ACCEPTED; /* delivered; a repeat */
+	if (frame->message - f->deliver_next >= TRANSPORT_MESSAGE_WINDOW)
+		return MALFORMED;
+	if (f->received == NULL) {
+		f->received = window_take(t);
+		if (f->received == NULL)
+			return NO_ROOM;
+	}
+	slot = slot_of(f, frame->message);
+	if (slot->state == RX_EMPTY && !slot_open(t, f, frame)) {
+		window_return_unused(t, f);
+		return NO_ROOM;
+	}
+	if (slot->total != frame->total ||
+		slot->fin != (frame->kind == WIRE_FRAME_FIN))
+		return MALFORMED;
+	if (slot->state == RX_PARTIAL)
+		slot_fill(f, slot, frame);
+	return ACCEPTED;
+}
+
+static enum verdict
+frames_receive(struct transport *t, struct flow *f, struct wire_reader *reader)
+{
+	enum verdict verdict = ACCEPTED;
+	struct wire_frame frame;
+	int more;
+
+	while ((more = wire_reader_next(reader, &frame)) == 1) {
+		switch (frame_receive(t, f, &frame)) {
+		case MALFORMED:
+			return MALFORMED;
+		case NO_ROOM:
+			verdict = NO_ROOM;
+			break;
+		case ACCEPTED:
+			break;
+		}
+	}
+	return more == 0 ? verdict : MALFORMED;
+}
+
+static void
+starve(struct transport *t, struct flow *f)
+{
+	t->counters.messages_no_room++;
+	f->starved = true;
+	list_join(&f->endpoint->starved, &f->starved_node);
+}
+
+void
+receive_data(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_header *header, const uint8_t *bytes, uint32_t length)
+{
+	struct wire_reader reader;
+	struct wire_ack ack;
+
+	if (!wire_reader_init(&reader, header, &ack, bytes, length)) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	if (f->peer != NULL)
+		f->peer->heard_ns = now;
+	if ((header->flags & WIRE_FLAG_ACK) != 0 &&
+		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING))
+		send_ack_received(t, now, f, &ack);
+	if (header->type == WIRE_ACK || f->state == FLOW_FREE)
+		return;
+	if (f->state == FLOW_LINGER && f->status != MACHNET_OK) {
+		/* What is not delivered is not acknowledged. */
+		reset_send(t, f);
+		return;
+	}
+	if (!number_fresh(f, header->number)) {
+		t->counters.packets_duplicate++;
+		receive_want_ack(t, f);
+		return;
+	}
+	switch (frames_receive(t, f, &reader)) {
+	case MALFORMED:
+		t->counters.packets_malformed++;
+		return;
+	case NO_ROOM:
+		starve(t, f);
+		break;
+	case ACCEPTED:
+		number_mark(f, now, header->number);
+		break;
+	}
+	receive_want_ack(t, f);
+	receive_deliver(t, now, f);
+}
+
+/* Events. */
+
+static bool
+deliver(struct transport *t, struct flow *f, const struct machnet_event *event)
+{
+	if (t->ops.deliver(t->context, f->endpoint, event))
+		return true;
+	list_join(&f->endpoint->pending, &f->pending_node);
+	return false;
+}
+
+static bool
+announce(struct transport *t, struct flow *f)
+{
+	struct machnet_event event = {
+		.kind = f->passive ? MACHNET_EVENT_ACCEPTED
+				   : MACHNET_EVENT_CONNECTED,
+		.port = f->service_port,
+		.connection = f->id,
+		.token = f->token,
+		.address = f->path.address,
+		.listener = f->listener,
+	};
+
+	/* A connect that failed. */
+	if (f->state == FLOW_ENDED && f->peer_id == 0) {
+		event.status = f->status;
+		event.connection = 0;
+	}
+	f->announced = deliver(t, f, &event);
+	return f->announced;
+}
+
+static bool
+deliver_messages(struct transport *t, uint64_t now, struct flow *f)
+{
+	while (f->received != NULL) {
+		struct rx_message *slot = slot_of(f, f->deliver_next);
+		struct machnet_event event = {
+			.kind = MACHNET_EVENT_MESSAGE,
+			.connection = f->id,
+			.offset = slot->offset,
+			.length = slot->total,
+		};
+
+		if (slot->state != RX_COMPLETE)
+			return true;
+		if (slot->fin) {
+			f->deliver_next++;
+			slot_clear(t, f, slot);
+			flow_end(t, now, f, MACHNET_OK);
+			return false;
+		}
+		if (!deliver(t, f, &event))
+			return false;
+		t->counters.messages_received++;
+		t->counters.bytes_received += slot->total;
+		f->deliver_next++;
+		if (serial_before(f->allocated, f->deliver_next))
+			f->allocated = f->deliver_next;
+		slot_clear(t, f, slot);
+	}
+	return true;
+}
+
+static void
+deliver_closed(struct transport *t, uint64_t now, struct flow *f)
+{
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_CLOSED,
+		.connection = f->id,
+		.status = f->status,
+		.offset = f->reason_offset,
+		.length = f->reason_length,
+	};
+
+	if (!deliver(t, f, &event))
+		return;
+	f->reason_length = 0; /* lent to the application now */
+	flow_linger(t, now, f);
+}
+
+void
+receive_deliver(struct transport *t, uint64_t now, struct flow *f)
+{
+	if (f->endpoint == NULL || f->state == FLOW_SYN ||
+		f->state == FLOW_CONFIRM)
+		return;
+	if (!f->announced && !announce(t, f))
+		return;
+	if (f->state == FLOW_ENDED && f->peer_id == 0) {
+		flow_linger(t, now, f);
+		return;
+	}
+	if (!deliver_messages(t, now, f))
+		return;
+	if (f->state == FLOW_ENDED) {
+		deliver_closed(t, now, f);
+		return;
+	}
+	/* The peer may be waiting for a window that stood still. */
+	if (f->deliver_next + TRANSPORT_MESSAGE_WINDOW - f->limit_told >=
+		TRANSPORT_MESSAGE_WINDOW / 2)
+		receive_want_ack(t, f);
+}
+
+void
+receive_discard(struct transport *t, struct flow *f)
+{
+	for (uint32_t i = 0; f->received != NULL; i++) {
+		struct rx_message *slot = slot_of(f, i);
+
+		if (slot->state == RX_EMPTY)
+			continue;
+		if (slot->total != 0)
+			t->ops.message_free(
+				t->context, f->endpoint, slot->offset);
+		slot_clear(t, f, slot);
+	}
+}

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
+#include "transport/flow.h"
+
+struct transport *
+transport_create(const struct transport_options *options,
+	const struct transport_ops *ops, void *context)
+{
+	struct transport *t = calloc(1, sizeof(*t));
+
+	if (t == NULL || sodium_init() < 0) {
+		free(t);
+		return NULL;
+	}
+	t->options = *options;
+	t->ops = *ops;
+	t->context = context;
+	/* Untouched pages of the table cost nothing. */
+	t->flows = calloc(options->flows_max + 1, sizeof(*t->flows));
+	if (t->flows == NULL) {
+		free(t);
+		return NULL;
+	}
+	random_init(&t->random, options->seed);
+	t->flows_touched = 1; /* index 0 is never given, so no id is 0 */
+	t->answers_left = ANSWERS_PER_POLL;
+	list_init(&t->ready);
+	list_init(&t->acks);
+	wheel_init(&t->flow_timers, 0);
+	wheel_init(&t->peer_timers, 0);
+	return t;
+}
+
+void
+transport_destroy(struct transport *t)
+{
+	for (uint32_t i = 1; i < t->flows_touched; i++)
+		if (t->flows[i].state != FLOW_FREE)
+			flow_free(t, &t->flows[i]);
+	while (t->send_windows != NULL) {
+		struct send_window *next = t->send_windows->next;
+
+		free(t->send_windows);
+		t->send_windows = next;
+	}
+	while (t->receive_windows != NULL) {
+		struct receive_window *next = t->receive_windows->next;
+
+		free(t->receive_windows);
+		t->receive_windows = next;
+	}
+	free(t->flows);
+	sodium_memzero(t, sizeof(*t));
+	free(t);
+}
+
+const struct transport_counters *
+transport_counters(const struct transport *t)
+{
+	return &t->counters;
+}
+
+uint32_t
+transport_flows(const struct transport *t)
+{
+	return t->flows_used;
+}
+
+bool
+endpoint_open(struct endpoint *endpoint)
+{
+	memset(endpoint, 0, sizeof(*endpoint));
+	list_init(&endpoint->flows);
+	list_init(&endpoint->pending);
+	list_init(&endpoint->starved);
+	for (unsigned i = 0; i < TRANSPORT_FRAGMENT_MAPS; i++) {
+		struct fragment_map *map = malloc(sizeof(*map));
+
+		if (map == NULL)
+			break;
+		map->next = endpoint->maps;
+		endpoint->maps = map;
+	}
+	return endpoint->maps != NULL;
+}
+
+void
+endpoint_close(struct transport *t, uint64_t now, struct endpoint *endpoint,
+	const char *reason)
+{
+	while (!list_empty(&endpoint->flows)) {
+		struct flow *f = container_of(
+			endpoint->flows.next, struct flow, endpoint_node);
+
+		flow_abandon(t, now, f, MACHNET_CONNECTION_RESET,
+			(const uint8_t *)reason, (uint32_t)strlen(reason));
+	}
+	while (endpoint->maps != NULL) {
+		struct fragment_map *next = endpoint->maps->next;
+
+		free(endpoint->maps);
+		endpoint->maps = next;
+	}
+}
+
+void
+endpoint_resume(struct transport *t, uint64_t now, struct endpoint *endpoint,
+	bool memory)
+{
+	struct list pending;
+
+	list_init(&pending);
+	list_take(&pending, &endpoint->pending);
+	while (!list_empty(&pending)) {
+		struct flow *f =
+			container_of(pending.next, struct flow, pending_node);
+
+		list_leave(&f->pending_node);
+		receive_deliver(t, now, f);
+	}
+	while (memory && !list_empty(&endpoint->starved)) {
+		struct flow *f = container_of(
+			endpoint->starved.next, struct flow, starved_node);
+
+		list_leave(&f->starved_node);
+		f->starved = false;
+		receive_want_ack(t, f);
+	}
+}
+
+/* Flows. */
+
+struct flow *
+flow_allocate(struct transport *t, struct endpoint *endpoint)
+{
+	struct flow *f = t->free;
+	uint32_t id;
+
+	if (f != NULL) {
+		t->free = f->index_next;
+		/* The next generation of this slot. */
+		id = f->id + (1u << FLOW_INDEX_BITS);
+	} else {
+		if (t->flows_touched > t->options.flows_max)
+			return NULL;
+		f = &t->flows[t->flows_touched];
+		/* After a restart, ids of before should not fit again. */
+		id = t->flows_touched | (uint32_t)random_u64(&t->random)
+						<< FLOW_INDEX_BITS;
+		t->flows_touched++;
+	}
+	t->flows_used++;
+	memset(f, 0, sizeof(*f));
+	f->id = id;
+	f->endpoint = endpoint;
+	f->queue_end = &f->queue;
+	f->key = random_u64(&t->random);
+	list_append(&endpoint->flows, &f->endpoint_node);
+	endpoint->flows_length++;
+	list_init(&f->pending_node);
+	list_init(&f->starved_node);
+	list_init(&f->ready_node);
+	list_init(&f->ack_node);
+	list_init(&f->peer_node);
+	timer_init(&f->timer);
+	return f;
+}
+
+static void index_remove(struct transport *t, struct flow *f);
+
+void
+flow_free(struct transport *t, struct flow *f)
+{
+	uint32_t id = f->id;
+
+	index_remove(t, f);
+	peer_leave(t, f);
+	wheel_cancel(&t->flow_timers, &f->timer);
+	list_leave(&f->ready_node);
+	list_leave(&f->ack_node);
+	if (f->endpoint != NULL) {
+		list_leave(&f->endpoint_node);
+		list_leave(&f->pending_node);
+		list_leave(&f->starved_node);
+		f->endpoint->flows_length--;
+	}
+	free(f->reason);
+	memset(f, 0, sizeof(*f));
+	f->id = id;
+	f->index_next = t->free;
+	t->free = f;
+	t->flows_used--;
+}
+
+struct flow *
+flow_get(struct transport *t, uint32_t id)
+{
+	uint32_t index = id & FLOW_INDEX_MASK;
+	struct flow *f = &t->flows[index];
+
+	if (index >= t->flows_touched || f->state == FLOW_FREE || f->id != id)
+		return NULL;
+	return f;
+}
+
+struct flow *
+flow_of(struct transport *t, struct endpoint *endpoint, uint32_t id)
+{
+	struct flow *f = flow_get(t, id);
+
+	return f != NULL && f->endpoint == endpoint ? f : NULL;
+}
+
+/* The index of (address, peer_id): repeats of a CONFIRM and refusals name a
+ * connection by what the other side calls it. */
+
+static struct flow **
+bucket(struct transport *t, uint32_t address, uint32_t peer_id)
+{
+	uint64_t name = (uint64_t)address << 32 | peer_id;
+	uint64_t hash;
+
+	/* Keyed, so that nobody can choose ids that collide. */
+	crypto_shorthash_siphash24((unsigned char *)&hash,
+		(const unsigned char *)&name, sizeof(name), t->options.secret);
+	return &t->index[hash & (INDEX_BUCKETS - 1)];
+}
+
+void
+flow_index_add(struct transport *t, struct flow *f, uint32_t peer_id)
+{
+	struct flow **chain = bucket(t, f->path.address, peer_id);
+
+	f->peer_id = peer_id;
+	f->index_next = *chain;
+	*chain = f;
+}
+
+static void
+index_remove(struct transport *t, struct flow *f)
+{
+	struct flow **link;
+
+	if (f->peer_id == 0)
+		return;
+	link = bucket(t, f->path.address, f->peer_id);
+	while (*link != f)
+		link = &(*link)->index_next;
+	*link = f->index_next;
+	f->peer_id = 0;
+}
+
+struct flow *
+flow_index_find(struct transport *t, uint32_t address, uint32_t peer_id)
+{
+	struct flow *f = *bucket(t, address, peer_id);
+
+	while (f != NULL &&
+		(f->peer_id != peer_id || f->path.address != address))
+		f = f->index_next;
+	return f;
+}
+
+/* Timers. */
+
+void
+flow_arm(struct transport *t, struct flow *f)
+{
+	uint64_t deadline = UINT64_MAX;
+
+	if (f->state_deadline_ns != 0)
+		deadline = f->state_deadline_ns;
+	if (f->rto_deadline_ns != 0)
+		deadline = u64_min(deadline, f->rto_deadline_ns);
+	if (deadline == UINT64_MAX) {
+		wheel_cancel(&t->flow_timers, &f->timer);
+		return;
+	}
+	/* A timer that fires early is set again: cheaper than moving it back
+	 * at each ACK. */
+	if (!list_empty(&f->timer.node) &&
+		f->timer.tick << WHEEL_TICK_NS_LOG2 <= deadline)
+		return;
+	wheel_set(&t->flow_timers, &f->timer, deadline);
+}
+
+static void
+state_timeout(struct transport *t, uint64_t now, struct flow *f)
+{
+	f->state_deadline_ns = 0;
+	switch (f->state) {
+	case FLOW_SYN:
+	case FLOW_CONFIRM:
+		flow_end(t, now, f, MACHNET_CONNECTION_TIMED_OUT);
+		break;
+	case FLOW_CLOSING:
+		reset_send(t, f);
+		flow_end(t, now, f, MACHNET_CLOSE_TIMED_OUT);
+		break;
+	case FLOW_LINGER:
+		flow_free(t, f);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+retry_timeout(struct transport *t, uint64_t now, struct flow *f)
+{
+	f->rto_deadline_ns = 0;
+	if (f->tries < UINT8_MAX)
+		f->tries++;
+	switch (f->state) {
+	case FLOW_SYN:
+	case FLOW_CONFIRM:
+		handshake_retry(t, now, f);
+		break;
+	case FLOW_OPEN:
+	case FLOW_CLOSING:
+		send_timeout(t, now, f);
+		break;
+	case FLOW_RESETTING:
+		if (f->tries >= RESET_TRIES) {
+			flow_linger(t, now, f);
+			break;
+		}
+		reset_send(t, f);
+		f->rto_deadline_ns = now + (RTO_INITIAL_NS << f->tries);
+		flow_arm(t, f);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+fire_timers(struct transport *t, uint64_t now)
+{
+	struct list due;
+
+	list_init(&due);
+	wheel_advance(&t->flow_timers, now, &due);
+	while (!list_empty(&due)) {
+		struct flow *f =
+			container_of(due.next, struct flow, timer.node);
+
+		list_leave(&f->timer.node);
+		if (f->state_deadline_ns != 0 && f->state_deadline_ns <= now)
+			state_timeout(t, now, f);
+		else if (f->rto_deadline_ns != 0 && f->rto_deadline_ns <= now)
+			retry_timeout(t, now, f);
+		else
+			flow_arm(t, f);
+	}
+	wheel_advance(&t->peer_timers, now, &due);
+	while (!list_empty(&due)) {
+		struct peer *peer =
+			container_of(due.next, struct peer, timer.node);
+
+		list_leave(&peer->timer.node);
+		peer_timeout(t, now, peer);
+	}
+}
+
+uint64_t
+transport_deadline_ns(const struct transport *t)
+{
+	if (!list_empty(&t->ready) || !list_empty(&t->acks))
+		return 0;
+	return u64_min(
+		wheel_next_ns(&t->flow_timers), wheel_next_ns(&t->peer_timers));
+}
+
+/* Packets. */
+
+uint8_t *
+packet_begin(struct transport *t)
+{
+	return t->ops.packet_begin(t->context);
+}
+
+void
+packet_send(
+	struct transport *t, const struct transport_path *path, uint32_t length)
+{
+	t->counters.packets_sent++;
+	t->ops.packet_send(t->context, path, length);
+}
+
+static void
+receive_for_flow(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header,
+	const uint8_t *bytes, uint32_t length)
+{
+	struct flow *f = flow_get(t, header->connection);
+
+	if (f == NULL || f->path.address != path->address) {
+		t->counters.packets_unknown++;
+		reset_unknown(t, path, header);
+		return;
+	}
+	switch (f->state) {
+	case FLOW_OPEN:
+	case FLOW_CLOSING:
+	case FLOW_ENDED:
+	case FLOW_LINGER:
+		receive_data(t, now, f, header, bytes, length);
+		break;
+	default:
+		/* Before ACCEPT, which will come again, or after RESET, which
+		 * is on its way again. */
+		t->counters.packets_stale++;
+		break;
+	}
+}
+
+void
+transport_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, const uint8_t *bytes,
+	uint32_t length)
+{
+	struct wire_header header;
+
+	t->counters.packets_received++;
+	if (!wire_header_read(&header, bytes, length)) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	switch (header.type) {
+	case WIRE_DATA:
+	case WIRE_ACK:
+		receive_for_flow(t, now, path, &header, bytes, length);
+		break;
+	case WIRE_RESET:
+		reset_receive(t, now, path, &header, bytes, length);
+		break;
+	case WIRE_PING:
+	case WIRE_PONG:
+		ping_receive(t, now, path, &header, bytes, length);
+		break;
+	default:
+		handshake_receive(t, now, path, &header, bytes, length);
+		break;
+	}
+}
+
+static void
+ack_send(struct transport *t, uint64_t now, struct flow *f)
+{
+	struct wire_header header = {
+		.type = WIRE_ACK,
+		.flags = WIRE_FLAG_ACK,
+		.connection = f->peer_id,
+		.number = f->ack_number_next,
+	};
+	uint8_t *packet = packet_begin(t);
+	uint32_t length;
+
+	if (packet == NULL)
+		return; /* what it would acknowledge comes again */
+	f->ack_number_next++;
+	length = wire_header_write(packet, &header);
+	length += receive_ack_write(f, now, t->options.credit, packet + length);
+	t->counters.acks_sent++;
+	packet_send(t, &f->path, length);
+}
+
+void
+transport_poll(struct transport *t, uint64_t now)
+{
+	struct list ready;
+
+	t->answers_left = ANSWERS_PER_POLL;
+	fire_timers(t, now);
+	list_init(&ready);
+	list_take(&ready, &t->ready);
+	while (!list_empty(&ready)) {
+		struct flow *f =
+			container_of(ready.next, struct flow, ready_node);
+
+		list_leave(&f->ready_node);
+		if (!send_burst(t, now, f)) {
+			/* The device is full: the others keep their place. */
+			list_take(&ready, &t->ready);
+			list_take(&t->ready, &ready);
+			break;
+		}
+	}
+	while (!list_empty(&t->acks)) {
+		struct flow *f =
+			container_of(t->acks.next, struct flow, ack_node);
+
+		list_leave(&f->ack_node);
+		ack_send(t, now, f);
+	}
+}
+
+/* Requests of applications. */
+
+void
+transport_accept(
+	struct transport *t, struct endpoint *endpoint, uint32_t connection)
+{
+	struct flow *f = flow_of(t, endpoint, connection);
+	struct listener *listener;
+
+	if (f == NULL || !f->passive || f->accepted)
+		return;
+	f->accepted = true;
+	listener = listeners_get(t->options.listeners, f->listener);
+	if (listener != NULL)
+		listener->waiting--;
+}
+
+void
+transport_send(struct transport *t, uint64_t now, struct endpoint *endpoint,
+	uint32_t connection, struct tx_message *message)
+{
+	struct flow *f = flow_of(t, endpoint, connection);
+
+	if (f == NULL || f->state != FLOW_OPEN) {
+		t->ops.message_sent(t->context, endpoint, message);
+		return;
+	}
+	send_queue(t, now, f, message);
+}
+
+void
+transport_close(struct transport *t, uint64_t now, struct endpoint *endpoint,
+	uint32_t connection, uint32_t timeout_ms)
+{
+	struct flow *f = flow_of(t, endpoint, connection);
+
+	if (f == NULL || f->state != FLOW_OPEN)
+		return;
+	if (timeout_ms == 0)
+		timeout_ms = CLOSE_TIMEOUT_MS_DEFAULT;
+	f->state = FLOW_CLOSING;
+	f->state_deadline_ns = now + timeout_ms * NS_PER_MS;
+	flow_arm(t, f);
+	receive_discard(t, f);
+	f->fin.fin = true;
+	send_queue(t, now, f, &f->fin);
+}
+
+void
+transport_reset(struct transport *t, uint64_t now, struct endpoint *endpoint,
+	uint32_t connection, const uint8_t *reason, uint32_t length)
+{
+	struct flow *f = flow_of(t, endpoint, connection);
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_CLOSED,
+		.connection = connection,
+		.status = MACHNET_CONNECTION_RESET,
+	};
+
+	if (f == NULL)
+		return;
+	flow_abandon(t, now, f, MACHNET_CONNECTION_RESET, reason, length);
+	t->ops.deliver(t->context, endpoint, &event);
+}

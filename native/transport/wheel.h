@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hierarchical timer wheel (Varghese and Lauck, SOSP 1987, scheme 7): three
+ * levels of 256 slots, ticks of 64 us, so 16 ms, 4.2 s and 18 min. Setting and
+ * cancelling are O(1); a timer that lies further away fires early and is set
+ * again by its owner.
+ */
+#ifndef TRANSPORT_WHEEL_H
+#define TRANSPORT_WHEEL_H
+
+#include <stdint.h>
+
+#include "base/list.h"
+
+#define WHEEL_TICK_NS_LOG2 16u /* 65.536 us */
+#define WHEEL_SLOTS 256u
+#define WHEEL_LEVELS 3u
+
+struct timer {
+	struct list node;
+	uint64_t tick; /* when it fires; meaningful while it is set */
+};
+
+struct wheel {
+	uint64_t tick; /* all before it have fired */
+	uint32_t timers;
+	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
+};
+
+void wheel_init(struct wheel *wheel, uint64_t now_ns);
+
+static inline void
+timer_init(struct timer *timer)
+{
+	list_init(&timer->node);
+}
+
+/** Set, or set again, to fire at the first tick not before deadline_ns. */
+void wheel_set(struct wheel *wheel, struct timer *timer, uint64_t deadline_ns);
+
+void wheel_cancel(struct wheel *wheel, struct timer *timer);
+
+/**
+ * Collect the timers that are due by now into `due`, in the order of their
+ * ticks. The caller takes them out one by one with list_leave.
+ */
+void wheel_advance(struct wheel *wheel, uint64_t now_ns, struct list *due);
+
+/** When the next slot with a timer comes up, or UINT64_MAX. Looks at one
+ * level, so it may be early. */
+uint64_t wheel_next_ns(const struct wheel *wheel);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes: send a copy, write in place, give back. */
+#include "client/submit.h"
+
+int32_t
+machnet_send(uint32_t handle, uint32_t connection, const void *bytes,
+	uint32_t length)
+{
+	struct submission submission = {
+		.kind = SUBMISSION_SEND,
+		.connection = connection,
+	};
+	struct channel *channel;
+	int32_t status = channel_find(handle, &channel);
+
+	if (status != MACHNET_OK)
+		return status;
+	if (length > MACHNET_MESSAGE_BYTES_MAX)
+		return MACHNET_MESSAGE_TOO_LARGE;
+	if (bytes == NULL && length != 0)
+		return MACHNET_INVALID_ARGUMENT;
+	return submit_bytes(channel, &submission, bytes, length);
+}
+
+int32_t
+machnet_allocate(uint32_t handle, uint32_t length)
+{
+	struct channel *channel;
+	uint32_t offset;
+	int32_t status = channel_find(handle, &channel);
+
+	if (status != MACHNET_OK)
+		return status;
+	if (length > MACHNET_MESSAGE_BYTES_MAX)
+		return MACHNET_MESSAGE_TOO_LARGE;
+	status = submit_allocate(channel, u32_max(length, 1), &offset);
+	if (status != MACHNET_OK)
+		return status;
+	return (int32_t)(channel->layout.tx_arena + offset);
+}
+
+/** Bytes of the block at an offset in the TX arena that is ours to write. */
+static uint32_t
+allocated_bytes(const struct channel *channel, uint32_t offset)
+{
+	uint32_t bytes = arena_block_bytes(channel->tx, offset);
+
+	return bytes != 0 && !block_set_has(&channel->tx_sent, offset) ? bytes
+								       : 0;
+}
+
+static void
+allocated_free(struct channel *channel, uint32_t offset)
+{
+	arena_free(channel->tx, offset);
+	channel_lack_end(channel, CHANNEL_LACKS_BLOCK);
+}
+
+int32_t
+machnet_send_allocated(
+	uint32_t handle, uint32_t connection, uint32_t offset, uint32_t length)
+{
+	struct submission submission = {
+		.kind = SUBMISSION_SEND,
+		.connection = connection,
+		.offset = length == 0 ? 0 : offset,
+		.length = length,
+	};
+	struct channel *channel;
+	int32_t status = channel_find(handle, &channel);
+
+	if (status != MACHNET_OK)
+		return status;
+	offset -= channel->layout.tx_arena;
+	if (length > MACHNET_MESSAGE_BYTES_MAX)
+		return MACHNET_MESSAGE_TOO_LARGE;
+	if (length > allocated_bytes(channel, offset) ||
+		allocated_bytes(channel, offset) == 0)
+		return MACHNET_INVALID_ARGUMENT;
+	status = submit(channel, &submission);
+	if (status != MACHNET_OK)
+		return status;
+	if (length == 0)
+		allocated_free(channel, offset);
+	else
+		block_set_add(&channel->tx_sent, offset);
+	return MACHNET_OK;
+}
+
+static int32_t
+release_received(struct channel *channel, uint32_t offset)
+{
+	uint32_t from_base = channel->layout.rx_arena + offset;
+	int32_t room;
+
+	if (offset % ARENA_BLOCK_BYTES_MIN != 0 ||
+		!block_set_has(&channel->rx_lent, offset))
+		return MACHNET_INVALID_ARGUMENT;
+	/* There is room for every block that the engine may lend. */
+	room = ring_room(&channel->released, 1);
+	if (room <= 0)
+		return channel_corrupt(channel);
+	block_set_remove(&channel->rx_lent, offset);
+	ring_push(&channel->released, &from_base);
+	ring_publish(&channel->released);
+	channel_wake_engine(channel);
+	return MACHNET_OK;
+}
+
+int32_t
+machnet_release(uint32_t handle, uint32_t offset)
+{
+	struct channel *channel;
+	int32_t status = channel_find(handle, &channel);
+
+	if (status != MACHNET_OK)
+		return status;
+	if (offset - channel->layout.rx_arena < channel->layout.arena_bytes)
+		return release_received(
+			channel, offset - channel->layout.rx_arena);
+	offset -= channel->layout.tx_arena;
+	if (allocated_bytes(channel, offset) == 0)
+		return MACHNET_INVALID_ARGUMENT;
+	allocated_free(channel, offset);
+	return MACHNET_OK;
+}

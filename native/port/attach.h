@@ -7,7 +7,7 @@
 
 #include "port/port.h"
 
-#define ATTACH_NAME_BYTES 48
+#define ATTACH_NAME_BYTES MACHNET_DEVICE_BYTES
 #define ATTACH_ARGS_BYTES 512
 
 struct attachment {

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests: frames from port to port. They fail the test that calls them. */
+#ifndef PORT_FRAMES_H
+#define PORT_FRAMES_H
+
+#include "port/port.h"
+
+/** Open a port, failing with the error's message. */
+void frames_open(struct port *port, const struct port_options *options);
+
+/** Wait until both ends are up, at most 3 s. */
+void frames_link(struct port *a, struct port *b);
+
+/**
+ * Send count frames of length bytes, each of its own content, and expect them
+ * all, in order, in one segment. from and to may be the same if the other end
+ * sends them back.
+ */
+void frames_pass(const struct port *from, const struct port *to, uint16_t queue,
+	uint32_t count, uint32_t length);
+
+/** Frames that stand in no queue: mbufs of a port's pools that are free. */
+uint32_t frames_available(const struct port *port);
+
+#endif

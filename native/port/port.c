@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "port/port.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "port/attach.h"
+#include "port/eal.h"
+
+#define DESCRIPTORS_MAX 16384u
+#define POOL_CACHE_MBUFS 256u
+#define POOL_MBUFS_HELD_MAX (1u << 20)
+/* How long a burst that began before the link was seen down may last. */
+#define RECONNECT_AFTER_NS (50 * NS_PER_MS)
+
+/* What the driver said, or the errno. */
+static int32_t
+fail(const char *device, const char *what, int errnum,
+	struct machnet_error *error)
+{
+	const char *line = eal_log_first();
+
+	return error_set(error, MACHNET_DEVICE_FAILED,
+		"Cannot open device \"%s\": %s: %s", device, what,
+		line[0] != '\0' ? line : rte_strerror(errnum));
+}
+
+static int32_t
+options_complete(struct port_options *options, struct machnet_error *error)
+{
+	if (options->queues == 0)
+		options->queues = 1;
+	if (options->descriptors == 0)
+		options->descriptors = PORT_DESCRIPTORS_DEFAULT;
+	if (options->mbufs_held == 0)
+		options->mbufs_held = PORT_MBUFS_HELD_DEFAULT;
+	if (options->mtu != 0 &&
+		(options->mtu < PORT_MTU_MIN || options->mtu > PORT_MTU_MAX))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot open device \"%s\": mtu %u is not in %u .. %u",
+			options->device, options->mtu, PORT_MTU_MIN,
+			PORT_MTU_MAX);
+	if (options->queues > PORT_QUEUES_MAX)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot open device \"%s\": %u queues, at most %u",
+			options->device, options->queues, PORT_QUEUES_MAX);
+	if (!is_power_of_two(options->descriptors) ||
+		options->descriptors < 2 ||
+		options->descriptors > DESCRIPTORS_MAX ||
+		options->mbufs_held > POOL_MBUFS_HELD_MAX)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot open device \"%s\": %u descriptors, not a "
+			"power of two up to %u, or %u mbufs held, more than %u",
+			options->device, options->descriptors, DESCRIPTORS_MAX,
+			options->mbufs_held, POOL_MBUFS_HELD_MAX);
+	return MACHNET_OK;
+}
+
+/* A NIC may be there already: EAL attaches the one it was started for. */
+static int
+attach(struct port *port, const struct attachment *attachment)
+{
+	char devargs[ATTACH_NAME_BYTES + ATTACH_ARGS_BYTES];
+	int result;
+
+	if (rte_eth_dev_get_port_by_name(attachment->name, &port->id) == 0)
+		return 0;
+	snprintf(devargs, sizeof(devargs), "%s%s%s", attachment->name,
+		attachment->args[0] == '\0' ? "" : ",", attachment->args);
+	result = rte_dev_probe(devargs);
+	if (result != 0)
+		return -result;
+	result = rte_eth_dev_get_port_by_name(attachment->name, &port->id);
+	return -result;
+}
+
+static unsigned
+checksums(uint64_t offloads, uint64_t ipv4, uint64_t udp)
+{
+	return ((offloads & ipv4) != 0 ? FRAME_VERIFIED_IPV4 : 0) |
+	       ((offloads & udp) != 0 ? FRAME_VERIFIED_UDP : 0);
+}
+
+/* Ask for what the device offers of what we can use. */
+static void
+configuration_choose(struct rte_eth_conf *configuration,
+	const struct rte_eth_dev_info *info, const struct port *port,
+	uint32_t mtu)
+{
+	uint64_t hash = info->flow_type_rss_offloads &
+			(RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+
+	memset(configuration, 0, sizeof(*configuration));
+	configuration->rxmode.offloads =
+		info->rx_offload_capa &
+		(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	configuration->txmode.offloads =
+		info->tx_offload_capa &
+		(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+	if (port->queues > 1 && hash != 0) {
+		configuration->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		configuration->rx_adv_conf.rss_conf.rss_hf = hash;
+		configuration->rxmode.offloads |=
+			info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	}
+	/* Virtual devices refuse what they can do, see attach.c. */
+	if (port->device.kind == DEVICE_PCI) {
+		configuration->rxmode.mtu = mtu;
+		configuration->intr_conf.rxq = 1;
+	}
+}
+
+static int
+configure(struct port *port, uint32_t mtu, uint32_t descriptors)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf configuration;
+	int result = rte_eth_dev_info_get(port->id, &info);
+
+	if (result != 0)
+		return -result;
+	port->queues_max = RTE_MIN(info.max_rx_queues, info.max_tx_queues);
+	if (port->queues > port->queues_max)
+		return ERANGE;
+	configuration_choose(&configuration, &info, port, mtu);
+	port->rx_verified = checksums(configuration.rxmode.offloads,
+		RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	port->tx_offload = checksums(configuration.txmode.offloads,
+		RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+	port->rx_hash = (configuration.rxmode.offloads &
+				RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+	port->rx_descriptors = (uint16_t)descriptors;
+	port->tx_descriptors = (uint16_t)descriptors;
+	result = rte_eth_dev_configure(
+		port->id, port->queues, port->queues, &configuration);
+	if (result != 0 && configuration.intr_conf.rxq != 0) {
+		configuration.intr_conf.rxq = 0;
+		result = rte_eth_dev_configure(
+			port->id, port->queues, port->queues, &configuration);
+	}
+	if (result == 0)
+		result = rte_eth_dev_adjust_nb_rx_tx_desc(
+			port->id, &port->rx_descriptors, &port->tx_descriptors);
+	return -result;
+}
+
+static int
+queue_set_up(struct port *port, uint16_t queue, uint32_t data_bytes,
+	uint32_t mbufs_held)
+{
+	/* Every thread with a cache may keep half as much again in it. */
+	uint32_t mbufs = port->rx_descriptors + port->tx_descriptors +
+			 mbufs_held +
+			 2 * (POOL_CACHE_MBUFS + POOL_CACHE_MBUFS / 2);
+	int socket = rte_eth_dev_socket_id(port->id);
+	char name[RTE_MEMPOOL_NAMESIZE];
+	int result;
+
+	snprintf(name, sizeof(name), "machnet%u.%u", port->id, queue);
+	port->pools[queue] =
+		rte_pktmbuf_pool_create(name, mbufs, POOL_CACHE_MBUFS, 0,
+			(uint16_t)(data_bytes + RTE_PKTMBUF_HEADROOM), socket);
+	if (port->pools[queue] == NULL)
+		return rte_errno;
+	result = rte_eth_rx_queue_setup(port->id, queue, port->rx_descriptors,
+		(unsigned)socket, NULL, port->pools[queue]);
+	if (result == 0)
+		result = rte_eth_tx_queue_setup(port->id, queue,
+			port->tx_descriptors, (unsigned)socket, NULL);
+	return -result;
+}
+
+static void
+pools_free(struct port *port)
+{
+	uint16_t queue;
+
+	for (queue = 0; queue < port->queues; queue++)
+		rte_mempool_free(port->pools[queue]);
+}
+
+static void
+detach(struct port *port)
+{
+	struct rte_eth_dev_info info;
+	int result = rte_eth_dev_info_get(port->id, &info);
+
+	rte_eth_dev_close(port->id);
+	if (result == 0)
+		rte_dev_remove(info.device);
+	pools_free(port);
+}
+
+static int
+mac_read(struct port *port)
+{
+	struct rte_ether_addr address;
+	int result = rte_eth_macaddr_get(port->id, &address);
+
+	memcpy(port->mac.bytes, address.addr_bytes, sizeof(port->mac.bytes));
+	/* A tap's address is that of the kernel's end: be another host. */
+	if (port->device.kind == DEVICE_TAP)
+		port->mac.bytes[5] ^= 1;
+	return -result;
+}
+
+/* What only a device that runs can tell. */
+static int
+inspect(struct port *port, uint32_t mtu)
+{
+	uint16_t own_mtu = 0;
+	int result = mac_read(port);
+
+	if (result != 0)
+		return result;
+	port->mtu = mtu;
+	if (port->device.kind != DEVICE_PCI)
+		return 0;
+	result = rte_eth_dev_get_mtu(port->id, &own_mtu);
+	port->mtu = own_mtu;
+	/* That it could be configured proves nothing. */
+	port->rx_interrupt = rte_eth_dev_rx_intr_enable(port->id, 0) == 0;
+	if (port->rx_interrupt)
+		rte_eth_dev_rx_intr_disable(port->id, 0);
+	return -result;
+}
+
+static int
+start(struct port *port)
+{
+	int result = rte_eth_dev_start(port->id);
+
+	atomic_store_explicit(
+		&port->started, result == 0, memory_order_release);
+	return -result;
+}
+
+static bool
+is_memif_client(const struct port *port)
+{
+	return port->device.kind == DEVICE_MEMIF && !port->device.server;
+}
+
+static int32_t
+set_up(struct port *port, const struct attachment *attachment,
+	const struct port_options *options, struct machnet_error *error)
+{
+	int errnum = configure(port, attachment->mtu, options->descriptors);
+	uint16_t queue;
+
+	if (errnum == ERANGE)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot open device \"%s\" with %u queues: it has %u",
+			options->device, port->queues, port->queues_max);
+	if (errnum != 0)
+		return fail(options->device, "configuration", errnum, error);
+	for (queue = 0; queue < port->queues; queue++) {
+		errnum = queue_set_up(port, queue, attachment->data_bytes,
+			options->mbufs_held);
+		if (errnum != 0)
+			return fail(options->device, "queue", errnum, error);
+	}
+	errnum = start(port);
+	/* Its server may come later. */
+	if (errnum != 0 && !is_memif_client(port))
+		return fail(options->device, "start", errnum, error);
+	errnum = inspect(port, attachment->mtu);
+	if (errnum != 0)
+		return fail(options->device, "inspection", errnum, error);
+	return MACHNET_OK;
+}
+
+int32_t
+port_open(struct port *port, const struct port_options *options,
+	struct machnet_error *error)
+{
+	struct port_options complete = *options;
+	struct port_eal_options eal_options = {0};
+	struct attachment attachment;
+	int32_t status = options_complete(&complete, error);
+	int errnum;
+
+	memset(port, 0, sizeof(*port));
+	if (status == MACHNET_OK)
+		status = device_parse(&port->device, options->device, error);
+	if (status == MACHNET_OK)
+		status = attachment_plan(
+			&attachment, &port->device, &complete, error);
+	if (port->device.kind == DEVICE_PCI)
+		eal_options.pci = port->device.target;
+	if (status == MACHNET_OK)
+		status = port_eal_start(&eal_options, error);
+	if (status != MACHNET_OK)
+		return status;
+	port->queues = (uint16_t)complete.queues;
+	eal_log_reset();
+	errnum = attach(port, &attachment);
+	if (errnum != 0)
+		return fail(options->device, "attach", errnum, error);
+	status = set_up(port, &attachment, &complete, error);
+	if (status != MACHNET_OK) {
+		rte_eth_dev_stop(port->id);
+		detach(port);
+	}
+	return status;
+}
+
+void
+port_close(struct port *port)
+{
+	atomic_store_explicit(&port->started, false, memory_order_release);
+	rte_eth_dev_stop(port->id);
+	detach(port);
+}
+
+/* The driver connects when it is started, and only then. */
+static void
+reconnect(struct port *port)
+{
+	atomic_store_explicit(&port->started, false, memory_order_release);
+	rte_eth_dev_stop(port->id);
+	start(port);
+}
+
+static bool
+link_read(const struct port *port)
+{
+	struct rte_eth_link link = {0};
+
+	if (!atomic_load_explicit(&port->started, memory_order_relaxed))
+		return false;
+	return rte_eth_link_get_nowait(port->id, &link) == 0 &&
+	       link.link_status == RTE_ETH_LINK_UP;
+}
+
+bool
+port_link_up(struct port *port)
+{
+	uint64_t now_ns;
+
+	if (link_read(port)) {
+		port->down_ns = 0;
+		return true;
+	}
+	if (!is_memif_client(port))
+		return false;
+	now_ns = clock_now_ns();
+	if (port->down_ns == 0)
+		port->down_ns = now_ns;
+	if (atomic_load_explicit(&port->started, memory_order_relaxed) &&
+		now_ns - port->down_ns < RECONNECT_AFTER_NS)
+		return false;
+	reconnect(port);
+	port->down_ns = 0;
+	return link_read(port);
+}

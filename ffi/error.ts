@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { statusMessage, type StatusName, statusName } from "./status.ts";
+import { statusMessage, statusName } from "./status.ts";
 
 /**
  * What a {@linkcode MachnetError} is about.
@@ -16,7 +16,37 @@ import { statusMessage, type StatusName, statusName } from "./status.ts";
  * console.log(worthARetry.length);
  * ```
  */
-export type ErrorCode = Exclude<StatusName, "OK" | "AGAIN">;
+export type ErrorCode =
+  | "INVALID_ARGUMENT"
+  | "CLOSED"
+  | "SYSTEM_ERROR"
+  | "OUT_OF_MEMORY"
+  | "TIMED_OUT"
+  | "LIBRARY_NOT_FOUND"
+  | "FFI_NOT_ALLOWED"
+  | "ABI_MISMATCH"
+  | "SIDECAR_NOT_RUNNING"
+  | "SIDECAR_GONE"
+  | "SIDECAR_STOPPED"
+  | "CHANNEL_CORRUPT"
+  | "TOO_MANY_CHANNELS"
+  | "TOO_MANY_CONNECTIONS"
+  | "TOO_MANY_LISTENERS"
+  | "MESSAGE_TOO_LARGE"
+  | "ADDRESS_IN_USE"
+  | "ADDRESS_NOT_AVAILABLE"
+  | "NAME_NOT_FOUND"
+  | "HOST_UNREACHABLE"
+  | "CONNECTION_REFUSED"
+  | "CONNECTION_TIMED_OUT"
+  | "CONNECTION_RESET"
+  | "CONNECTION_CLOSED"
+  | "CONNECTION_LOST"
+  | "CLOSE_TIMED_OUT"
+  | "DEVICE_NOT_FOUND"
+  | "DEVICE_FAILED"
+  | "ENGINE_ALREADY_RUNNING"
+  | "ENGINE_NOT_RUNNING";
 
 /**
  * An operation of machnet failed.
@@ -59,14 +89,17 @@ export class MachnetError extends Error {
  * @param status A negative status.
  * @param attempt What was attempted: `Cannot connect to 10.0.0.9:888`.
  * @param detail Said instead of the status's own sentence.
+ * @param cause The error behind it.
  */
 export function failure(
   status: number,
   attempt: string,
   detail?: string,
+  cause?: unknown,
 ): MachnetError {
   return new MachnetError(
     statusName(status) as ErrorCode,
-    `${attempt}: ${detail || statusMessage(status)}`,
+    `${attempt}: ${detail ?? statusMessage(status)}`,
+    cause === undefined ? undefined : { cause },
   );
 }

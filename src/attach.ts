@@ -1,0 +1,113 @@
+/**
+ * Attaching to a sidecar.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { failure } from "../ffi/error.ts";
+import { type Library, library } from "../ffi/library.ts";
+import {
+  attachOptions,
+  cString,
+  LIMITS,
+  readChannelInfo,
+  STRUCTS,
+} from "../ffi/structs.ts";
+import { type Channel, ChannelHandle } from "./channel.ts";
+import { Core } from "./core.ts";
+import { runJob } from "./job.ts";
+import { milliseconds, parseOptions, signal } from "./options.ts";
+
+/** Options of {@linkcode attach}. */
+export interface AttachOptions {
+  /**
+   * Path of the sidecar's control socket. By default what MACHNET_SOCKET says,
+   * else /run/machnet/machnet.sock for root, else $XDG_RUNTIME_DIR/machnet.sock.
+   */
+  readonly socket?: string | undefined;
+  /**
+   * Memory for messages in each direction: a power of two, 32 MiB to 512 MiB;
+   * 64 MiB by default. Pages that were never used cost nothing.
+   */
+  readonly arenaBytes?: number | undefined;
+  /** The engine to live on; by default the one with the least to do. */
+  readonly engine?: number | undefined;
+  /** Milliseconds to wait for the sidecar; 1000 by default. */
+  readonly timeout?: number | undefined;
+  /** Stops attaching. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const schema = z.strictObject({
+  socket: z.string().min(1).max(LIMITS.MACHNET_SOCKET_PATH_BYTES - 1)
+    .optional(),
+  arenaBytes: z.int()
+    .min(LIMITS.MACHNET_ARENA_BYTES_MIN)
+    .max(LIMITS.MACHNET_ARENA_BYTES_MAX)
+    .refine((bytes) => (bytes & (bytes - 1)) === 0, "Not a power of two")
+    .optional(),
+  engine: z.int().min(0).max(65535).optional(),
+  timeout: milliseconds,
+  signal,
+}) satisfies z.ZodType<AttachOptions>;
+
+/**
+ * Attach to the sidecar of this machine, or to that of a lab's host.
+ *
+ * Under Deno this needs the permission `--allow-ffi` and no other.
+ *
+ * @param options Which sidecar, and how.
+ * @returns A channel to it.
+ * @throws {TypeError} If an option has the wrong type or an unknown name.
+ * @throws {RangeError} If an option is out of range.
+ * @throws {MachnetError} SIDECAR_NOT_RUNNING, TIMED_OUT, ABI_MISMATCH or
+ * TOO_MANY_CHANNELS by the sidecar's doing; LIBRARY_NOT_FOUND or
+ * FFI_NOT_ALLOWED by this process's.
+ *
+ * @example
+ * ```ts
+ * import { attach } from "machnet";
+ *
+ * await using channel = await attach();
+ * console.log(`attached to the sidecar at ${channel.address}`);
+ * ```
+ */
+export async function attach(options: AttachOptions = {}): Promise<Channel> {
+  const attempt = "Cannot attach to the sidecar";
+  const { socket, arenaBytes, engine, timeout, signal } = parseOptions(
+    schema,
+    options,
+    attempt,
+  );
+  signal?.throwIfAborted();
+  const native = await library();
+  const { calls } = native;
+  const path = socket === undefined ? null : cString(socket);
+  const fields = attachOptions({
+    arenaBytes: arenaBytes ?? 0,
+    engine: engine ?? -1,
+    timeoutMs: timeout ?? 0,
+  });
+  const channel = new Uint32Array(1);
+  const channelBytes = new Uint8Array(channel.buffer);
+  await runJob(native, {
+    attempt: socket === undefined ? attempt : `Cannot attach to ${socket}`,
+    begin: (fd, error) => calls.machnet_attach_begin(path, fields, fd, error),
+    end: (job, error) => calls.machnet_attach_end(job, channelBytes, error),
+  }, signal);
+  return new ChannelHandle(openCore(native, channel[0]!));
+}
+
+function openCore(native: Library, channel: number): Core {
+  const { calls } = native;
+  const info = new Uint8Array(STRUCTS.machnet_channel_info.size);
+  const status = calls.machnet_channel_info(channel, info);
+  const doorbell = status < 0
+    ? status
+    : calls.machnet_channel_doorbell(channel);
+  if (doorbell < 0) {
+    calls.machnet_channel_close(channel);
+    throw failure(doorbell, "Cannot open channel");
+  }
+  return new Core(native, channel, readChannelInfo(info), doorbell);
+}

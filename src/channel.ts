@@ -1,0 +1,269 @@
+/**
+ * Channels, as scripts see them.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { failure } from "../ffi/error.ts";
+import { library } from "../ffi/library.ts";
+import { Status } from "../ffi/status.ts";
+import { onAbort } from "./abort.ts";
+import { formatEndpoint, formatIPv4 } from "./address.ts";
+import { type Connection, ConnectionHandle } from "./connection.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import type { Answer, Core } from "./core.ts";
+import { type Listener, ListenerHandle } from "./listener.ts";
+import { ListenerState } from "./listener_state.ts";
+import { milliseconds, parseOptions, port, signal } from "./options.ts";
+import { resolveHostname } from "./resolve.ts";
+
+/** Options of {@linkcode Channel.connect}. */
+export interface ConnectOptions {
+  /** IPv4 address of the peer's sidecar, or a name that resolves to it. */
+  readonly hostname: string;
+  /** Service port that the peer listens on. */
+  readonly port: number;
+  /** Milliseconds to wait for the peer's host; 1000 by default. */
+  readonly timeout?: number | undefined;
+  /** Stops connecting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@linkcode Channel.listen}. */
+export interface ListenOptions {
+  /** The sidecar's address, which is the default, or a name for it. */
+  readonly hostname?: string | undefined;
+  /** Service port; 0 lets the sidecar pick one. */
+  readonly port: number;
+  /** Connections that may wait to be accepted; 128 by default. */
+  readonly backlog?: number | undefined;
+  /** Stops the attempt to listen, and later closes the listener. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const connectSchema = z.strictObject({
+  hostname: z.string().min(1).max(253),
+  port: port(1),
+  timeout: milliseconds,
+  signal,
+}) satisfies z.ZodType<ConnectOptions>;
+
+const listenSchema = z.strictObject({
+  hostname: z.string().min(1).max(253).optional(),
+  port: port(0),
+  backlog: z.int().min(1).max(65535).optional(),
+  signal,
+}) satisfies z.ZodType<ListenOptions>;
+
+/**
+ * A channel to a sidecar: shared memory with connections and listeners on it.
+ *
+ * A channel belongs to the thread that attached it; a worker attaches its own.
+ * By itself it does not keep the process alive; what is open on it does.
+ *
+ * @example
+ * ```ts
+ * import { attach } from "machnet";
+ *
+ * await using channel = await attach();
+ * await using connection = await channel.connect({
+ *   hostname: "10.0.0.2",
+ *   port: 888,
+ * });
+ * await connection.send(new TextEncoder().encode("hello"));
+ * ```
+ */
+export interface Channel extends AsyncDisposable {
+  /** IPv4 address of the sidecar. */
+  readonly address: string;
+
+  /** Number of the sidecar's engine that serves the channel. */
+  readonly engine: number;
+
+  /**
+   * Connect to a listener.
+   *
+   * @param options Where to, and how long to try.
+   * @returns The connection.
+   * @throws {TypeError} If an option has the wrong type or an unknown name.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {MachnetError} NAME_NOT_FOUND, HOST_UNREACHABLE, CONNECTION_REFUSED,
+   * CONNECTION_TIMED_OUT, TOO_MANY_CONNECTIONS; CLOSED, SIDECAR_GONE,
+   * SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel is over.
+   */
+  connect(options: ConnectOptions): Promise<Connection>;
+
+  /**
+   * Listen on a service port.
+   *
+   * @param options The port, and on which terms.
+   * @returns The listener.
+   * @throws {TypeError} If an option has the wrong type or an unknown name.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {MachnetError} ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE,
+   * NAME_NOT_FOUND, TOO_MANY_LISTENERS; CLOSED, SIDECAR_GONE, SIDECAR_STOPPED or
+   * CHANNEL_CORRUPT if the channel is over.
+   */
+  listen(options: ListenOptions): Promise<Listener>;
+
+  /**
+   * Close listeners and connections, these as `Connection.close()` does, then
+   * the channel. Views of messages read zeros from then on.
+   *
+   * @returns A promise that resolves when all is closed. Which connections
+   * failed on the way, their own `closed` tells.
+   */
+  close(): Promise<void>;
+}
+
+// A channel that nobody can reach any more, nor anything on it, is closed.
+const leaked = new FinalizationRegistry<Core>((core) => core.close());
+
+/** The implementation of {@linkcode Channel}. */
+export class ChannelHandle implements Channel {
+  readonly #core: Core;
+  #closing: Promise<void> | undefined;
+
+  constructor(core: Core) {
+    this.#core = core;
+    leaked.register(this, core);
+  }
+
+  get address(): string {
+    return this.#core.hostname;
+  }
+
+  get engine(): number {
+    return this.#core.engine;
+  }
+
+  async connect(options: ConnectOptions): Promise<Connection> {
+    const { hostname, port, timeout, signal } = parseOptions(
+      connectSchema,
+      options,
+      "Cannot connect",
+    );
+    signal?.throwIfAborted();
+    const attempt = `Cannot connect to ${formatEndpoint({ hostname, port })}`;
+    const address = await this.#resolve(hostname, attempt, signal);
+    const { calls, channel } = this.#core;
+    const state = await this.#ask<ConnectionState>({
+      attempt: formatIPv4(address) === hostname
+        ? attempt
+        : `${attempt} (${formatIPv4(address)})`,
+      signal,
+      call: (token) =>
+        calls.machnet_connect(channel, token, address, port, timeout ?? 0, 0),
+      take: (answer) => this.#core.addConnection(answer.connection, answer, 0),
+      undo: (state) => state.reset("the connect was aborted"),
+    });
+    return new ConnectionHandle(state, this);
+  }
+
+  async listen(options: ListenOptions): Promise<Listener> {
+    const { hostname, port, backlog, signal } = parseOptions(
+      listenSchema,
+      options,
+      "Cannot listen",
+    );
+    signal?.throwIfAborted();
+    const { calls, channel } = this.#core;
+    const attempt = `Cannot listen on ${
+      formatEndpoint({ hostname: hostname ?? this.#core.hostname, port })
+    }`;
+    const address = hostname === undefined
+      ? 0
+      : await this.#resolve(hostname, attempt, signal);
+    const state = await this.#ask<ListenerState>({
+      attempt,
+      signal,
+      call: (token) =>
+        calls.machnet_listen(channel, token, address, port, backlog ?? 0),
+      take: (answer) => {
+        const endpoint = { hostname: this.#core.hostname, port: answer.port };
+        const state = new ListenerState(this.#core, answer.listener, endpoint);
+        this.#core.addListener(state);
+        return state;
+      },
+      undo: (state) => void state.close(),
+    });
+    return new ListenerHandle(state, this, signal);
+  }
+
+  async #resolve(
+    hostname: string,
+    attempt: string,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    this.#assertOpen(attempt);
+    const address = await resolveHostname(
+      await library(),
+      hostname,
+      attempt,
+      signal,
+    );
+    this.#assertOpen(attempt);
+    return address;
+  }
+
+  #assertOpen(attempt: string): void {
+    const { over } = this.#core;
+    if (over !== Status.OK) throw this.#failure(over, attempt);
+  }
+
+  #failure(status: number, attempt: string): Error {
+    return failure(
+      status,
+      attempt,
+      status === Status.CLOSED ? "the channel was closed" : undefined,
+    );
+  }
+
+  /** Ask the engine for an object; an abort undoes what comes after it. */
+  #ask<State>({ attempt, signal, call, take, undo }: {
+    attempt: string;
+    signal: AbortSignal | undefined;
+    call: (token: number) => number;
+    take: (answer: Answer) => State;
+    undo: (state: State) => void;
+  }): Promise<State> {
+    return new Promise((resolve, reject) => {
+      let aborted = false;
+      const forget = onAbort(signal, (reason) => {
+        aborted = true;
+        reject(reason);
+      });
+      this.#core.ask(call, (answer) => {
+        forget();
+        if (answer.status !== Status.OK) {
+          reject(this.#failure(answer.status, attempt));
+          return;
+        }
+        const state = take(answer);
+        if (aborted) undo(state);
+        else resolve(state);
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const core = this.#core;
+    await Promise.all(core.listeners.map((listener) => listener.close()));
+    // Also those that were opened meanwhile, and those being closed already.
+    while (core.connections.length > 0) {
+      await Promise.allSettled(
+        core.connections.map((connection) => connection.close()),
+      );
+      if (core.connections.every((connection) => connection.isOver)) break;
+    }
+    core.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * Connections, as scripts see them.
+ *
+ * @module
+ */
+import { Status } from "../ffi/status.ts";
+import { LIMITS } from "../ffi/structs.ts";
+import { onAbort } from "./abort.ts";
+import type { Endpoint } from "./address.ts";
+import type { ConnectionState, Reader } from "./connection_state.ts";
+import type { Message } from "./message.ts";
+import { MessageIterator } from "./message_iterator.ts";
+import type { OutgoingMessage } from "./outgoing.ts";
+
+/** Options of the calls that may wait. */
+export interface WaitOptions {
+  /** Ends the wait; the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@linkcode Connection.close}. */
+export interface CloseOptions extends WaitOptions {
+  /** Milliseconds to wait for the peer's acknowledgement; 5000 by default. */
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * A connection: messages of 0 bytes to 8 MiB in both directions, reliably, each
+ * exactly once, in order.
+ *
+ * Iterating it takes the messages that arrive, each of them valid until the
+ * next one is taken. The iteration ends when the peer closes, throws when the
+ * connection fails, and leaving it closes nothing. Messages that nobody takes
+ * make the peer's `send()` wait. An open connection keeps the process alive.
+ *
+ * @example
+ * ```ts
+ * import { attach, type Connection } from "machnet";
+ *
+ * await using channel = await attach();
+ * await using listener = await channel.listen({ port: 888 });
+ * for await (const connection of listener) echo(connection).catch(console.error);
+ *
+ * async function echo(connection: Connection): Promise<void> {
+ *   await using _ = connection;
+ *   for await (const message of connection) {
+ *     await connection.send(message.data);
+ *   }
+ * }
+ * ```
+ */
+export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
+  /** The peer. */
+  readonly remote: Endpoint;
+
+  /** This end. */
+  readonly local: Endpoint;
+
+  /**
+   * Resolves when the connection was closed by either end or reset by this one,
+   * rejects with a {@linkcode MachnetError} when it failed: CONNECTION_RESET
+   * with the peer's reason, CONNECTION_LOST, CLOSE_TIMED_OUT, SIDECAR_GONE,
+   * SIDECAR_STOPPED, CHANNEL_CORRUPT. It may be left alone: no unhandled
+   * rejection comes of it.
+   */
+  readonly closed: Promise<void>;
+
+  /**
+   * Send a copy of some bytes as one message.
+   *
+   * @param bytes The message; the caller's again when the promise resolves.
+   * @param options A signal to stop waiting for room.
+   * @returns A promise that resolves when the message is in the channel.
+   * @throws {TypeError} If `bytes` is not a Uint8Array.
+   * @throws {MachnetError} MESSAGE_TOO_LARGE, which leaves the connection as it
+   * was; CONNECTION_CLOSED, or why the connection failed.
+   */
+  send(bytes: Uint8Array, options?: WaitOptions): Promise<void>;
+
+  /**
+   * Send a copy of some bytes as one message if there is room now.
+   *
+   * @param bytes The message.
+   * @returns Whether it was sent.
+   * @throws {TypeError} If `bytes` is not a Uint8Array.
+   * @throws {MachnetError} As `send()`.
+   */
+  trySend(bytes: Uint8Array): boolean;
+
+  /**
+   * Borrow room for a message that is to be written in place.
+   *
+   * @param length Bytes.
+   * @param options A signal to stop waiting for room.
+   * @returns The room.
+   * @throws {RangeError} If the length is not an integer of at least 0.
+   * @throws {MachnetError} As `send()`.
+   */
+  allocate(length: number, options?: WaitOptions): Promise<OutgoingMessage>;
+
+  /**
+   * Borrow room for a message if there is some now.
+   *
+   * @param length Bytes.
+   * @returns The room, or `undefined`.
+   * @throws {RangeError} If the length is not an integer of at least 0.
+   * @throws {MachnetError} As `send()`.
+   */
+  tryAllocate(length: number): OutgoingMessage | undefined;
+
+  /**
+   * Take the next message. It stays valid until its `release()`.
+   *
+   * @param options A signal to stop waiting.
+   * @returns The message.
+   * @throws {MachnetError} CONNECTION_CLOSED when there will be none, or why
+   * the connection failed.
+   */
+  receive(options?: WaitOptions): Promise<Message>;
+
+  /**
+   * Take no more messages, deliver what was accepted for sending, and wait for
+   * the peer's acknowledgement. Resolves at once if the connection is over.
+   *
+   * @param options A bound on the wait, and a signal whose abort resets the
+   * connection.
+   * @returns A promise that resolves when all was delivered.
+   * @throws {RangeError} If the timeout is not a positive integer.
+   * @throws {MachnetError} CLOSE_TIMED_OUT, or why the connection failed.
+   */
+  close(options?: CloseOptions): Promise<void>;
+
+  /**
+   * Drop the connection and what is under way in either direction. The peer
+   * gets CONNECTION_RESET.
+   *
+   * @param reason For the peer; what is over 255 bytes of UTF-8 is cut off.
+   */
+  reset(reason?: string): void;
+}
+
+// A connection that nobody can reach any more is closed. Its inside stays
+// reachable from the channel, so that this is about the outside.
+const leaked = new FinalizationRegistry<ConnectionState>((state) => {
+  state.close().catch(() => {});
+});
+
+// The channel must not be taken for leaked while one of its connections lives.
+const channels = new WeakMap<ConnectionHandle, object>();
+
+/** The implementation of {@linkcode Connection}. */
+export class ConnectionHandle implements Connection {
+  readonly #state: ConnectionState;
+
+  constructor(state: ConnectionState, channel: object) {
+    this.#state = state;
+    channels.set(this, channel);
+    leaked.register(this, state);
+  }
+
+  get remote(): Endpoint {
+    return this.#state.remote;
+  }
+
+  get local(): Endpoint {
+    return this.#state.local;
+  }
+
+  get closed(): Promise<void> {
+    return this.#state.closed;
+  }
+
+  send(bytes: Uint8Array, options?: WaitOptions): Promise<void> {
+    if (!(bytes instanceof Uint8Array)) return Promise.reject(notBytes(bytes));
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return this.#state.send(bytes, signal);
+  }
+
+  trySend(bytes: Uint8Array): boolean {
+    if (!(bytes instanceof Uint8Array)) throw notBytes(bytes);
+    const status = this.#state.trySend(bytes);
+    if (status === Status.OK) return true;
+    if (status === Status.AGAIN) return false;
+    throw this.#state.sendFailure(status);
+  }
+
+  async allocate(
+    length: number,
+    options?: WaitOptions,
+  ): Promise<OutgoingMessage> {
+    checkLength(length);
+    options?.signal?.throwIfAborted();
+    return await this.#state.allocate(length, options?.signal);
+  }
+
+  tryAllocate(length: number): OutgoingMessage | undefined {
+    checkLength(length);
+    return this.#state.tryAllocate(length);
+  }
+
+  receive(options?: WaitOptions): Promise<Message> {
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const message = this.#state.take();
+    if (message !== undefined) return Promise.resolve(message);
+    return this.#read(signal);
+  }
+
+  #read(signal: AbortSignal | undefined): Promise<Message> {
+    return new Promise((resolve, reject) => {
+      const state = this.#state;
+      const reader: Reader = {
+        holder: this,
+        deliver(message): void {
+          forget();
+          resolve(message);
+        },
+        end(): void {
+          forget();
+          reject(state.refusal("Cannot receive from"));
+        },
+      };
+      const forget = onAbort(signal, (reason) => {
+        state.forget(reader);
+        reject(reason);
+      });
+      state.read(reader);
+    });
+  }
+
+  async close(options?: CloseOptions): Promise<void> {
+    const timeout = options?.timeout;
+    if (timeout !== undefined && !(Number.isInteger(timeout) && timeout > 0)) {
+      throw new RangeError(
+        `Cannot close connection: timeout ${timeout} is not a positive integer`,
+      );
+    }
+    options?.signal?.throwIfAborted();
+    await this.#state.close(timeout, options?.signal);
+  }
+
+  reset(reason: string = ""): void {
+    this.#state.reset(reason);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    return new MessageIterator(this.#state, this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#state.close();
+  }
+}
+
+function notBytes(value: unknown): TypeError {
+  const what = value === null ? "null" : typeof value;
+  return new TypeError(`Cannot send message: ${what} is not a Uint8Array`);
+}
+
+function checkLength(length: number): void {
+  if (Number.isInteger(length) && length >= 0 && length < 2 ** 32) return;
+  throw new RangeError(
+    `Cannot allocate message: length ${length} is not an integer from 0 to ${LIMITS.MACHNET_MESSAGE_BYTES_MAX}`,
+  );
+}

@@ -1,0 +1,363 @@
+/**
+ * The inside of a connection: what waits on it, and how it ends.
+ *
+ * @module
+ */
+import { failure, MachnetError } from "../ffi/error.ts";
+import { Status } from "../ffi/status.ts";
+import { LIMITS } from "../ffi/structs.ts";
+import { onAbort } from "./abort.ts";
+import { type Endpoint, formatEndpoint } from "./address.ts";
+import type { Core } from "./core.ts";
+import { Inbox } from "./inbox.ts";
+import { ReceivedMessage } from "./message.ts";
+import { AllocatedMessage } from "./outgoing.ts";
+
+/** Someone who waits for a message. */
+export interface Reader {
+  /** Kept from the garbage collector for as long as it waits. */
+  readonly holder: object;
+  deliver(message: ReceivedMessage): void;
+  /** The connection is over; `status` is OK if it was closed in order. */
+  end(status: number): void;
+}
+
+enum Phase {
+  Open,
+  Closing,
+  Over,
+}
+
+// Nobody tells it from a promise of his own, and it costs nothing.
+const DONE: Promise<void> = Promise.resolve();
+
+const CLOSE_TIMEOUT_MS = 5000;
+const encoder = new TextEncoder();
+
+/** The inside of a connection. */
+export class ConnectionState {
+  readonly core: Core;
+  readonly id: number;
+  readonly remote: Endpoint;
+  readonly local: Endpoint;
+  readonly #inbox = new Inbox();
+  readonly #readers: Reader[] = [];
+  #phase = Phase.Open;
+  // Who or what ended it, for messages; meaningful once it is over.
+  #status: number = Status.OK;
+  #reason = "";
+  #endedHere = false;
+  #waiting = 0;
+  #closing: PromiseWithResolvers<void> | undefined;
+  #closed: PromiseWithResolvers<void> | undefined;
+  // Called when nothing waits to be sent any more.
+  #drained: (() => void) | undefined;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(core: Core, id: number, remote: Endpoint, local: Endpoint) {
+    this.core = core;
+    this.id = id;
+    this.remote = remote;
+    this.local = local;
+  }
+
+  // Receiving
+
+  /** A message came. */
+  deliver(offset: number, length: number): void {
+    if (this.#phase !== Phase.Open) {
+      this.core.release(offset, length);
+      return;
+    }
+    const reader = this.#readers.shift();
+    if (reader === undefined) this.#inbox.push(offset, length);
+    else reader.deliver(new ReceivedMessage(this.core, offset, length));
+  }
+
+  /** The next message, if one is there. */
+  take(): ReceivedMessage | undefined {
+    const inbox = this.#inbox;
+    if (inbox.size === 0) return undefined;
+    const { offset, length } = inbox;
+    inbox.shift();
+    return new ReceivedMessage(this.core, offset, length);
+  }
+
+  /** Wait for a message; call only when `take()` gave nothing. */
+  read(reader: Reader): void {
+    if (this.#phase === Phase.Open) this.#readers.push(reader);
+    else reader.end(this.#status);
+  }
+
+  /** Wait no more. */
+  forget(reader: Reader): void {
+    const index = this.#readers.indexOf(reader);
+    if (index >= 0) this.#readers.splice(index, 1);
+  }
+
+  /** Whether it is over and was not closed in order. */
+  get failed(): boolean {
+    return this.#phase === Phase.Over && this.#status !== Status.OK;
+  }
+
+  /** Whether it is over, the engine's last word aside. */
+  get isOver(): boolean {
+    return this.#phase === Phase.Over;
+  }
+
+  /** Why nothing can be done with it any more. */
+  refusal(attempt: string): MachnetError {
+    const what = `${attempt} ${formatEndpoint(this.remote)}`;
+    if (this.#status !== Status.OK) {
+      return failure(this.#status, what, this.#detail());
+    }
+    return new MachnetError(
+      "CONNECTION_CLOSED",
+      `${what}: ${
+        this.#endedHere
+          ? "the connection was closed"
+          : "the peer closed the connection"
+      }`,
+    );
+  }
+
+  #detail(): string | undefined {
+    if (this.#status === Status.CLOSED) return "the channel was closed";
+    return this.#reason === ""
+      ? undefined
+      : `the peer reset the connection: ${this.#reason}`;
+  }
+
+  // Sending
+
+  /** Send a copy. @returns A status. */
+  trySend(bytes: Uint8Array): number {
+    if (this.#phase !== Phase.Open) return Status.CONNECTION_CLOSED;
+    return this.core.send(this.id, bytes);
+  }
+
+  /** Send a copy, when there is room. */
+  send(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const status = this.trySend(bytes);
+    if (status === Status.OK) return DONE;
+    if (status !== Status.AGAIN) {
+      return Promise.reject(this.sendFailure(status));
+    }
+    return this.#wait(
+      signal,
+      (settle) => this.core.waitToSend(this, bytes, settle),
+    );
+  }
+
+  /** Borrow room now, or not. */
+  tryAllocate(length: number): AllocatedMessage | undefined {
+    if (this.#phase !== Phase.Open) throw this.refusal("Cannot send to");
+    const offset = length === 0 ? 0 : this.core.allocate(length);
+    if (offset === Status.AGAIN) return undefined;
+    if (offset < 0) throw this.sendFailure(offset);
+    return new AllocatedMessage(this, offset, length);
+  }
+
+  /** Borrow room, when there is some. */
+  async allocate(
+    length: number,
+    signal: AbortSignal | undefined,
+  ): Promise<AllocatedMessage> {
+    const message = this.tryAllocate(length);
+    if (message !== undefined) return message;
+    let offset = -1;
+    await this.#wait(signal, (settle) =>
+      this.core.waitForRoom(this, () => {
+        offset = this.core.calls.machnet_allocate(this.core.channel, length);
+        return Math.min(offset, Status.OK);
+      }, settle));
+    return new AllocatedMessage(this, offset, length);
+  }
+
+  /** Send from borrowed room, and give it up whatever happens. */
+  sendAllocated(offset: number, room: number, length: number): Promise<void> {
+    const { core } = this;
+    const settle = (status: number): void => {
+      // An empty message travels without its room.
+      if (status !== Status.OK || length === 0) core.release(offset, room);
+    };
+    const attempt = (): number => core.sendAllocated(this.id, offset, length);
+    const status = this.#phase === Phase.Open
+      ? attempt()
+      : Status.CONNECTION_CLOSED;
+    if (status === Status.AGAIN) {
+      return this.#wait(
+        undefined,
+        (done) =>
+          core.waitForRoom(this, attempt, (status) => {
+            settle(status);
+            done(status);
+          }),
+      );
+    }
+    settle(status);
+    return status === Status.OK
+      ? DONE
+      : Promise.reject(this.sendFailure(status));
+  }
+
+  #wait(
+    signal: AbortSignal | undefined,
+    start: (settle: (status: number) => void) => () => void,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting++;
+      const forget = onAbort(signal, (reason) => {
+        giveUp();
+        this.#noLongerWaiting();
+        reject(reason);
+      });
+      const giveUp = start((status) => {
+        forget();
+        this.#noLongerWaiting();
+        if (status === Status.OK) resolve();
+        else reject(this.sendFailure(status));
+      });
+    });
+  }
+
+  #noLongerWaiting(): void {
+    this.#waiting--;
+    if (this.#waiting === 0) this.#drained?.();
+  }
+
+  /** The error for a status of sending. */
+  sendFailure(status: number): MachnetError {
+    return status === Status.CONNECTION_CLOSED
+      ? this.refusal("Cannot send to")
+      : failure(status, `Cannot send to ${formatEndpoint(this.remote)}`);
+  }
+
+  // Ending
+
+  /** Resolves when it was closed, rejects when it failed. */
+  get closed(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = Promise.withResolvers();
+      this.#closed.promise.catch(() => {}); // who wants to know, listens
+      if (this.#phase === Phase.Over) this.#settleClosed();
+    }
+    return this.#closed.promise;
+  }
+
+  #settleClosed(): void {
+    if (this.#status === Status.OK) this.#closed?.resolve();
+    else this.#closed?.reject(this.refusal("Lost connection to"));
+  }
+
+  /** Deliver what was accepted, then end. */
+  close(
+    timeoutMs: number = CLOSE_TIMEOUT_MS,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (this.#phase === Phase.Over) {
+      this.#dropInbox();
+      return DONE;
+    }
+    if (this.#closing === undefined) {
+      this.#closing = Promise.withResolvers();
+      this.#endedHere = true;
+      this.#phase = Phase.Closing;
+      this.#dropInbox();
+      this.#endReaders();
+      this.#closeWhenSent(timeoutMs);
+    }
+    const { promise } = this.#closing;
+    if (signal === undefined) return promise;
+    return new Promise((resolve, reject) => {
+      const forget = onAbort(signal, (reason) => {
+        reject(reason);
+        this.reset("the close was aborted");
+      });
+      promise.then(resolve, reject).finally(forget);
+    });
+  }
+
+  // What waits for room was promised nothing yet, but closing behind it is
+  // what the order of the calls says. The timeout covers that wait too.
+  #closeWhenSent(timeoutMs: number): void {
+    const deadline = performance.now() + timeoutMs;
+    const { core } = this;
+    const close = (): void => {
+      this.#drained = undefined;
+      clearTimeout(this.#closeTimer);
+      core.request(this, () => {
+        if (this.#phase !== Phase.Closing) return Status.OK;
+        const left = Math.max(1, Math.ceil(deadline - performance.now()));
+        return core.calls.machnet_close(core.channel, this.id, left);
+      }, (status) => {
+        if (status !== Status.OK) this.end(status, "");
+      });
+    };
+    if (this.#waiting === 0) {
+      close();
+      return;
+    }
+    this.#drained = close;
+    this.#closeTimer = setTimeout(
+      () => this.#giveUp(Status.CLOSE_TIMED_OUT, ""),
+      timeoutMs,
+    );
+  }
+
+  /** Drop everything, now. */
+  reset(reason: string): void {
+    if (this.#phase === Phase.Over) this.#dropInbox();
+    else this.#giveUp(Status.OK, reason);
+  }
+
+  #giveUp(status: number, reason: string): void {
+    const { core } = this;
+    this.#endedHere = true;
+    this.#finish(status, "");
+    const bytes = new Uint8Array(LIMITS.MACHNET_REASON_BYTES_MAX);
+    const { written } = encoder.encodeInto(reason, bytes);
+    core.request(this, () => {
+      const call = core.calls.machnet_reset;
+      const status = call(core.channel, this.id, bytes, written);
+      // A full arena has no room for the reason; the reset matters more.
+      return status === Status.AGAIN && written > 0
+        ? call(core.channel, this.id, bytes, 0)
+        : status;
+    });
+  }
+
+  /** The engine says that it is over. */
+  end(status: number, reason: string): void {
+    if (this.#phase !== Phase.Over) this.#finish(status, reason);
+  }
+
+  #finish(status: number, reason: string): void {
+    const closing = this.#closing;
+    this.#phase = Phase.Over;
+    this.#status = status;
+    this.#reason = reason;
+    this.#drained = undefined;
+    clearTimeout(this.#closeTimer);
+    // In order: what arrived before the end can still be taken.
+    if (status !== Status.OK || this.#endedHere) this.#dropInbox();
+    this.core.failWaiting(this, Status.CONNECTION_CLOSED);
+    this.#endReaders();
+    this.#settleClosed();
+    if (closing === undefined) return;
+    if (status === Status.OK) closing.resolve();
+    else closing.reject(this.refusal("Cannot close connection to"));
+  }
+
+  #endReaders(): void {
+    for (const reader of this.#readers.splice(0)) reader.end(this.#status);
+  }
+
+  #dropInbox(): void {
+    const inbox = this.#inbox;
+    while (inbox.size > 0) {
+      this.core.release(inbox.offset, inbox.length);
+      inbox.shift();
+    }
+  }
+}

@@ -1,0 +1,378 @@
+/**
+ * The inside of a channel: its memory, its loop, and who gets which event.
+ *
+ * @module
+ */
+import type { Library } from "../ffi/library.ts";
+import { Status } from "../ffi/status.ts";
+import { type ChannelInfo, EventKind, STRUCTS } from "../ffi/structs.ts";
+import type { ClientCalls } from "../ffi/symbols.ts";
+import type { Watcher } from "../ffi/watch.ts";
+import { formatIPv4 } from "./address.ts";
+import { ConnectionState } from "./connection_state.ts";
+import type { ListenerState } from "./listener_state.ts";
+import { Pump, type Pumped } from "./pump.ts";
+import { RoomQueue } from "./room.ts";
+
+const EVENTS = 64;
+const EVENT_WORDS = STRUCTS.machnet_event.size / 4;
+
+// What C gets for an empty message: runtimes pass NULL for empty arrays, or not.
+const NOTHING = new Uint8Array(1);
+
+const decoder = new TextDecoder();
+
+/** What the engine answers to a request. */
+export interface Answer {
+  readonly status: number;
+  readonly connection: number;
+  readonly listener: number;
+  readonly address: number;
+  readonly port: number;
+}
+
+/** The inside of a channel. */
+export class Core implements Pumped {
+  readonly calls: ClientCalls;
+  /** Its handle in C. */
+  readonly channel: number;
+  /** IPv4 address of the sidecar. */
+  readonly hostname: string;
+  /** The engine that serves it. */
+  readonly engine: number;
+  /** OK while the channel is open, then why it is not. */
+  over: number = Status.OK;
+
+  readonly #master: Uint8Array<ArrayBuffer>;
+  readonly #bell: Watcher;
+  readonly #pump: Pump = new Pump(this);
+  readonly #eventBytes = new Uint8Array(EVENTS * STRUCTS.machnet_event.size);
+  readonly #events = new Uint32Array(this.#eventBytes.buffer);
+  readonly #connections = new Map<number, ConnectionState>();
+  readonly #listeners = new Map<number, ListenerState>();
+  readonly #answers = new Map<number, (answer: Answer) => void>();
+  readonly #sends = new RoomQueue();
+  readonly #requests = new RoomQueue();
+  #token = 0;
+  #keepsAlive = true;
+
+  constructor(
+    library: Library,
+    channel: number,
+    info: ChannelInfo,
+    doorbell: number,
+  ) {
+    this.calls = library.calls;
+    this.channel = channel;
+    this.hostname = formatIPv4(info.address);
+    this.engine = info.engine;
+    this.#master = new Uint8Array(library.map(info.base, info.bytes));
+    this.#bell = library.watch(
+      doorbell,
+      () => this.#pump.kick(),
+      () => this.#lose(),
+    );
+    this.#keepAliveIfUsed();
+  }
+
+  // Data path
+
+  /** Bytes of the shared memory. */
+  view(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.#master.subarray(offset, offset + length);
+  }
+
+  /** Give back what was lent. */
+  release(offset: number, length: number): void {
+    if (length === 0 || this.over !== Status.OK) return;
+    this.calls.machnet_release(this.channel, offset);
+  }
+
+  /** Send a copy, or AGAIN: also if others wait, who come first. */
+  send(connection: number, bytes: Uint8Array): number {
+    return this.#sends.waiting ? Status.AGAIN : this.#send(connection, bytes);
+  }
+
+  #send(connection: number, bytes: Uint8Array): number {
+    const { length } = bytes;
+    const status = this.calls.machnet_send(
+      this.channel,
+      connection,
+      length === 0 ? NOTHING : bytes,
+      length,
+    );
+    this.#pump.kick();
+    return status;
+  }
+
+  /** Borrow room: its offset, or AGAIN: also if others wait. */
+  allocate(length: number): number {
+    if (this.#sends.waiting) return Status.AGAIN;
+    return this.calls.machnet_allocate(this.channel, length);
+  }
+
+  /** Send what was written in borrowed room. */
+  sendAllocated(connection: number, offset: number, length: number): number {
+    const status = length === 0
+      ? this.#send(connection, NOTHING.subarray(0, 0))
+      : this.calls.machnet_send_allocated(
+        this.channel,
+        connection,
+        offset,
+        length,
+      );
+    this.#pump.kick();
+    return status;
+  }
+
+  /**
+   * Wait until `attempt` gives something other than AGAIN, behind all who wait
+   * already.
+   *
+   * @returns A function that gives up.
+   */
+  waitForRoom(
+    owner: object,
+    attempt: () => number,
+    settle: (status: number) => void,
+  ): () => void {
+    const item = { owner, attempt, settle };
+    this.#sends.push(item);
+    this.#pump.kick();
+    return () => this.#sends.remove(item);
+  }
+
+  /** The same for the bytes of a message. */
+  waitToSend(
+    owner: ConnectionState,
+    bytes: Uint8Array,
+    settle: (status: number) => void,
+  ): () => void {
+    return this.waitForRoom(owner, () => this.#send(owner.id, bytes), settle);
+  }
+
+  /** Settle what a connection waits to send. */
+  failWaiting(owner: object, status: number): void {
+    this.#sends.fail(status, owner);
+  }
+
+  // Requests
+
+  /**
+   * Ask the engine for something that has no answer of its own; where the
+   * channel is full, as soon as it is not.
+   */
+  request(
+    owner: object,
+    attempt: () => number,
+    settle?: (status: number) => void,
+  ): void {
+    if (this.over !== Status.OK) {
+      settle?.(this.over);
+      return;
+    }
+    const status = this.#requests.waiting ? Status.AGAIN : attempt();
+    this.#pump.kick();
+    if (status !== Status.AGAIN) settle?.(status);
+    else {
+      this.#requests.push({
+        owner,
+        attempt,
+        settle: (status) => settle?.(status),
+      });
+    }
+  }
+
+  /**
+   * Ask for something that is answered by token. `answered` is called in the
+   * middle of dispatch, so that what comes behind the answer finds its owner.
+   */
+  ask(
+    attempt: (token: number) => number,
+    answered: (answer: Answer) => void,
+  ): void {
+    const token = this.#token = (this.#token + 1) >>> 0;
+    this.#answers.set(token, answered);
+    this.#keepAliveIfUsed();
+    this.request(this, () => attempt(token), (status) => {
+      if (status !== Status.OK) this.#answer(token, noAnswer(status));
+    });
+  }
+
+  #answer(token: number, answer: Answer): void {
+    const answered = this.#answers.get(token);
+    this.#answers.delete(token);
+    answered?.(answer);
+    this.#keepAliveIfUsed();
+  }
+
+  // What lives on the channel
+
+  /** Take in a connection that the engine opened. */
+  addConnection(
+    id: number,
+    remote: { address: number; port: number },
+    localPort: number,
+  ): ConnectionState {
+    const connection = new ConnectionState(
+      this,
+      id,
+      { hostname: formatIPv4(remote.address), port: remote.port },
+      { hostname: this.hostname, port: localPort },
+    );
+    this.#connections.set(id, connection);
+    this.#keepAliveIfUsed();
+    return connection;
+  }
+
+  /** Take in a listener. */
+  addListener(listener: ListenerState): void {
+    this.#listeners.set(listener.id, listener);
+    this.#keepAliveIfUsed();
+  }
+
+  /** All connections that are not over. */
+  get connections(): ConnectionState[] {
+    return [...this.#connections.values()];
+  }
+
+  /** All listeners that are not closed. */
+  get listeners(): ListenerState[] {
+    return [...this.#listeners.values()];
+  }
+
+  // A channel on which nothing can happen does not keep the process alive.
+  #keepAliveIfUsed(): void {
+    const used = this.#connections.size + this.#listeners.size +
+        this.#answers.size > 0;
+    if (used === this.#keepsAlive) return;
+    this.#keepsAlive = used;
+    this.#bell.keepAlive(used);
+  }
+
+  // The loop
+
+  look(spinUs: number): number {
+    const count = this.calls.machnet_poll(
+      this.channel,
+      this.#eventBytes,
+      EVENTS,
+      spinUs,
+    );
+    if (count < 0) {
+      this.#lose();
+      return count;
+    }
+    for (let index = 0; index < count; index++) {
+      this.#dispatch(index * EVENT_WORDS);
+    }
+    if (this.#requests.waiting) this.#requests.retry();
+    if (this.#sends.waiting) this.#sends.retry();
+    return count;
+  }
+
+  prepareSleep(): number {
+    const room = this.#sends.waiting || this.#requests.waiting ? 1 : 0;
+    const status = this.calls.machnet_wait(this.channel, room);
+    if (status < 0) this.#lose();
+    return status;
+  }
+
+  // The words of an event: kind and port, connection, offset, length, token,
+  // status, address, listener. The test of ffi/structs.ts checks the offsets.
+  #dispatch(at: number): void {
+    const events = this.#events;
+    const kind = events[at]! & 0xffff;
+    const id = events[at + 1]!;
+    if (kind === EventKind.MESSAGE) {
+      const offset = events[at + 2]!;
+      const length = events[at + 3]!;
+      const connection = this.#connections.get(id);
+      if (connection !== undefined) connection.deliver(offset, length);
+      else this.release(offset, length);
+      return;
+    }
+    const answer: Answer = {
+      status: events[at + 5]! | 0,
+      connection: id,
+      listener: events[at + 7]!,
+      address: events[at + 6]!,
+      port: events[at]! >>> 16,
+    };
+    switch (kind) {
+      case EventKind.LISTENING:
+      case EventKind.CONNECTED:
+        this.#answer(events[at + 4]!, answer);
+        break;
+      case EventKind.ACCEPTED:
+        this.#accepted(answer);
+        break;
+      case EventKind.CLOSED:
+        this.#closed(answer, events[at + 2]!, events[at + 3]!);
+        break;
+      case EventKind.UNLISTENED:
+        this.#listeners.get(answer.listener)?.over();
+        this.#listeners.delete(answer.listener);
+        break;
+    }
+    this.#keepAliveIfUsed();
+  }
+
+  #accepted(answer: Answer): void {
+    const listener = this.#listeners.get(answer.listener);
+    const connection = this.addConnection(
+      answer.connection,
+      answer,
+      listener?.endpoint.port ?? 0,
+    );
+    if (listener !== undefined) listener.deliver(connection);
+    else connection.reset("the listener was closed");
+  }
+
+  #closed(answer: Answer, offset: number, length: number): void {
+    const reason = length === 0
+      ? ""
+      : decoder.decode(this.view(offset, length));
+    this.release(offset, length);
+    const connection = this.#connections.get(answer.connection);
+    this.#connections.delete(answer.connection);
+    connection?.end(answer.status, reason);
+  }
+
+  // The end
+
+  /** End the channel; what still lives on it is reset. */
+  close(): void {
+    if (this.over !== Status.OK) return;
+    this.calls.machnet_channel_close(this.channel);
+    this.#end(Status.CLOSED);
+  }
+
+  #lose(): void {
+    if (this.over !== Status.OK) return;
+    const reason = this.calls.machnet_channel_lost(this.channel);
+    // The handle and the mapping behind it are free only then.
+    this.calls.machnet_channel_close(this.channel);
+    this.#end(reason < 0 ? reason : Status.SIDECAR_GONE);
+  }
+
+  #end(status: number): void {
+    this.over = status;
+    this.#pump.stop();
+    this.#bell.close();
+    const answers = [...this.#answers.values()];
+    const { connections, listeners } = this;
+    this.#answers.clear();
+    this.#connections.clear();
+    this.#listeners.clear();
+    this.#sends.fail(status);
+    this.#requests.fail(status);
+    for (const answered of answers) answered(noAnswer(status));
+    for (const listener of listeners) listener.over(status);
+    for (const connection of connections) connection.end(status, "");
+  }
+}
+
+function noAnswer(status: number): Answer {
+  return { status, connection: 0, listener: 0, address: 0, port: 0 };
+}

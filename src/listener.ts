@@ -1,0 +1,164 @@
+/**
+ * Listeners, as scripts see them.
+ *
+ * @module
+ */
+import { Status } from "../ffi/status.ts";
+import { onAbort } from "./abort.ts";
+import {
+  type Connection,
+  ConnectionHandle,
+  type WaitOptions,
+} from "./connection.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import type { Accepter, ListenerState } from "./listener_state.ts";
+
+/**
+ * A service port on which peers connect.
+ *
+ * Iterating it takes connections. The iteration ends when the listener is
+ * closed; leaving it does not close. A listener keeps the process alive.
+ *
+ * @example
+ * ```ts
+ * import { attach } from "machnet";
+ *
+ * await using channel = await attach();
+ * await using listener = await channel.listen({ port: 888 });
+ * for await (const connection of listener) {
+ *   console.log(connection.remote.hostname);
+ *   await connection.close();
+ * }
+ * ```
+ */
+export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
+  /** IPv4 address of the sidecar. */
+  readonly hostname: string;
+
+  /** The service port, also when `listen()` was asked to pick one. */
+  readonly port: number;
+
+  /**
+   * Take the next connection.
+   *
+   * @param options A signal to stop waiting.
+   * @returns The connection.
+   * @throws {MachnetError} CLOSED if the listener was closed, SIDECAR_GONE,
+   * SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel was lost.
+   */
+  accept(options?: WaitOptions): Promise<Connection>;
+
+  /**
+   * Listen no more. Connections that nobody took are reset, the others stay.
+   *
+   * @returns A promise that resolves when the port is free.
+   */
+  close(): Promise<void>;
+}
+
+// A listener that nobody can reach any more is closed.
+const leaked = new FinalizationRegistry<ListenerState>((state) => {
+  state.close();
+});
+
+const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** The implementation of {@linkcode Listener}. */
+export class ListenerHandle implements Listener {
+  readonly #state: ListenerState;
+  // The channel must not be taken for leaked while this lives.
+  readonly #channel: object;
+  readonly #forgetSignal: () => void;
+
+  constructor(
+    state: ListenerState,
+    channel: object,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#state = state;
+    this.#channel = channel;
+    this.#forgetSignal = onAbort(signal, () => state.close());
+    leaked.register(this, state);
+  }
+
+  get hostname(): string {
+    return this.#state.endpoint.hostname;
+  }
+
+  get port(): number {
+    return this.#state.endpoint.port;
+  }
+
+  accept(options?: WaitOptions): Promise<Connection> {
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const connection = this.#state.take();
+    if (connection !== undefined) {
+      return Promise.resolve(this.#wrap(connection));
+    }
+    return new Promise((resolve, reject) => {
+      const accepter: Accepter = {
+        holder: this,
+        deliver: (connection) => {
+          forget();
+          resolve(this.#wrap(connection));
+        },
+        end: () => {
+          forget();
+          reject(this.#state.refusal());
+        },
+      };
+      const forget = onAbort(signal, (reason) => {
+        this.#state.forget(accepter);
+        reject(reason);
+      });
+      this.#state.wait(accepter);
+    });
+  }
+
+  #wrap(connection: ConnectionState): Connection {
+    return new ConnectionHandle(connection, this.#channel);
+  }
+
+  close(): Promise<void> {
+    this.#forgetSignal();
+    return this.#state.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Connection, undefined> {
+    let over = false;
+    return {
+      next: (): Promise<IteratorResult<Connection, undefined>> => {
+        if (over) return Promise.resolve(END);
+        const connection = this.#state.take();
+        if (connection !== undefined) {
+          return Promise.resolve({
+            done: false,
+            value: this.#wrap(connection),
+          });
+        }
+        return new Promise((resolve, reject) => {
+          this.#state.wait({
+            holder: this,
+            deliver: (connection) =>
+              resolve({ done: false, value: this.#wrap(connection) }),
+            end: (status) => {
+              over = true;
+              if (status === Status.OK || status === Status.CLOSED) {
+                resolve(END);
+              } else reject(this.#state.refusal());
+            },
+          });
+        });
+      },
+      return: (): Promise<IteratorResult<Connection, undefined>> => {
+        over = true;
+        return Promise.resolve(END);
+      },
+    };
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Messages: bytes in the channel's shared memory.
+ *
+ * @module
+ */
+import { failure, MachnetError } from "../ffi/error.ts";
+import { Status } from "../ffi/status.ts";
+import type { Core } from "./core.ts";
+
+/**
+ * A message that was received.
+ *
+ * Its bytes lie in memory that this process shares with the sidecar. From the
+ * iterator of a connection a message is valid until the next one is taken;
+ * from `receive()` until `release()` or the end of a `using` block. While
+ * messages are held, the memory that they occupy is missing for new ones.
+ *
+ * @example
+ * ```ts
+ * import { attach } from "machnet";
+ *
+ * await using channel = await attach();
+ * await using connection = await channel.connect({
+ *   hostname: "10.0.0.2",
+ *   port: 888,
+ * });
+ * using message = await connection.receive();
+ * console.log(new TextDecoder().decode(message.data));
+ * ```
+ */
+export interface Message extends Disposable {
+  /** Bytes in the message. */
+  readonly length: number;
+
+  /**
+   * The bytes, in place. The view must not be used after the message was
+   * released: other messages will lie there. After the channel was closed it
+   * reads zeros.
+   *
+   * @throws {MachnetError} CLOSED if the message was released or the channel
+   * closed; SIDECAR_GONE, SIDECAR_STOPPED or CHANNEL_CORRUPT if it was lost.
+   */
+  readonly data: Uint8Array<ArrayBuffer>;
+
+  /**
+   * The bytes, in memory of their own.
+   *
+   * @returns A copy that stays valid.
+   * @throws {MachnetError} As `data`.
+   */
+  copy(): Uint8Array<ArrayBuffer>;
+
+  /** Give the memory back. Once is enough, twice does no harm. */
+  release(): void;
+}
+
+/** The implementation of {@linkcode Message}. */
+export class ReceivedMessage implements Message {
+  readonly #core: Core;
+  readonly #offset: number;
+  readonly #length: number;
+  #data: Uint8Array<ArrayBuffer> | undefined;
+  #released = false;
+
+  constructor(core: Core, offset: number, length: number) {
+    this.#core = core;
+    this.#offset = offset;
+    this.#length = length;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get data(): Uint8Array<ArrayBuffer> {
+    if (this.#released || this.#core.over !== Status.OK) this.#refuse();
+    return this.#data ??= this.#core.view(this.#offset, this.#length);
+  }
+
+  copy(): Uint8Array<ArrayBuffer> {
+    return this.data.slice();
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#data = undefined;
+    this.#core.release(this.#offset, this.#length);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  #refuse(): never {
+    throw this.#released
+      ? new MachnetError("CLOSED", "Cannot read message: it was released")
+      : failure(this.#core.over, "Cannot read message");
+  }
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "client/fake_sidecar.h"
+
+struct fixture {
+	struct fake_sidecar fake;
+	uint32_t channel;
+	uint8_t *base;
+};
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct machnet_channel_info info;
+
+	f->channel = fake_attach(&f->fake);
+	machnet_channel_info(f->channel, &info);
+	f->base = info.base;
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	machnet_channel_close(f->channel);
+	machnet_mapping_release(f->base, NULL);
+	fake_stop(&f->fake);
+	free(f);
+	return 0;
+}
+
+static void
+events_arrive_as_they_were_posted(void **state)
+{
+	struct machnet_event posted[] = {
+		{.kind = MACHNET_EVENT_LISTENING,
+			.token = 7,
+			.listener = 2,
+			.port = 888},
+		{.kind = MACHNET_EVENT_CONNECTED,
+			.token = 8,
+			.status = MACHNET_CONNECTION_REFUSED},
+		{.kind = MACHNET_EVENT_ACCEPTED,
+			.listener = 2,
+			.connection = 77,
+			.address = 0x0a000002,
+			.port = 5},
+		{.kind = MACHNET_EVENT_CLOSED, .connection = 77},
+		{.kind = MACHNET_EVENT_UNLISTENED, .listener = 2},
+	};
+	struct machnet_event events[8];
+	struct fixture *f = *state;
+	size_t i;
+
+	assert_int_equal(machnet_poll(f->channel, events, 8, 0), 0);
+	for (i = 0; i < ARRAY_LENGTH(posted); i++)
+		fake_post(&f->fake, &posted[i]);
+	assert_int_equal(machnet_poll(f->channel, events, 2, 0), 2);
+	assert_int_equal(machnet_poll(f->channel, events + 2, 6, 0), 3);
+	assert_memory_equal(events, posted, sizeof(posted));
+	assert_int_equal(machnet_poll(f->channel, events, 0, 0),
+		MACHNET_INVALID_ARGUMENT);
+	assert_int_equal(
+		machnet_poll(f->channel, NULL, 1, 0), MACHNET_INVALID_ARGUMENT);
+}
+
+static void
+a_message_is_lent_and_goes_home_once(void **state)
+{
+	struct fixture *f = *state;
+	struct machnet_event event;
+	uint32_t offset = fake_post_message(&f->fake, 5, "hello", 5);
+
+	assert_int_equal(
+		machnet_release(f->channel, offset), MACHNET_INVALID_ARGUMENT);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
+	assert_int_equal(event.connection, 5);
+	assert_int_equal(event.length, 5);
+	assert_memory_equal(f->base + event.offset, "hello", 5);
+	assert_int_equal(machnet_release(f->channel, event.offset + 1),
+		MACHNET_INVALID_ARGUMENT);
+	assert_int_equal(machnet_release(f->channel, event.offset), MACHNET_OK);
+	assert_int_equal(machnet_release(f->channel, event.offset),
+		MACHNET_INVALID_ARGUMENT);
+	assert_int_equal(fake_take_released(&f->fake), 1);
+	assert_int_equal(arena_lent_blocks(f->fake.rx), 0);
+}
+
+static void
+an_empty_message_lends_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_MESSAGE,
+		.offset = f->fake.layout.rx_arena,
+	};
+
+	fake_post(&f->fake, &event);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
+	assert_int_equal(event.offset, 0);
+	assert_int_equal(machnet_release(f->channel, f->fake.layout.rx_arena),
+		MACHNET_INVALID_ARGUMENT);
+}
+
+static void
+many_messages_wrap_the_rings(void **state)
+{
+	struct fixture *f = *state;
+	struct machnet_event events[64];
+	uint32_t number = 0, expected = 0;
+	int32_t count, i;
+
+	while (expected < 100000) {
+		for (i = 0; i < 61; i++, number++)
+			fake_post_message(&f->fake, 1, &number, sizeof(number));
+		count = machnet_poll(f->channel, events, 64, 0);
+		assert_int_equal(count, 61);
+		for (i = 0; i < count; i++, expected++) {
+			assert_memory_equal(f->base + events[i].offset,
+				&expected, sizeof(expected));
+			assert_int_equal(
+				machnet_release(f->channel, events[i].offset),
+				MACHNET_OK);
+		}
+		assert_int_equal(fake_take_released(&f->fake), 61);
+	}
+	assert_int_equal(arena_lent_blocks(f->fake.rx), 0);
+}
+
+static void
+an_engine_that_sleeps_is_rung_and_a_busy_one_is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct machnet_event event;
+	uint32_t offset = fake_post_message(&f->fake, 5, "hello", 5);
+
+	machnet_poll(f->channel, &event, 1, 0);
+	assert_int_equal(machnet_accept(f->channel, 1), MACHNET_OK);
+	assert_false(fake_was_rung(&f->fake));
+	f->fake.header->engine_waits = 1;
+	assert_int_equal(machnet_accept(f->channel, 1), MACHNET_OK);
+	assert_int_equal(f->fake.header->engine_waits, 0);
+	assert_true(fake_was_rung(&f->fake));
+	f->fake.header->engine_waits = 1;
+	assert_int_equal(machnet_release(f->channel, offset), MACHNET_OK);
+	assert_true(fake_was_rung(&f->fake));
+}
+
+static void
+room_in_a_full_completion_ring_rings_the_engine(void **state)
+{
+	struct machnet_event event = {.kind = MACHNET_EVENT_LISTENING};
+	struct fixture *f = *state;
+	uint32_t i;
+
+	for (i = 0; i < CHANNEL_COMPLETIONS; i++)
+		fake_post(&f->fake, &event);
+	f->fake.header->engine_waits = 1;
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
+	assert_true(fake_was_rung(&f->fake));
+}
+
+static void *
+post_later(void *context)
+{
+	struct machnet_event event = {.kind = MACHNET_EVENT_LISTENING};
+	struct timespec pause = {.tv_nsec = 20 * NS_PER_MS};
+
+	nanosleep(&pause, NULL);
+	fake_post(context, &event);
+	return NULL;
+}
+
+static void
+a_spinning_poll_finds_what_comes(void **state)
+{
+	struct fixture *f = *state;
+	struct machnet_event event;
+	uint64_t start_ns = clock_now_ns();
+	pthread_t thread;
+
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 5000), 0);
+	assert_true(clock_now_ns() - start_ns >= 5 * NS_PER_MS);
+	pthread_create(&thread, NULL, post_later, &f->fake);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 10000000), 1);
+	pthread_join(thread, NULL);
+	assert_true(clock_now_ns() - start_ns < 8 * NS_PER_S);
+}
+
+static void
+the_last_events_come_before_the_end(void **state)
+{
+	struct machnet_event event = {.kind = MACHNET_EVENT_LISTENING};
+	struct fixture *f = *state;
+
+	fake_post(&f->fake, &event);
+	fake_post(&f->fake, &event);
+	f->fake.header->ended = MACHNET_SIDECAR_STOPPED;
+	assert_int_equal(machnet_wait(f->channel, 0), 1);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
+	assert_int_equal(machnet_wait(f->channel, 0), 1);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 1000),
+		MACHNET_SIDECAR_STOPPED);
+	assert_int_equal(
+		machnet_channel_lost(f->channel), MACHNET_SIDECAR_STOPPED);
+}
+
+/* Each case breaks one rule; the channel is lost, nothing else happens. */
+static void
+assert_corrupt(struct fixture *f)
+{
+	struct machnet_event event;
+
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0),
+		MACHNET_CHANNEL_CORRUPT);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0),
+		MACHNET_CHANNEL_CORRUPT);
+	assert_int_equal(
+		machnet_send(f->channel, 1, "x", 1), MACHNET_CHANNEL_CORRUPT);
+	assert_int_equal(machnet_wait(f->channel, 1), MACHNET_CHANNEL_CORRUPT);
+	assert_int_equal(
+		machnet_channel_lost(f->channel), MACHNET_CHANNEL_CORRUPT);
+}
+
+static void
+a_block_outside_the_arena_is_corrupt(void **state)
+{
+	struct fixture *f = *state;
+	const struct channel_layout *layout = &f->fake.layout;
+	const struct {
+		uint32_t offset, length;
+	} cases[] = {
+		{0, 1},
+		{layout->tx_arena, 1},
+		{layout->rx_arena - 256, 1},
+		{layout->rx_arena + 1, 1},
+		{layout->rx_arena + 128, 1},
+		{layout->bytes, 1},
+		{layout->bytes - 256, 257},
+		{layout->rx_arena, MACHNET_MESSAGE_BYTES_MAX + 1},
+		{layout->rx_arena, UINT32_MAX},
+		{UINT32_MAX - 255, 256},
+	};
+	struct machnet_event event = {.kind = MACHNET_EVENT_MESSAGE};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LENGTH(cases); i++) {
+		event.kind =
+			i % 2 ? MACHNET_EVENT_MESSAGE : MACHNET_EVENT_CLOSED;
+		event.offset = cases[i].offset;
+		event.length = cases[i].length;
+		fake_post(&f->fake, &event);
+		assert_corrupt(f);
+		teardown(state);
+		setup(state);
+		f = *state;
+	}
+}
+
+static void
+a_block_lent_twice_is_corrupt(void **state)
+{
+	struct fixture *f = *state;
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_MESSAGE,
+		.offset = f->fake.layout.rx_arena,
+		.length = 1,
+	};
+
+	fake_post(&f->fake, &event);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
+	fake_post(&f->fake, &event);
+	assert_corrupt(f);
+}
+
+static void
+an_unknown_event_is_corrupt(void **state)
+{
+	struct machnet_event event = {.kind = 99};
+
+	fake_post(&((struct fixture *)*state)->fake, &event);
+	assert_corrupt(*state);
+}
+
+static void
+a_wild_completion_index_is_corrupt(void **state)
+{
+	struct fixture *f = *state;
+
+	f->fake.header->completions.produced = CHANNEL_COMPLETIONS + 1;
+	assert_corrupt(f);
+}
+
+static void
+a_wild_sent_index_is_corrupt(void **state)
+{
+	struct fixture *f = *state;
+
+	f->fake.header->sent.produced = UINT32_MAX;
+	assert_corrupt(f);
+}
+
+/* A channel in which random words of the shared pages change all the time
+ * fails, and does nothing worse. */
+static void
+random_damage_does_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t *words = (uint32_t *)f->fake.base;
+	struct machnet_event events[16];
+	unsigned int seed;
+	int32_t count, i;
+	int step;
+
+	for (seed = 1; seed < 30; seed++) {
+		for (step = 0; step < 500; step++) {
+			words[(uint32_t)rand_r(&seed) %
+				f->fake.layout.tx_arena / 4] =
+				(uint32_t)rand_r(&seed) %
+				(step % 2 ? 64 : UINT32_MAX);
+			machnet_send(f->channel, 1, &step, sizeof(step));
+			count = machnet_poll(f->channel, events, 16, 0);
+			for (i = 0; i < count; i++)
+				if (events[i].length > 0)
+					machnet_release(
+						f->channel, events[i].offset);
+		}
+		teardown(state);
+		setup(state);
+		f = *state;
+		words = (uint32_t *)f->fake.base;
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(events_arrive_as_they_were_posted),
+		TEST(a_message_is_lent_and_goes_home_once),
+		TEST(an_empty_message_lends_nothing),
+		TEST(many_messages_wrap_the_rings),
+		TEST(an_engine_that_sleeps_is_rung_and_a_busy_one_is_not),
+		TEST(room_in_a_full_completion_ring_rings_the_engine),
+		TEST(a_spinning_poll_finds_what_comes),
+		TEST(the_last_events_come_before_the_end),
+		TEST(a_block_outside_the_arena_is_corrupt),
+		TEST(a_block_lent_twice_is_corrupt),
+		TEST(an_unknown_event_is_corrupt),
+		TEST(a_wild_completion_index_is_corrupt),
+		TEST(a_wild_sent_index_is_corrupt),
+		TEST(random_damage_does_no_harm),
+	};
+
+	return cmocka_run_group_tests_name("events", tests, NULL, NULL);
+}

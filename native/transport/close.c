@@ -77,6 +77,8 @@ flow_end(struct transport *t, uint64_t now, struct flow *f, int32_t status)
 void
 flow_linger(struct transport *t, uint64_t now, struct flow *f)
 {
+	if (f->state == FLOW_RESETTING)
+		t->resetting--;
 	leave_endpoint(t, f);
 	if (f->peer_id == 0) {
 		flow_free(t, f);
@@ -105,6 +107,7 @@ flow_abandon(struct transport *t, uint64_t now, struct flow *f, int32_t status,
 	}
 	t->counters.connections_reset++;
 	f->state = FLOW_RESETTING;
+	t->resetting++;
 	f->status = status;
 	f->reason = malloc(reason_length);
 	if (f->reason != NULL) {
@@ -261,19 +264,10 @@ close_progress(struct transport *t, uint64_t now, struct flow *f)
 		flow_end(t, now, f, MACHNET_OK);
 }
 
-void
-transport_shutdown(struct transport *t, uint64_t now)
+bool
+transport_settled(const struct transport *t)
 {
-	static const char reason[] = "the sidecar was stopped";
-
-	for (uint32_t i = 1; i < t->flows_touched; i++) {
-		struct flow *f = &t->flows[i];
-
-		if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING)
-			continue;
-		flow_abandon(t, now, f, MACHNET_CONNECTION_RESET,
-			(const uint8_t *)reason, sizeof(reason) - 1);
-	}
+	return t->resetting == 0;
 }
 
 static void

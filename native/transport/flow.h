@@ -214,6 +214,7 @@ struct transport {
 	struct flow *flows;
 	uint32_t flows_touched; /* slots that were ever in use */
 	uint32_t flows_used;
+	uint32_t resetting; /* flows in FLOW_RESETTING */
 	struct flow *free;
 	struct send_window *send_windows;
 	struct receive_window *receive_windows;

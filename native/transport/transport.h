@@ -152,8 +152,8 @@ struct transport_counters {
 struct transport *transport_create(const struct transport_options *options,
 	const struct transport_ops *ops, void *context);
 
-/** Send a reset on every connection that has not been told yet. */
-void transport_shutdown(struct transport *transport, uint64_t now_ns);
+/** Does every peer that was told of a reset know, or count as gone? */
+bool transport_settled(const struct transport *transport);
 
 /** No calls through ops happen; endpoints must be gone. */
 void transport_destroy(struct transport *transport);

@@ -31,6 +31,7 @@ enum Phase {
 // Nobody tells it from a promise of his own, and it costs nothing.
 const DONE: Promise<void> = Promise.resolve();
 
+const EMPTY = new Uint8Array(0);
 const CLOSE_TIMEOUT_MS = 5000;
 const encoder = new TextEncoder();
 
@@ -176,29 +177,29 @@ export class ConnectionState {
 
   /** Send from borrowed room, and give it up whatever happens. */
   sendAllocated(offset: number, room: number, length: number): Promise<void> {
+    if (room === 0) return this.send(EMPTY, undefined);
     const { core } = this;
-    const settle = (status: number): void => {
-      // An empty message travels without its room.
-      if (status !== Status.OK || length === 0) core.release(offset, room);
+    const settle = (status: number): number => {
+      if (status !== Status.OK) core.release(offset, room);
+      return status;
     };
     const attempt = (): number => core.sendAllocated(this.id, offset, length);
-    const status = this.#phase === Phase.Open
-      ? attempt()
-      : Status.CONNECTION_CLOSED;
-    if (status === Status.AGAIN) {
-      return this.#wait(
-        undefined,
-        (done) =>
-          core.waitForRoom(this, attempt, (status) => {
-            settle(status);
-            done(status);
-          }),
+    if (this.#phase !== Phase.Open) {
+      return Promise.reject(
+        this.sendFailure(settle(Status.CONNECTION_CLOSED)),
       );
     }
-    settle(status);
-    return status === Status.OK
-      ? DONE
-      : Promise.reject(this.sendFailure(status));
+    // Room that was borrowed is no claim to go before those who wait.
+    const status = this.#waiting > 0 ? Status.AGAIN : attempt();
+    if (status === Status.OK) return DONE;
+    if (status !== Status.AGAIN) {
+      return Promise.reject(this.sendFailure(settle(status)));
+    }
+    return this.#wait(
+      undefined,
+      (done) =>
+        core.waitForRoom(this, attempt, (status) => done(settle(status))),
+    );
   }
 
   #wait(

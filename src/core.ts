@@ -113,14 +113,12 @@ export class Core implements Pumped {
 
   /** Send what was written in borrowed room. */
   sendAllocated(connection: number, offset: number, length: number): number {
-    const status = length === 0
-      ? this.#send(connection, NOTHING.subarray(0, 0))
-      : this.calls.machnet_send_allocated(
-        this.channel,
-        connection,
-        offset,
-        length,
-      );
+    const status = this.calls.machnet_send_allocated(
+      this.channel,
+      connection,
+      offset,
+      length,
+    );
     this.#pump.kick();
     return status;
   }

@@ -1,0 +1,224 @@
+/**
+ * A sidecar inside the script's own process.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { MachnetError } from "../ffi/error.ts";
+import { engineLibrary, library } from "../ffi/library.ts";
+import { Status } from "../ffi/status.ts";
+import {
+  engineOptions,
+  ErrorBuffer,
+  fromCString,
+  LIMITS,
+  PollMode,
+} from "../ffi/structs.ts";
+import type { EngineCalls } from "../ffi/symbols.ts";
+import { onAbort } from "./abort.ts";
+import { parseIPv4 } from "./address.ts";
+import { attach, type AttachOptions } from "./attach.ts";
+import type { Channel } from "./channel.ts";
+import { parseOptions, signal } from "./options.ts";
+import { sidecarStats, type Stats } from "./stats.ts";
+
+/** Options of {@linkcode Engine.start}. */
+export interface EngineOptions {
+  /**
+   * What to drive: `memif:PATH` or `memif:PATH,server`, `af_packet:INTERFACE`,
+   * `af_xdp:INTERFACE`, `tap:INTERFACE`, or a PCI address.
+   */
+  readonly device: string;
+  /** IPv4 address and prefix length of the device: `10.0.0.1/24`. */
+  readonly ip: string;
+  /** IPv4 address of the router to other networks. */
+  readonly gateway?: string | undefined;
+  /** Bytes in an IP packet; by default what the device says. */
+  readonly mtu?: number | undefined;
+  /** Path of the control socket; by default as with `attach()`. */
+  readonly socket?: string | undefined;
+  /** `busy` never sleeps, for dedicated cores; `adaptive` is the default. */
+  readonly poll?: "adaptive" | "busy" | undefined;
+  /** Stops starting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const schema = z.strictObject({
+  device: z.string().min(1).max(LIMITS.MACHNET_DEVICE_BYTES - 1),
+  ip: z.string().refine(isNetwork, "Not an address and a prefix length"),
+  gateway: z.string()
+    .refine((text) => parseIPv4(text) !== undefined, "Not an IPv4 address")
+    .optional(),
+  mtu: z.int().min(576).max(65535).optional(),
+  socket: z.string().min(1).max(LIMITS.MACHNET_SOCKET_PATH_BYTES - 1)
+    .optional(),
+  poll: z.enum(["adaptive", "busy"]).optional(),
+  signal,
+}) satisfies z.ZodType<EngineOptions>;
+
+function isNetwork(text: string): boolean {
+  const [address, prefix, ...rest] = text.split("/");
+  return rest.length === 0 && parseIPv4(address!) !== undefined &&
+    prefix !== undefined && /^\d{1,2}$/.test(prefix) &&
+    Number(prefix) >= 1 && Number(prefix) <= 32;
+}
+
+/**
+ * A sidecar inside this process: it drives a device on threads of its own, and
+ * this script and others attach to it. There is one per process at a time; it
+ * keeps the process alive until it is closed.
+ *
+ * @example
+ * ```ts
+ * import { Engine } from "machnet";
+ *
+ * await using engine = await Engine.start({
+ *   device: "memif:/tmp/wire.memif,server",
+ *   ip: "10.0.0.1/24",
+ *   socket: "/tmp/engine.sock",
+ * });
+ * await using channel = await engine.attach();
+ * console.log(channel.address); // 10.0.0.1
+ * ```
+ */
+export class Engine implements AsyncDisposable {
+  /** Path of the control socket, for `attach({ socket })` elsewhere. */
+  readonly socket: string;
+
+  readonly #calls: EngineCalls;
+  readonly #ended: Promise<void>;
+
+  private constructor(
+    socket: string,
+    calls: EngineCalls,
+    ended: Promise<void>,
+  ) {
+    this.socket = socket;
+    this.#calls = calls;
+    this.#ended = ended;
+  }
+
+  /**
+   * Start a sidecar in this process.
+   *
+   * @param options The device and the address.
+   * @returns The engine, when applications can attach.
+   * @throws {TypeError} If an option has the wrong type or an unknown name.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {MachnetError} ENGINE_ALREADY_RUNNING, DEVICE_NOT_FOUND,
+   * DEVICE_FAILED, ADDRESS_IN_USE; LIBRARY_NOT_FOUND or FFI_NOT_ALLOWED.
+   *
+   * @example
+   * ```ts
+   * import { Engine } from "machnet";
+   *
+   * await using engine = await Engine.start({
+   *   device: "memif:/tmp/wire.memif,server",
+   *   ip: "10.0.0.1/24",
+   *   socket: "/tmp/engine.sock",
+   * });
+   * console.log(engine.socket);
+   * ```
+   */
+  static async start(options: EngineOptions): Promise<Engine> {
+    const attempt = "Cannot start engine";
+    const { device, ip, gateway, mtu, socket, poll, signal } = parseOptions(
+      schema,
+      options,
+      attempt,
+    );
+    signal?.throwIfAborted();
+    const native = await library();
+    const calls = await engineLibrary();
+    const fields = engineOptions({
+      device,
+      ip,
+      gateway: gateway ?? "",
+      socket: socket ?? "",
+      mtu: mtu ?? 0,
+      poll: PollMode[poll ?? "adaptive"],
+    });
+    const error = new ErrorBuffer();
+    const fd = new Int32Array(1);
+    const status = calls.machnet_engine_start(
+      fields,
+      new Uint8Array(fd.buffer),
+      error.bytes,
+    );
+    if (status < 0) throw error.toError(status, attempt);
+
+    const ready = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    ended.promise.catch(() => {}); // who wants to know, listens
+    native.watch(fd[0]!, ready.resolve, () => {
+      const status = calls.machnet_engine_result(error.bytes);
+      if (status === Status.OK) ended.resolve();
+      else ended.reject(error.toError(status, attempt));
+    });
+    const forget = onAbort(signal, () => calls.machnet_engine_stop());
+    try {
+      await Promise.race([ready.promise, ended.promise]);
+      if (signal?.aborted) {
+        // A new engine can start only when this one is through.
+        await ended.promise.catch(() => {});
+        throw signal.reason;
+      }
+    } finally {
+      forget();
+    }
+    const path = new Uint8Array(LIMITS.MACHNET_SOCKET_PATH_BYTES);
+    if (calls.machnet_engine_socket(path, path.length) < 0) {
+      throw new MachnetError(
+        "ENGINE_NOT_RUNNING",
+        `${attempt}: it was stopped meanwhile`,
+      );
+    }
+    return new Engine(fromCString(path), calls, ended.promise);
+  }
+
+  /**
+   * Resolves when the engine was closed, rejects with a
+   * {@linkcode MachnetError} when it failed. It may be left alone: no unhandled
+   * rejection comes of it.
+   */
+  get closed(): Promise<void> {
+    return this.#ended;
+  }
+
+  /**
+   * Attach to this engine.
+   *
+   * @param options As for `attach()`, without the socket.
+   * @returns A channel.
+   * @throws {MachnetError} As `attach()`.
+   */
+  attach(options?: Omit<AttachOptions, "socket">): Promise<Channel> {
+    return attach({ ...options, socket: this.socket });
+  }
+
+  /**
+   * Read the engine's counters.
+   *
+   * @returns The counters by name.
+   * @throws {MachnetError} SIDECAR_NOT_RUNNING if it was closed.
+   */
+  stats(): Promise<Stats> {
+    return sidecarStats(this.socket);
+  }
+
+  /**
+   * Stop the engine: its applications get SIDECAR_STOPPED, their peers
+   * CONNECTION_RESET. Another one can start afterwards.
+   *
+   * @returns A promise that resolves when all is stopped and removed.
+   */
+  async close(): Promise<void> {
+    this.#calls.machnet_engine_stop();
+    await this.#ended.catch(() => {});
+  }
+
+  /** As `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

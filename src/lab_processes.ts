@@ -1,0 +1,161 @@
+/**
+ * The processes of a lab: which there are, and how they are joined.
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { environment } from "../ffi/library.ts";
+import type { LabOptions } from "./lab.ts";
+import { NativeProcess } from "./native_process.ts";
+
+// Options that only a fabric can obey, and the names of its parameters.
+const FABRIC_PARAMETERS = {
+  seed: "--seed",
+  loss: "--loss",
+  duplicate: "--duplicate",
+  reorder: "--reorder",
+  corrupt: "--corrupt",
+  latencyUs: "--latency-us",
+  bandwidthMbps: "--bandwidth-mbps",
+  depth: "--depth",
+} as const;
+
+/** Options that only a fabric can obey. */
+export const FABRIC_OPTIONS = Object.keys(
+  FABRIC_PARAMETERS,
+) as readonly (keyof typeof FABRIC_PARAMETERS)[];
+
+/** A host of a lab. */
+export interface HostProcess {
+  readonly address: string;
+  readonly socket: string;
+  readonly process: NativeProcess;
+}
+
+/** All that runs for a lab. */
+export interface LabProcesses {
+  readonly directory: string;
+  readonly hosts: readonly HostProcess[];
+  /** Absent where the wire is direct. */
+  readonly fabric?: {
+    readonly socket: string;
+    readonly process: NativeProcess;
+  };
+}
+
+/** Start all, or nothing. */
+export async function startProcesses(
+  options: LabOptions,
+): Promise<LabProcesses> {
+  const base = await environment("TMPDIR") || "/tmp";
+  const directory = mkdtempSync(`${base}/machnet-lab-`);
+  const started: NativeProcess[] = [];
+  try {
+    return options.wire === "direct"
+      ? await startDirect(directory, options, started)
+      : await startFabric(directory, options, started);
+  } catch (error) {
+    await stop(started, directory);
+    throw error;
+  }
+}
+
+/** Stop all, and remove what is left of them. */
+export function stopProcesses(processes: LabProcesses): Promise<void> {
+  const { directory, hosts, fabric } = processes;
+  const all = hosts.map(({ process }) => process);
+  if (fabric !== undefined) all.push(fabric.process);
+  return stop(all, directory);
+}
+
+async function stop(
+  processes: readonly NativeProcess[],
+  directory: string,
+): Promise<void> {
+  await Promise.all(processes.map((process) => process.stop()));
+  rmSync(directory, { recursive: true, force: true });
+}
+
+async function startDirect(
+  directory: string,
+  options: LabOptions,
+  started: NativeProcess[],
+): Promise<LabProcesses> {
+  const wire = `memif:${directory}/wire.memif`;
+  const hosts: HostProcess[] = [];
+  // One after the other: the second connects to the first.
+  for (const device of [`${wire},server`, wire]) {
+    const host = await startHost(directory, hosts.length, device, options);
+    hosts.push(host);
+    started.push(host.process);
+  }
+  return { directory, hosts };
+}
+
+async function startFabric(
+  directory: string,
+  options: LabOptions,
+  started: NativeProcess[],
+): Promise<LabProcesses> {
+  const process = await startSwitch(directory, options);
+  started.push(process);
+  const results = await Promise.allSettled(
+    Array.from({ length: options.hosts }, (_, index) => {
+      const device = `memif:${directory}/host${index}.memif`;
+      return startHost(directory, index, device, options);
+    }),
+  );
+  const hosts: HostProcess[] = [];
+  for (const result of results) {
+    if (result.status === "fulfilled") hosts.push(result.value);
+  }
+  started.push(...hosts.map(({ process }) => process));
+  for (const result of results) {
+    if (result.status === "rejected") throw result.reason;
+  }
+  const fabric = { socket: `${directory}/fabric.sock`, process };
+  return { directory, hosts, fabric };
+}
+
+async function startHost(
+  directory: string,
+  index: number,
+  device: string,
+  { mtu, signal }: LabOptions,
+): Promise<HostProcess> {
+  const address = `10.90.0.${index + 1}`;
+  const socket = `${directory}/host${index}.sock`;
+  const parameters = [
+    ...["--device", device],
+    ...["--ip", `${address}/24`],
+    ...["--socket", socket],
+  ];
+  if (mtu !== undefined) parameters.push("--mtu", `${mtu}`);
+  const process = await NativeProcess.start({
+    file: "machnetd",
+    parameters,
+    ready: "ready",
+    signal,
+  });
+  return { address, socket, process };
+}
+
+function startSwitch(
+  directory: string,
+  options: LabOptions,
+): Promise<NativeProcess> {
+  const { hosts, mtu, signal } = options;
+  const parameters = ["--directory", directory, "--hosts", `${hosts}`];
+  if (mtu !== undefined) parameters.push("--mtu", `${mtu}`);
+  for (const name of FABRIC_OPTIONS) {
+    const value = options[name];
+    if (value === undefined) continue;
+    parameters.push(FABRIC_PARAMETERS[name], `${value}`);
+  }
+  return NativeProcess.start({
+    file: "machnet-fabric",
+    parameters,
+    ready: "machnet-fabric: ready",
+    signal,
+  });
+}

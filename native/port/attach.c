@@ -212,9 +212,19 @@ static int32_t
 af_xdp_plan(struct attachment *attachment, const struct device *device,
 	const struct port_options *options, struct machnet_error *error)
 {
+	struct interface interface;
 	int32_t status = interface_plan(
 		attachment, device, options->mtu, AF_XDP_MTU_MAX, error);
 
+	if (status == MACHNET_OK)
+		status = interface_read(&interface, device->target, error);
+	/* XDP wants every packet of the interface in one page, ours or not. */
+	if (status == MACHNET_OK && interface.mtu > AF_XDP_MTU_MAX)
+		return error_set(error, MACHNET_DEVICE_FAILED,
+			"Cannot use interface \"%s\" with XDP: its MTU is %u; "
+			"run `ip link set %s mtu %u`",
+			device->target, interface.mtu, device->target,
+			AF_XDP_MTU_MAX);
 	if (status == MACHNET_OK)
 		status = capability_check(AF_XDP, SOCK_RAW, "af_xdp",
 			"CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF", error);

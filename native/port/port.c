@@ -7,9 +7,14 @@
 #include "base/error.h"
 #include "port/attach.h"
 #include "port/eal.h"
+#include "port/pool.h"
 
 #define DESCRIPTORS_MAX 16384u
-#define POOL_CACHE_MBUFS 256u
+/* What the driver lends the kernel, whatever the number of descriptors. */
+#define XDP_FILL_MBUFS 2048u
+/* The kernel takes its time to part from a socket that was closed: EBUSY. */
+#define XDP_BUSY_NS_MAX (1 * NS_PER_S)
+#define XDP_RETRY_US 20000
 #define POOL_MBUFS_HELD_MAX (1u << 20)
 /* How long a burst that began before the link was seen down may last. */
 #define RECONNECT_AFTER_NS (50 * NS_PER_MS)
@@ -149,18 +154,17 @@ static int
 queue_set_up(struct port *port, uint16_t queue, uint32_t data_bytes,
 	uint32_t mbufs_held)
 {
+	bool xdp = port->device.kind == DEVICE_AF_XDP;
 	/* Every thread with a cache may keep half as much again in it. */
 	uint32_t mbufs = port->rx_descriptors + port->tx_descriptors +
-			 mbufs_held +
-			 2 * (POOL_CACHE_MBUFS + POOL_CACHE_MBUFS / 2);
+			 mbufs_held + 3 * POOL_CACHE_MBUFS +
+			 (xdp ? XDP_FILL_MBUFS : 0);
 	int socket = rte_eth_dev_socket_id(port->id);
 	char name[RTE_MEMPOOL_NAMESIZE];
 	int result;
 
 	snprintf(name, sizeof(name), "machnet%u.%u", port->id, queue);
-	port->pools[queue] =
-		rte_pktmbuf_pool_create(name, mbufs, POOL_CACHE_MBUFS, 0,
-			(uint16_t)(data_bytes + RTE_PKTMBUF_HEADROOM), socket);
+	port->pools[queue] = pool_create(name, mbufs, data_bytes, xdp, socket);
 	if (port->pools[queue] == NULL)
 		return rte_errno;
 	result = rte_eth_rx_queue_setup(port->id, queue, port->rx_descriptors,
@@ -189,6 +193,8 @@ detach(struct port *port)
 	rte_eth_dev_close(port->id);
 	if (result == 0)
 		rte_dev_remove(info.device);
+	xdp_sockets_close(&port->xdp_sockets);
+	port->xdp_sockets.count = 0;
 	pools_free(port);
 }
 
@@ -271,15 +277,40 @@ set_up(struct port *port, const struct attachment *attachment,
 	return MACHNET_OK;
 }
 
+static int32_t
+open_once(struct port *port, const struct attachment *attachment,
+	const struct port_options *options, struct machnet_error *error)
+{
+	bool xdp = port->device.kind == DEVICE_AF_XDP;
+	struct xdp_sockets others;
+	int32_t status;
+	int errnum;
+
+	if (xdp)
+		xdp_sockets_list(&others, &port->xdp_sockets);
+	eal_log_reset();
+	errnum = attach(port, attachment);
+	if (errnum != 0)
+		return fail(options->device, "attach", errnum, error);
+	status = set_up(port, attachment, options, error);
+	if (xdp)
+		xdp_sockets_list(&port->xdp_sockets, &others);
+	if (status != MACHNET_OK) {
+		rte_eth_dev_stop(port->id);
+		detach(port);
+	}
+	return status;
+}
+
 int32_t
 port_open(struct port *port, const struct port_options *options,
 	struct machnet_error *error)
 {
+	uint64_t end_ns = clock_now_ns() + XDP_BUSY_NS_MAX;
 	struct port_options complete = *options;
 	struct port_eal_options eal_options = {0};
 	struct attachment attachment;
 	int32_t status = options_complete(&complete, error);
-	int errnum;
 
 	memset(port, 0, sizeof(*port));
 	if (status == MACHNET_OK)
@@ -294,14 +325,11 @@ port_open(struct port *port, const struct port_options *options,
 	if (status != MACHNET_OK)
 		return status;
 	port->queues = (uint16_t)complete.queues;
-	eal_log_reset();
-	errnum = attach(port, &attachment);
-	if (errnum != 0)
-		return fail(options->device, "attach", errnum, error);
-	status = set_up(port, &attachment, &complete, error);
-	if (status != MACHNET_OK) {
-		rte_eth_dev_stop(port->id);
-		detach(port);
+	status = open_once(port, &attachment, &complete, error);
+	while (status == MACHNET_DEVICE_FAILED &&
+		port->device.kind == DEVICE_AF_XDP && clock_now_ns() < end_ns) {
+		rte_delay_us_sleep(XDP_RETRY_US);
+		status = open_once(port, &attachment, &complete, error);
 	}
 	return status;
 }

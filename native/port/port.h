@@ -36,6 +36,7 @@
 #include "machnet/machnet.h"
 #include "port/device.h"
 #include "port/dpdk.h"
+#include "port/xdp.h"
 #include "wire/ethernet.h"
 
 #define PORT_QUEUES_MAX 64u
@@ -83,6 +84,7 @@ struct port {
 	uint16_t queues_max;  /* that the device could have */
 	struct device device;
 	struct rte_mempool *pools[PORT_QUEUES_MAX];
+	struct xdp_sockets xdp_sockets; /* af_xdp only */
 };
 
 /**

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports over interfaces of the kernel: af_packet, af_xdp, tap. Needs root. Runs
+ * in network namespaces that are this process's own and end with it:
+ *
+ *   here:  a0 -- a1   a veth pair, a port on either end
+ *          b0 -- b1   b1 is in the peer's namespace, the kernel has 10.99.0.1
+ *   peer:  a child that only keeps the other namespace alive
+ */
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "port/frames.h"
+
+#define OUR_IP 0x0a630002u /* 10.99.0.2 */
+#define KERNEL_IP "10.99.0.1"
+
+static pid_t peer;
+
+static int
+run(const char *format, ...)
+{
+	char command[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(command, sizeof(command), format, arguments);
+	va_end(arguments);
+	return system(command);
+}
+
+static pid_t
+peer_start(void)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(ready) != 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNET) == 0 && write(ready[1], "", 1) == 1)
+			for (;;)
+				pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		pid = -1;
+	close(ready[0]);
+	return pid;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	peer = peer_start();
+	if (peer < 0 || unshare(CLONE_NEWNET) != 0)
+		return -1;
+	return run("ip link add a0 type veth peer name a1 && "
+		   "ip link add b0 type veth peer name b1 netns %d && "
+		   "ip link set a0 up && ip link set a1 up && "
+		   "ip link set b0 up && nsenter -t %d -n sh -c '"
+		   "ip addr add " KERNEL_IP "/24 dev b1 && ip link set b1 up'",
+		peer, peer);
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	kill(peer, SIGKILL);
+	waitpid(peer, NULL, 0);
+	return 0;
+}
+
+static int32_t
+open_status(const char *device, uint32_t mtu, struct machnet_error *error)
+{
+	struct port port;
+	int32_t status = port_open(&port,
+		&(struct port_options){.device = device, .mtu = mtu}, error);
+
+	if (status == MACHNET_OK)
+		port_close(&port);
+	return status;
+}
+
+/* As an engine does, but for UDP, which is counted. */
+struct host {
+	struct port port;
+	uint32_t udp;
+	uint32_t malformed;
+};
+
+static uint32_t
+answer_write(struct host *host, uint8_t *bytes, const struct frame *frame)
+{
+	if (frame->kind == FRAME_ARP_REQUEST && frame->target_ip == OUR_IP)
+		return arp_reply_write(bytes, &host->port.mac, OUR_IP,
+			&frame->sender_mac, frame->sender_ip);
+	if (frame->kind == FRAME_ICMP_ECHO && frame->destination_ip == OUR_IP)
+		return icmp_echo_reply_write(bytes, frame);
+	return 0;
+}
+
+static void
+host_answer(struct host *host, struct rte_mbuf *request)
+{
+	struct rte_mbuf *reply = rte_pktmbuf_alloc(host->port.pools[0]);
+	struct frame frame;
+
+	assert_non_null(reply);
+	frame_parse(&frame, rte_pktmbuf_mtod(request, uint8_t *),
+		rte_pktmbuf_data_len(request), port_rx_verified(request));
+	host->udp += frame.kind == FRAME_UDP;
+	host->malformed += frame.kind == FRAME_MALFORMED;
+	reply->data_len = (uint16_t)answer_write(
+		host, rte_pktmbuf_mtod(reply, uint8_t *), &frame);
+	reply->pkt_len = reply->data_len;
+	rte_pktmbuf_free(request);
+	if (reply->data_len == 0 ||
+		port_tx_burst(&host->port, 0, &reply, 1) == 0)
+		rte_pktmbuf_free(reply);
+}
+
+/* Be a host while a command runs, at most 10 s. @return what it returned */
+static int
+host_run(struct host *host, const char *command)
+{
+	uint64_t end_ns = clock_now_ns() + 10 * NS_PER_S;
+	struct rte_mbuf *mbufs[32];
+	uint16_t received, i;
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		execl("/bin/sh", "sh", "-c", command, NULL);
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		received = port_rx_burst(&host->port, 0, mbufs, 32);
+		for (i = 0; i < received; i++)
+			host_answer(host, mbufs[i]);
+		if (clock_now_ns() > end_ns)
+			fail_msg("`%s` does not end", command);
+		sched_yield();
+	}
+	return status;
+}
+
+static void
+pair_pass(const char *kind, uint32_t mtu, uint32_t length)
+{
+	struct port_options options = {.mtu = mtu};
+	char device[64];
+	struct port a, b;
+
+	options.device = device;
+	snprintf(device, sizeof(device), "%s:a0", kind);
+	frames_open(&a, &options);
+	snprintf(device, sizeof(device), "%s:a1", kind);
+	frames_open(&b, &options);
+	frames_link(&a, &b);
+	frames_pass(&a, &b, 0, 500, length);
+	frames_pass(&b, &a, 0, 500, length);
+	port_close(&b);
+	port_close(&a);
+}
+
+static void
+af_packet_passes_frames(void **state)
+{
+	(void)state;
+	pair_pass("af_packet", 0, 60);
+	pair_pass("af_packet", 0, 1514);
+}
+
+static void
+af_packet_passes_jumbo_frames(void **state)
+{
+	struct machnet_error error;
+
+	(void)state;
+	assert_int_equal(open_status("af_packet:a0", 9000, &error),
+		MACHNET_INVALID_ARGUMENT);
+	assert_non_null(strstr(error.message, "ip link set a0 mtu 9000"));
+	assert_int_equal(
+		run("ip link set a0 mtu 9000 && ip link set a1 mtu 9000"), 0);
+	pair_pass("af_packet", 0, 9014);
+	pair_pass("af_packet", 9000, 9014);
+	pair_pass("af_packet", 1500, 1514);
+	assert_int_equal(
+		run("ip link set a0 mtu 1500 && ip link set a1 mtu 1500"), 0);
+}
+
+static void
+af_packet_opens_and_closes_ten_times(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		pair_pass("af_packet", 0, 60);
+}
+
+static void
+af_packet_takes_the_address_of_the_interface(void **state)
+{
+	struct port port;
+	char command[128];
+
+	(void)state;
+	frames_open(&port, &(struct port_options){.device = "af_packet:a0"});
+	assert_int_equal(port.mtu, 1500);
+	snprintf(command, sizeof(command),
+		"ip -o link show a0 | grep -q "
+		"%02x:%02x:%02x:%02x:%02x:%02x",
+		port.mac.bytes[0], port.mac.bytes[1], port.mac.bytes[2],
+		port.mac.bytes[3], port.mac.bytes[4], port.mac.bytes[5]);
+	assert_int_equal(run("%s", command), 0);
+	port_close(&port);
+}
+
+static void
+af_packet_refuses_an_interface_that_is_down(void **state)
+{
+	struct machnet_error error;
+
+	(void)state;
+	assert_int_equal(run("ip link set a0 down"), 0);
+	assert_int_equal(
+		open_status("af_packet:a0", 0, &error), MACHNET_DEVICE_FAILED);
+	assert_non_null(strstr(error.message, "ip link set a0 up"));
+	assert_int_equal(run("ip link set a0 up"), 0);
+	assert_int_equal(
+		open_status("af_packet:lo", 0, &error), MACHNET_DEVICE_FAILED);
+	assert_int_equal(open_status("af_packet:a2", 0, &error),
+		MACHNET_DEVICE_NOT_FOUND);
+	assert_non_null(strstr(error.message, "a0"));
+	assert_non_null(strstr(error.message, "b0"));
+}
+
+static void
+af_packet_is_a_host_to_the_kernel(void **state)
+{
+	struct host host = {0};
+	char command[256];
+
+	(void)state;
+	frames_open(
+		&host.port, &(struct port_options){.device = "af_packet:b0"});
+	snprintf(command, sizeof(command),
+		"nsenter -t %d -n ping -q -c 3 -i 0.01 -W 2 -s 1472 -M do "
+		"10.99.0.2 >/dev/null",
+		peer);
+	assert_int_equal(host_run(&host, command), 0);
+	assert_int_equal(host.malformed, 0);
+	port_close(&host.port);
+}
+
+/*
+ * A fact about the driver that port.h tells: over veth a kernel leaves the UDP
+ * checksum to a device that does not exist.
+ */
+static void
+af_packet_gets_unfinished_checksums_from_a_kernel(void **state)
+{
+	struct host host = {0};
+	char send[256], command[512];
+
+	(void)state;
+	frames_open(
+		&host.port, &(struct port_options){.device = "af_packet:b0"});
+	snprintf(send, sizeof(send),
+		"nsenter -t %d -n bash -c 'echo hello >/dev/udp/10.99.0.2/9; "
+		"sleep 0.2'",
+		peer);
+	assert_int_equal(host_run(&host, send), 0);
+	assert_int_equal(host.malformed, 1);
+	assert_int_equal(host.udp, 0);
+	snprintf(command, sizeof(command),
+		"nsenter -t %d -n ethtool -K b1 tx off >/dev/null && %s", peer,
+		send);
+	assert_int_equal(host_run(&host, command), 0);
+	assert_int_equal(host.malformed, 1);
+	assert_int_equal(host.udp, 1);
+	port_close(&host.port);
+}
+
+static void
+tap_is_a_host_to_the_kernel(void **state)
+{
+	struct host host = {0};
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		frames_open(
+			&host.port, &(struct port_options){.device = "tap:t0"});
+		assert_int_equal(host.port.mtu, 1500);
+		assert_int_equal(run("ip addr add " KERNEL_IP
+				     "/24 dev t0 && ip link set t0 up"),
+			0);
+		assert_int_equal(
+			host_run(&host, "ping -q -c 3 -i 0.01 -W 2 -s 1472 "
+					"-M do 10.99.0.2 >/dev/null"),
+			0);
+		assert_int_equal(host.malformed, 0);
+		port_close(&host.port);
+		assert_int_not_equal(run("ip link show t0 2>/dev/null"), 0);
+	}
+}
+
+/* What the largest MTU needs is one page. */
+static void
+af_xdp_passes_frames(void **state)
+{
+	struct machnet_error error;
+
+	(void)state;
+	pair_pass("af_xdp", 0, 60);
+	pair_pass("af_xdp", 0, 1514);
+	assert_int_equal(
+		run("ip link set a0 mtu 3498 && ip link set a1 mtu 3498"), 0);
+	pair_pass("af_xdp", 0, 3512);
+	assert_int_equal(run("ip link set a0 mtu 3499"), 0);
+	assert_int_equal(
+		open_status("af_xdp:a0", 0, &error), MACHNET_DEVICE_FAILED);
+	assert_non_null(strstr(error.message, "mtu 3498"));
+	assert_int_equal(open_status("af_xdp:a0", 3499, &error),
+		MACHNET_INVALID_ARGUMENT);
+	assert_int_equal(
+		run("ip link set a0 mtu 1500 && ip link set a1 mtu 1500"), 0);
+}
+
+static void
+af_xdp_opens_and_closes_ten_times(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		pair_pass("af_xdp", 0, 60);
+}
+
+static void
+af_xdp_is_a_host_to_the_kernel(void **state)
+{
+	struct host host = {0};
+	char command[256];
+
+	(void)state;
+	frames_open(&host.port, &(struct port_options){.device = "af_xdp:b0"});
+	snprintf(command, sizeof(command),
+		"nsenter -t %d -n ping -q -c 3 -i 0.01 -W 2 -s 1472 -M do "
+		"10.99.0.2 >/dev/null",
+		peer);
+	assert_int_equal(host_run(&host, command), 0);
+	assert_int_equal(host.malformed, 0);
+	port_close(&host.port);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(af_packet_passes_frames),
+		cmocka_unit_test(af_packet_passes_jumbo_frames),
+		cmocka_unit_test(af_packet_opens_and_closes_ten_times),
+		cmocka_unit_test(af_packet_takes_the_address_of_the_interface),
+		cmocka_unit_test(af_packet_refuses_an_interface_that_is_down),
+		cmocka_unit_test(af_packet_is_a_host_to_the_kernel),
+		cmocka_unit_test(
+			af_packet_gets_unfinished_checksums_from_a_kernel),
+		cmocka_unit_test(tap_is_a_host_to_the_kernel),
+		cmocka_unit_test(af_xdp_passes_frames),
+		cmocka_unit_test(af_xdp_opens_and_closes_ten_times),
+		cmocka_unit_test(af_xdp_is_a_host_to_the_kernel),
+	};
+
+	if (geteuid() != 0) {
+		printf("1..0 # SKIP needs root for network namespaces\n");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

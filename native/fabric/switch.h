@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The switch between the hosts, and the cables: decides what happens to each
+ * frame, and when. Knows no DPDK and no clock: frames are handles, time is an
+ * argument that never goes back, and the same seed with the same calls does the
+ * same again.
+ *
+ * The way of a frame:
+ *
+ *   host -> bandwidth -> switch -> loss, corruption, duplication -> latency ->
+ *   bandwidth -> reordering -> RX queue -> host
+ *
+ * Frames to an address that a host was heard with go to that host, the others
+ * to all. A copy that goes to several hosts meets each one's fate on its own,
+ * and each host has random numbers of its own, so what happens on the way to
+ * one does not depend on what others are sent.
+ *
+ * One thread.
+ */
+#ifndef FABRIC_SWITCH_H
+#define FABRIC_SWITCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SWITCH_PORTS_MAX 32u
+/* Frames from one host that are on their way or in RX queues. */
+#define SWITCH_IN_FLIGHT_MAX 4096u
+/* Before the bandwidth cap, on both of its sides. */
+#define SWITCH_BUFFER_BYTES (128u << 10)
+/* How much later than others a reordered frame arrives, at most. */
+#define SWITCH_REORDER_NS 100000u
+/* Frames that arrive with one call of switch_advance, at most. */
+#define SWITCH_BURST 32u
+
+struct switch_options {
+	uint32_t ports; /* 1 .. SWITCH_PORTS_MAX */
+	uint64_t seed;
+	uint32_t depth; /* of an RX queue, frames that a host has not taken */
+	uint32_t mtu;	/* of IP, bytes */
+	/* Probabilities, 0 .. 1, of a frame on its way to one host. */
+	double loss;
+	double duplicate;
+	double reorder;
+	double corrupt;
+	uint64_t latency_ns;
+	uint64_t bandwidth_bps; /* each way of each host, bits/s; 0: no cap */
+};
+
+/* What the owner of the handles can do with them. */
+struct switch_operations {
+	/* One more switch_operations.release will come. */
+	void (*retain)(void *frame);
+	void (*release)(void *frame);
+	/* Flip a bit. Takes the handle and returns that of the same frame, or
+	 * of a copy if it is shared, or NULL if there is no room for one. */
+	void *(*corrupt)(void *frame, uint32_t bit);
+};
+
+/*
+ * Counters of a port. rx is from the host and tx to the host, as on a switch;
+ * what is dropped on the way to a host counts there, what cannot be sent at
+ * all where it came from.
+ */
+#define SWITCH_COUNTERS(X)                                                     \
+	X(rx_packets)                                                          \
+	X(rx_bytes)                                                            \
+	X(tx_packets)                                                          \
+	X(tx_bytes)                                                            \
+	X(flooded)	  /* received, for an unknown address or all */        \
+	X(drop_malformed) /* received, no Ethernet frame */                    \
+	X(drop_mtu)	  /* received, too long */                             \
+	X(drop_same_port) /* received, for the host that sent it */            \
+	X(drop_in_flight) /* received, over SWITCH_IN_FLIGHT_MAX */            \
+	X(drop_loss)                                                           \
+	X(drop_bandwidth) /* the buffer before the cap was full */             \
+	X(drop_depth)	  /* the RX queue was full */                          \
+	X(drop_link_down) /* no host is there */                               \
+	X(corrupted)                                                           \
+	X(duplicated)                                                          \
+	X(reordered)
+
+struct switch_counters {
+#define SWITCH_COUNTER(name) uint64_t name;
+	SWITCH_COUNTERS(SWITCH_COUNTER)
+#undef SWITCH_COUNTER
+};
+
+struct fabric_switch;
+
+/** @return NULL without memory */
+struct fabric_switch *switch_create(const struct switch_options *options,
+	const struct switch_operations *operations);
+
+/** Releases all frames. */
+void switch_destroy(struct fabric_switch *fabric);
+
+/**
+ * Is there room before the bandwidth cap for more from this host? If not, do
+ * not take frames from it: then it feels its own vNIC's limit.
+ */
+bool switch_accepts(
+	const struct fabric_switch *fabric, uint32_t port, uint64_t now_ns);
+
+/**
+ * A frame came from a host.
+ * @param frame the switch's from now on
+ * @param bytes of the frame, looked at during the call
+ */
+void switch_receive(struct fabric_switch *fabric, uint32_t port, void *frame,
+	const uint8_t *bytes, uint32_t length, uint64_t now_ns);
+
+/**
+ * Let up to SWITCH_BURST frames that are due arrive in RX queues. Offer the
+ * queues to the hosts after each call, or they overflow.
+ * @return the ports with something in their RX queue, a bit each, and in
+ *         *more whether other frames are due
+ */
+uint32_t switch_advance(
+	struct fabric_switch *fabric, uint64_t now_ns, bool *more);
+
+/**
+ * The oldest frames of a host's RX queue; still the switch's.
+ * @return their number, up to capacity
+ */
+uint32_t switch_offer(const struct fabric_switch *fabric, uint32_t port,
+	void **frames, uint32_t capacity);
+
+/**
+ * Of those offered, the host took the first ones, they are no longer the
+ * switch's. Unless it took all of them it has no room, and what is in the queue
+ * above its depth is dropped.
+ */
+void switch_taken(struct fabric_switch *fabric, uint32_t port, uint32_t offered,
+	uint32_t taken);
+
+/** Nobody is there to take anything: drop what is in the RX queue. */
+void switch_link_down(struct fabric_switch *fabric, uint32_t port);
+
+/** When the next frame is due, or a port accepts again. UINT64_MAX: never. */
+uint64_t switch_next_ns(const struct fabric_switch *fabric, uint64_t now_ns);
+
+const struct switch_counters *switch_port_counters(
+	const struct fabric_switch *fabric, uint32_t port);
+
+/**
+ * All counters, a "portN_name value" line each, with a NUL.
+ * @return length without the NUL; truncated to capacity
+ */
+uint32_t switch_counters_format(
+	const struct fabric_switch *fabric, char *text, size_t capacity);
+
+#endif

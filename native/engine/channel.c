@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: MIT
+#include "engine/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* Requests of one channel in a turn of the loop. */
+#define SERVE_BURST 64u
+#define BACKLOG_DEFAULT 128u
+#define BACKLOG_MAX 4096u
+
+static int32_t
+memory_create(struct channel *channel, struct machnet_error *error)
+{
+	size_t bytes = channel->layout.bytes;
+
+	channel->memfd =
+		memfd_create("machnet", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (channel->memfd < 0 || ftruncate(channel->memfd, (off_t)bytes) != 0)
+		return error_set_errno(error, MACHNET_OUT_OF_MEMORY, errno,
+			"Cannot make %zu bytes of shared memory", bytes);
+	/* The application cannot pull the pages away from under us. */
+	if (fcntl(channel->memfd, F_ADD_SEALS,
+		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
+			"Cannot seal shared memory");
+	channel->base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		channel->memfd, 0);
+	if (channel->base == MAP_FAILED) {
+		channel->base = NULL;
+		return error_set_errno(error, MACHNET_OUT_OF_MEMORY, errno,
+			"Cannot map %zu bytes of shared memory", bytes);
+	}
+	channel->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (channel->eventfd < 0)
+		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
+			"Cannot make an eventfd");
+	return MACHNET_OK;
+}
+
+static void
+rings_init(struct channel *channel)
+{
+	const struct channel_layout *layout = &channel->layout;
+	uint8_t *base = channel->base;
+
+	channel->header = (struct channel_header *)base;
+	ring_consumer_init(&channel->submissions, &channel->header->submissions,
+		base + layout->submissions, sizeof(struct submission),
+		CHANNEL_SUBMISSIONS);
+	ring_consumer_init(&channel->released, &channel->header->released,
+		base + layout->released, sizeof(uint32_t),
+		CHANNEL_BLOCKS_LENT_MAX);
+	ring_producer_init(&channel->completions, &channel->header->completions,
+		base + layout->completions, sizeof(struct machnet_event),
+		CHANNEL_COMPLETIONS);
+	ring_producer_init(&channel->sent, &channel->header->sent,
+		base + layout->sent, sizeof(uint32_t), CHANNEL_BLOCKS_LENT_MAX);
+}
+
+static int32_t
+state_create(struct channel *channel, struct machnet_error *error)
+{
+	channel->received = arena_create(
+		channel->layout.arena_bytes, CHANNEL_BLOCKS_LENT_MAX);
+	channel->records =
+		calloc(CHANNEL_BLOCKS_LENT_MAX, sizeof(*channel->records));
+	if (channel->received == NULL || channel->records == NULL ||
+		!endpoint_open(&channel->endpoint))
+		return error_set(error, MACHNET_OUT_OF_MEMORY,
+			"Cannot make a channel: out of memory");
+	for (uint32_t i = 0; i < CHANNEL_BLOCKS_LENT_MAX; i++) {
+		channel->records[i].next = channel->free_records;
+		channel->free_records = &channel->records[i];
+	}
+	return MACHNET_OK;
+}
+
+int32_t
+channel_create(struct channel **made, uint32_t arena_bytes, int socket,
+	struct machnet_error *error)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+	int32_t status;
+
+	if (channel == NULL)
+		return error_set(error, MACHNET_OUT_OF_MEMORY,
+			"Cannot make a channel: out of memory");
+	channel->memfd = channel->eventfd = channel->socket = -1;
+	if (!channel_layout_init(&channel->layout, arena_bytes))
+		status = error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot make a channel: arenas of %u bytes, not a "
+			"power "
+			"of two in %u .. %u",
+			arena_bytes, MACHNET_ARENA_BYTES_MIN,
+			MACHNET_ARENA_BYTES_MAX);
+	else
+		status = memory_create(channel, error);
+	if (status == MACHNET_OK)
+		status = state_create(channel, error);
+	if (status != MACHNET_OK) {
+		channel_destroy(channel);
+		return status;
+	}
+	rings_init(channel);
+	channel->socket = socket;
+	*made = channel;
+	return MACHNET_OK;
+}
+
+void
+channel_destroy(struct channel *channel)
+{
+	if (channel->base != NULL)
+		munmap(channel->base, channel->layout.bytes);
+	if (channel->memfd >= 0) {
+		fallocate(channel->memfd,
+			FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			channel->layout.bytes);
+		close(channel->memfd);
+	}
+	if (channel->eventfd >= 0)
+		close(channel->eventfd);
+	if (channel->socket >= 0)
+		close(channel->socket);
+	if (channel->received != NULL)
+		arena_destroy(channel->received);
+	free(channel->records);
+	free(channel);
+}
+
+static bool
+corrupt(struct channel *channel)
+{
+	channel->corrupt = true;
+	return false;
+}
+
+/* Do so many bytes there lie in the application's own arena? */
+static bool
+in_tx_arena(const struct channel *channel, uint32_t offset, uint32_t length)
+{
+	const struct channel_layout *layout = &channel->layout;
+
+	return offset >= layout->tx_arena &&
+	       offset - layout->tx_arena <= layout->arena_bytes &&
+	       length <= layout->arena_bytes - (offset - layout->tx_arena);
+}
+
+static void
+sent_home(struct channel *channel, uint32_t offset)
+{
+	/* Without room the application sent the same block twice. */
+	if (ring_room(&channel->sent, 1) < 1) {
+		corrupt(channel);
+		return;
+	}
+	ring_push(&channel->sent, &offset);
+	channel->sent_pushed = true;
+}
+
+static bool
+serve_send(struct channel *channel, uint64_t now_ns,
+	const struct submission *request)
+{
+	struct tx_message *message = channel->free_records;
+
+	if (request->length > MACHNET_MESSAGE_BYTES_MAX ||
+		(request->length != 0 && !in_tx_arena(channel, request->offset,
+						 request->length)))
+		return corrupt(channel);
+	channel->free_records = message->next;
+	message->bytes = channel->base + request->offset;
+	message->offset = request->offset;
+	message->length = request->length;
+	message->fin = false;
+	transport_send(channel->transport, now_ns, &channel->endpoint,
+		request->connection, message);
+	return true;
+}
+
+static bool
+serve_reset(struct channel *channel, uint64_t now_ns,
+	const struct submission *request)
+{
+	if (request->length > MACHNET_REASON_BYTES_MAX ||
+		(request->length != 0 && !in_tx_arena(channel, request->offset,
+						 request->length)))
+		return corrupt(channel);
+	transport_reset(channel->transport, now_ns, &channel->endpoint,
+		request->connection, channel->base + request->offset,
+		request->length);
+	if (request->length != 0)
+		sent_home(channel, request->offset);
+	return true;
+}
+
+static void
+serve_listen(struct channel *channel, const struct submission *request)
+{
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_LISTENING,
+		.token = request->token,
+		.address = channel->address,
+		.port = request->port,
+	};
+	uint32_t backlog =
+		request->length == 0 ? BACKLOG_DEFAULT : request->length;
+	struct listener *listener;
+
+	if (request->address != 0 && request->address != channel->address) {
+		event.status = MACHNET_ADDRESS_NOT_AVAILABLE;
+	} else {
+		listener = listeners_add(channel->listeners, &channel->endpoint,
+			request->port, u32_min(backlog, BACKLOG_MAX),
+			&event.status);
+		if (listener != NULL) {
+			event.listener = listener->id;
+			event.port = listener->port;
+		}
+	}
+	channel_deliver(channel, &event);
+}
+
+static void
+serve_unlisten(struct channel *channel, const struct submission *request)
+{
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_UNLISTENED,
+		.listener = request->connection,
+	};
+	struct listener *listener =
+		listeners_get(channel->listeners, request->connection);
+
+	if (listener != NULL && listener->endpoint == &channel->endpoint)
+		listeners_remove(channel->listeners, listener);
+	channel_deliver(channel, &event);
+}
+
+static bool
+serve_one(struct channel *channel, uint64_t now_ns,
+	const struct submission *request)
+{
+	struct transport *transport = channel->transport;
+	struct endpoint *endpoint = &channel->endpoint;
+
+	switch (request->kind) {
+	case SUBMISSION_SEND:
+		return serve_send(channel, now_ns, request);
+	case SUBMISSION_ACCEPT:
+		transport_accept(transport, endpoint, request->connection);
+		return true;
+	case SUBMISSION_CONNECT:
+		transport_connect(transport, now_ns, endpoint, request->token,
+			request->address, request->port, request->timeout_ms);
+		return true;
+	case SUBMISSION_LISTEN:
+		serve_listen(channel, request);
+		return true;
+	case SUBMISSION_UNLISTEN:
+		serve_unlisten(channel, request);
+		return true;
+	case SUBMISSION_CLOSE:
+		transport_close(transport, now_ns, endpoint,
+			request->connection, request->timeout_ms);
+		return true;
+	case SUBMISSION_RESET:
+		return serve_reset(channel, now_ns, request);
+	default:
+		return corrupt(channel);
+	}
+}
+
+static uint32_t
+serve_submissions(struct channel *channel, uint64_t now_ns)
+{
+	uint32_t done = 0;
+
+	while (done < SERVE_BURST && !channel->corrupt) {
+		int32_t available = ring_available(&channel->submissions);
+		struct submission request;
+
+		if (available < 0)
+			corrupt(channel);
+		/* Every request may need a record, or room for its answer. */
+		if (available <= 0 || channel->free_records == NULL ||
+			ring_room(&channel->completions, 1) < 1)
+			break;
+		ring_pop(&channel->submissions, &request);
+		serve_one(channel, now_ns, &request);
+		done++;
+	}
+	if (done != 0)
+		ring_consume(&channel->submissions);
+	return done;
+}
+
+/* Blocks that the application has read. */
+static uint32_t
+serve_released(struct channel *channel)
+{
+	int32_t available = ring_available(&channel->released);
+	uint32_t arena = channel->layout.rx_arena;
+
+	if (available < 0) {
+		corrupt(channel);
+		return 0;
+	}
+	for (int32_t i = 0; i < available; i++) {
+		uint32_t offset;
+
+		ring_pop(&channel->released, &offset);
+		if (offset < arena ||
+			!arena_free(channel->received, offset - arena)) {
+			corrupt(channel);
+			break;
+		}
+	}
+	if (available != 0)
+		ring_consume(&channel->released);
+	return (uint32_t)available;
+}
+
+uint32_t
+channel_serve(struct channel *channel, uint64_t now_ns)
+{
+	struct endpoint *endpoint = &channel->endpoint;
+	uint32_t released = serve_released(channel);
+	uint32_t served;
+
+	if ((released != 0 && !list_empty(&endpoint->starved)) ||
+		(!list_empty(&endpoint->pending) &&
+			ring_room(&channel->completions, 1) > 0))
+		endpoint_resume(
+			channel->transport, now_ns, endpoint, released != 0);
+	served = serve_submissions(channel, now_ns);
+	return released + served;
+}
+
+void
+channel_flush(struct channel *channel)
+{
+	uint32_t waits;
+
+	if (!channel->events_pushed && !channel->sent_pushed)
+		return;
+	if (channel->events_pushed)
+		ring_publish(&channel->completions);
+	if (channel->sent_pushed)
+		ring_publish(&channel->sent);
+	/* Between what was published and the look whether somebody waits:
+	 * the application sets the word, then looks at the rings. */
+	atomic_thread_fence(memory_order_seq_cst);
+	waits = atomic_load_explicit(
+		&channel->header->application_waits, memory_order_relaxed);
+	if (waits == CHANNEL_WAIT_EVENTS_OR_ROOM ||
+		(waits == CHANNEL_WAIT_EVENTS && channel->events_pushed)) {
+		atomic_store_explicit(&channel->header->application_waits,
+			CHANNEL_WAIT_NONE, memory_order_relaxed);
+		/* A full socket holds enough to wake it. */
+		send(channel->socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	channel->events_pushed = false;
+	channel->sent_pushed = false;
+}
+
+bool
+channel_sleep(struct channel *channel)
+{
+	atomic_store_explicit(
+		&channel->header->engine_waits, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	return ring_available(&channel->submissions) == 0 &&
+	       ring_available(&channel->released) == 0;
+}
+
+void
+channel_wake(struct channel *channel)
+{
+	atomic_store_explicit(
+		&channel->header->engine_waits, 0, memory_order_relaxed);
+}
+
+uint8_t *
+channel_message_allocate(
+	struct channel *channel, uint32_t length, bool urgent, uint32_t *offset)
+{
+	uint32_t at;
+
+	/* Messages that cannot be delivered before others get here must not
+	 * take the room that those need: half of the arena, and its last large
+	 * block, are for messages whose turn it is. */
+	if (!urgent && (arena_lent_bytes(channel->received) >=
+				       channel->layout.arena_bytes / 2 ||
+			       (length > ARENA_BLOCK_BYTES_MAX / 2 &&
+				       !arena_has_spare(channel->received))))
+		return NULL;
+	at = arena_allocate(channel->received, length);
+	if (at == ARENA_FULL)
+		return NULL;
+	*offset = channel->layout.rx_arena + at;
+	return channel->base + *offset;
+}
+
+void
+channel_message_free(struct channel *channel, uint32_t offset)
+{
+	arena_free(channel->received, offset - channel->layout.rx_arena);
+}
+
+void
+channel_message_sent(struct channel *channel, struct tx_message *message)
+{
+	if (message->length != 0)
+		sent_home(channel, message->offset);
+	message->next = channel->free_records;
+	channel->free_records = message;
+}
+
+bool
+channel_deliver(struct channel *channel, const struct machnet_event *event)
+{
+	int32_t room = ring_room(&channel->completions, 1);
+
+	if (room < 0)
+		corrupt(channel);
+	if (room < 1)
+		return false;
+	ring_push(&channel->completions, event);
+	channel->events_pushed = true;
+	return true;
+}

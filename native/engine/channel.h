@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine's end of a channel: an application's requests in, events out. All
+ * that the application wrote is copied to private memory, then checked, then
+ * used; what cannot be true fails the channel.
+ */
+#ifndef ENGINE_CHANNEL_H
+#define ENGINE_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/arena.h"
+#include "shm/layout.h"
+#include "transport/transport.h"
+
+struct channel {
+	struct endpoint endpoint; /* what the transport sees */
+	struct transport *transport;
+	struct listeners *listeners;
+	uint32_t address; /* of this host */
+
+	int memfd;
+	int socket;  /* the application's doorbell, and its life */
+	int eventfd; /* ours */
+	uint8_t *base;
+	struct channel_layout layout;
+	struct channel_header *header;
+	struct ring_consumer submissions;
+	struct ring_consumer released;
+	struct ring_producer completions;
+	struct ring_producer sent;
+	struct arena *received; /* the RX arena */
+	struct tx_message *records;
+	struct tx_message *free_records;
+	bool events_pushed; /* since the last channel_flush */
+	bool sent_pushed;
+	bool corrupt;
+};
+
+/**
+ * Make the shared memory and this end of it.
+ * @param socket belongs to the channel from now on, if it succeeds
+ */
+int32_t channel_create(struct channel **channel, uint32_t arena_bytes,
+	int socket, struct machnet_error *error);
+
+/** The pages are freed even if the application still maps them. */
+void channel_destroy(struct channel *channel);
+
+/**
+ * Do what the application asks, as far as fairness to others and its room for
+ * answers allow.
+ * @return what was done; 0: nothing to do
+ */
+uint32_t channel_serve(struct channel *channel, uint64_t now_ns);
+
+/** Show the application what was pushed, and ring if it waits for it. */
+void channel_flush(struct channel *channel);
+
+/** Say that this end is about to sleep. @return false: there is work */
+bool channel_sleep(struct channel *channel);
+
+/** This end is awake again. */
+void channel_wake(struct channel *channel);
+
+/* For struct transport_ops. */
+uint8_t *channel_message_allocate(struct channel *channel, uint32_t length,
+	bool urgent, uint32_t *offset);
+void channel_message_free(struct channel *channel, uint32_t offset);
+void channel_message_sent(struct channel *channel, struct tx_message *message);
+bool channel_deliver(
+	struct channel *channel, const struct machnet_event *event);
+
+#endif

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "engine/channel.h"
+#include "engine/mail.h"
+#include "engine/network.h"
+
+#define FLOWS_MAX 65536u
+/* Packets that one peer may have in flight to us, of the 256 descriptors. */
+#define CREDIT 32u
+/* After so long without work an idle engine stops yielding and sleeps. It must
+ * look at its queue itself, since no device here has an RX interrupt: often at
+ * first, then ever less. */
+#define AWAKE_NS (500 * NS_PER_US)
+#define SLEEP_MIN_NS (50 * NS_PER_US)
+#define SLEEP_MAX_NS (2 * NS_PER_MS)
+/* How long a stopping engine waits for peers to know. */
+#define STOP_NS (200 * NS_PER_MS)
+
+struct engine {
+	struct engine_options options;
+	struct engine_counters counters;
+	struct transport *transport;
+	struct network network;
+	struct channel *channels[ENGINE_CHANNELS_MAX];
+	uint32_t channels_length;
+	struct mail orders;
+	struct mail notices;
+	int epoll;
+	uint64_t worked_ns; /* when there was work last */
+	uint64_t sleep_ns;
+	bool stopping;
+	uint64_t stop_ns;
+	pthread_t thread;
+};
+
+/* What the transport asks for. */
+
+static uint8_t *
+packet_begin(void *context)
+{
+	struct engine *engine = context;
+
+	return network_packet_begin(&engine->network);
+}
+
+static void
+packet_send(void *context, const struct transport_path *path, uint32_t length)
+{
+	struct engine *engine = context;
+
+	network_packet_send(&engine->network, path, length);
+}
+
+static struct channel *
+channel_of(struct endpoint *endpoint)
+{
+	return container_of(endpoint, struct channel, endpoint);
+}
+
+static uint8_t *
+message_allocate(void *context, struct endpoint *endpoint, uint32_t length,
+	bool urgent, uint32_t *offset)
+{
+	(void)context;
+	return channel_message_allocate(
+		channel_of(endpoint), length, urgent, offset);
+}
+
+static void
+message_free(void *context, struct endpoint *endpoint, uint32_t offset)
+{
+	(void)context;
+	channel_message_free(channel_of(endpoint), offset);
+}
+
+static void
+message_sent(
+	void *context, struct endpoint *endpoint, struct tx_message *message)
+{
+	(void)context;
+	channel_message_sent(channel_of(endpoint), message);
+}
+
+static bool
+deliver(void *context, struct endpoint *endpoint,
+	const struct machnet_event *event)
+{
+	(void)context;
+	return channel_deliver(channel_of(endpoint), event);
+}
+
+static const struct transport_ops transport_ops = {
+	.packet_begin = packet_begin,
+	.packet_send = packet_send,
+	.message_allocate = message_allocate,
+	.message_free = message_free,
+	.message_sent = message_sent,
+	.deliver = deliver,
+};
+
+/* Orders and notices. */
+
+static void
+notify(struct engine *engine, enum engine_notice_kind kind,
+	struct channel *channel, void *cookie)
+{
+	struct engine_notice notice = {
+		.kind = kind,
+		.channel = channel,
+		.cookie = cookie,
+	};
+
+	mail_send(&engine->notices, &notice);
+}
+
+static void
+adopt(struct engine *engine, struct channel *channel)
+{
+	struct epoll_event interest = {.events = EPOLLIN | EPOLLET};
+
+	channel->transport = engine->transport;
+	channel->listeners = engine->options.listeners;
+	channel->address = engine->options.address;
+	engine->channels[engine->channels_length++] = channel;
+	/* Edge triggered: we never read the descriptor, which the application
+	 * could empty, or make block. */
+	epoll_ctl(engine->epoll, EPOLL_CTL_ADD, channel->eventfd, &interest);
+}
+
+static void
+drop(struct engine *engine, uint64_t now, struct channel *channel,
+	int32_t status)
+{
+	const char *reason = status == MACHNET_SIDECAR_STOPPED
+				     ? "the sidecar was stopped"
+			     : status == MACHNET_CHANNEL_CORRUPT
+				     ? "the application broke its channel"
+				     : "the application ended";
+	uint32_t i = 0;
+
+	while (i < engine->channels_length && engine->channels[i] != channel)
+		i++;
+	if (i < engine->channels_length) {
+		engine->channels[i] =
+			engine->channels[--engine->channels_length];
+		epoll_ctl(engine->epoll, EPOLL_CTL_DEL, channel->eventfd, NULL);
+		listeners_remove_endpoint(
+			engine->options.listeners, &channel->endpoint);
+		endpoint_close(
+			engine->transport, now, &channel->endpoint, reason);
+		atomic_store_explicit(
+			&channel->header->ended, status, memory_order_release);
+		channel_flush(channel);
+	}
+	notify(engine, ENGINE_DROPPED, channel, NULL);
+}
+
+static void
+obey(struct engine *engine, uint64_t now)
+{
+	struct engine_order order;
+
+	while (mail_receive(&engine->orders, &order)) {
+		switch (order.kind) {
+		case ENGINE_ADOPT:
+			adopt(engine, order.channel);
+			break;
+		case ENGINE_DROP:
+			drop(engine, now, order.channel, order.status);
+			break;
+		case ENGINE_SNAPSHOT:
+			order.snapshot->engine = engine->counters;
+			order.snapshot->transport =
+				*transport_counters(engine->transport);
+			order.snapshot->channels = engine->channels_length;
+			order.snapshot->flows =
+				transport_flows(engine->transport);
+			notify(engine, ENGINE_SNAPSHOT_TAKEN, NULL,
+				order.cookie);
+			break;
+		case ENGINE_STOP:
+			engine->stopping = true;
+			engine->stop_ns = now + STOP_NS;
+			break;
+		}
+	}
+}
+
+/* The loop. */
+
+static uint32_t
+serve_channels(struct engine *engine, uint64_t now)
+{
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < engine->channels_length; i++) {
+		struct channel *channel = engine->channels[i];
+
+		if (channel->corrupt)
+			continue;
+		work += channel_serve(channel, now);
+		if (channel->corrupt) {
+			engine->counters.channels_corrupt++;
+			notify(engine, ENGINE_CORRUPT, channel, NULL);
+		}
+	}
+	return work;
+}
+
+/* @return whether there was anything to do */
+static bool
+turn(struct engine *engine, uint64_t now)
+{
+	uint32_t work = network_receive(&engine->network, now);
+
+	work += serve_channels(engine, now);
+	network_timers(&engine->network, now);
+	transport_poll(engine->transport, now);
+	network_flush(&engine->network);
+	for (uint32_t i = 0; i < engine->channels_length; i++)
+		channel_flush(engine->channels[i]);
+	if (mail_waiting(&engine->orders))
+		obey(engine, now);
+	return work != 0 || engine->network.out_length != 0;
+}
+
+static void
+sleep_until(struct engine *engine, uint64_t now)
+{
+	struct pollfd poll_fd = {.fd = engine->epoll, .events = POLLIN};
+	struct epoll_event events[16];
+	uint64_t deadline = transport_deadline_ns(engine->transport);
+	uint64_t sleep_ns = engine->sleep_ns;
+	struct timespec timeout;
+	bool quiet = true;
+
+	sleep_ns = deadline <= now ? 0 : u64_min(sleep_ns, deadline - now);
+	for (uint32_t i = 0; i < engine->channels_length; i++)
+		quiet &= channel_sleep(engine->channels[i]);
+	if (quiet && !mail_waiting(&engine->orders) && sleep_ns != 0) {
+		timeout.tv_sec = 0;
+		timeout.tv_nsec = (long)sleep_ns;
+		engine->counters.sleeps++;
+		if (ppoll(&poll_fd, 1, &timeout, NULL) > 0) {
+			/* A doorbell: more will come. */
+			epoll_wait(
+				engine->epoll, events, ARRAY_LENGTH(events), 0);
+			engine->worked_ns = clock_now_ns();
+			engine->sleep_ns = SLEEP_MIN_NS;
+		} else {
+			engine->sleep_ns =
+				u64_min(2 * engine->sleep_ns, SLEEP_MAX_NS);
+		}
+	}
+	for (uint32_t i = 0; i < engine->channels_length; i++)
+		channel_wake(engine->channels[i]);
+}
+
+static void
+rest(struct engine *engine, uint64_t now)
+{
+	if (engine->options.poll == MACHNET_POLL_BUSY)
+		return;
+	if (now - engine->worked_ns < AWAKE_NS)
+		sched_yield();
+	else
+		sleep_until(engine, now);
+}
+
+static bool
+stopped(struct engine *engine, uint64_t now)
+{
+	if (!engine->stopping)
+		return false;
+	return transport_settled(engine->transport) || now >= engine->stop_ns;
+}
+
+static void *
+run(void *argument)
+{
+	struct engine *engine = argument;
+	uint64_t now = clock_now_ns();
+
+	port_thread_begin(NULL);
+	network_announce(&engine->network);
+	engine->worked_ns = now;
+	engine->sleep_ns = SLEEP_MIN_NS;
+	while (!stopped(engine, now)) {
+		if (turn(engine, now)) {
+			engine->worked_ns = now;
+			engine->sleep_ns = SLEEP_MIN_NS;
+		} else {
+			rest(engine, now);
+		}
+		now = clock_now_ns();
+	}
+	network_end(&engine->network);
+	port_thread_end();
+	notify(engine, ENGINE_STOPPED, NULL, NULL);
+	return NULL;
+}
+
+/* Life. */
+
+static int32_t
+transport_start(struct engine *engine, struct machnet_error *error)
+{
+	const struct engine_options *options = &engine->options;
+	struct transport_options transport = {
+		.address = options->address,
+		.mtu = (uint16_t)options->port->mtu,
+		.engine = options->queue,
+		.engines = options->engines,
+		.credit = CREDIT,
+		.flows_max = FLOWS_MAX,
+		.instance = options->instance,
+		.listeners = options->listeners,
+	};
+
+	memcpy(transport.secret, options->secret, sizeof(transport.secret));
+	if (getrandom(transport.seed, sizeof(transport.seed), 0) !=
+		sizeof(transport.seed))
+		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
+			"Cannot get random bytes");
+	engine->transport =
+		transport_create(&transport, &transport_ops, engine);
+	if (engine->transport == NULL)
+		return error_set(error, MACHNET_OUT_OF_MEMORY,
+			"Cannot start an engine: out of memory");
+	return MACHNET_OK;
+}
+
+static int32_t
+thread_start(struct engine *engine, struct machnet_error *error)
+{
+	struct epoll_event interest = {.events = EPOLLIN | EPOLLET};
+	sigset_t all, before;
+	int result;
+
+	epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->orders.fd, &interest);
+	/* Signals are the application's, or main's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = pthread_create(&engine->thread, NULL, run, engine);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (result != 0)
+		return error_set_errno(error, MACHNET_SYSTEM_ERROR, result,
+			"Cannot start an engine's thread");
+	return MACHNET_OK;
+}
+
+int32_t
+engine_start(struct engine **made, const struct engine_options *options,
+	struct machnet_error *error)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+	int32_t status;
+
+	if (engine == NULL)
+		return error_set(error, MACHNET_OUT_OF_MEMORY,
+			"Cannot start an engine: out of memory");
+	engine->options = *options;
+	status = transport_start(engine, error);
+	if (status != MACHNET_OK)
+		goto no_transport;
+	network_init(&engine->network, &engine->options, &engine->counters,
+		engine->transport);
+	status = error_set(error, MACHNET_SYSTEM_ERROR,
+		"Cannot start an engine: out of descriptors");
+	engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (engine->epoll < 0)
+		goto no_epoll;
+	if (!mail_init(&engine->orders, sizeof(struct engine_order)))
+		goto no_orders;
+	if (!mail_init(&engine->notices, sizeof(struct engine_notice)))
+		goto no_notices;
+	status = thread_start(engine, error);
+	if (status != MACHNET_OK)
+		goto no_thread;
+	*made = engine;
+	return MACHNET_OK;
+
+no_thread:
+	mail_end(&engine->notices);
+no_notices:
+	mail_end(&engine->orders);
+no_orders:
+	close(engine->epoll);
+no_epoll:
+	transport_destroy(engine->transport);
+no_transport:
+	free(engine);
+	return status;
+}
+
+void
+engine_destroy(struct engine *engine)
+{
+	pthread_join(engine->thread, NULL);
+	mail_end(&engine->notices);
+	mail_end(&engine->orders);
+	close(engine->epoll);
+	transport_destroy(engine->transport);
+	free(engine);
+}
+
+int
+engine_notice_fd(const struct engine *engine)
+{
+	return engine->notices.fd;
+}
+
+bool
+engine_notice(struct engine *engine, struct engine_notice *notice)
+{
+	return mail_receive(&engine->notices, notice);
+}
+
+void
+engine_order(struct engine *engine, const struct engine_order *order)
+{
+	mail_send(&engine->orders, order);
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+#include "engine/network.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void
+network_init(struct network *network, const struct engine_options *options,
+	struct engine_counters *counters, struct transport *transport)
+{
+	memset(network, 0, sizeof(*network));
+	network->options = options;
+	network->counters = counters;
+	network->transport = transport;
+	network->payload_bytes_max =
+		options->port->mtu - IPV4_BYTES - UDP_BYTES;
+	neighbors_init(&network->neighbors);
+}
+
+void
+network_end(struct network *network)
+{
+	network_flush(network);
+	rte_pktmbuf_free_bulk(network->out, network->out_length);
+	network->out_length = 0;
+	for (uint32_t i = 0; i < NEIGHBORS_MAX; i++)
+		rte_pktmbuf_free(network->neighbors.all[i].pending);
+}
+
+/* Frames out. */
+
+static struct rte_mbuf *
+mbuf_allocate(struct network *network)
+{
+	const struct engine_options *options = network->options;
+	struct rte_mbuf *mbuf =
+		rte_pktmbuf_alloc(options->port->pools[options->queue]);
+
+	if (mbuf == NULL)
+		network->counters->mbufs_exhausted++;
+	return mbuf;
+}
+
+void
+network_flush(struct network *network)
+{
+	const struct engine_options *options = network->options;
+	uint16_t sent;
+
+	if (network->out_length == 0)
+		return;
+	sent = port_tx_burst(options->port, options->queue, network->out,
+		network->out_length);
+	network->counters->frames_sent += sent;
+	network->out_length -= sent;
+	memmove(network->out, network->out + sent,
+		network->out_length * sizeof(network->out[0]));
+}
+
+static void
+frame_send(struct network *network, struct rte_mbuf *mbuf, uint32_t length)
+{
+	mbuf->data_len = (uint16_t)length;
+	mbuf->pkt_len = length;
+	if (network->out_length == NETWORK_BURST) {
+		/* packet_begin keeps the transport off a full device; this is
+		 * an answer of our own, and will be asked for again. */
+		network->counters->frames_dropped++;
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
+	network->out[network->out_length++] = mbuf;
+}
+
+static void
+arp_ask(struct network *network, const struct neighbor *neighbor)
+{
+	const struct engine_options *options = network->options;
+	struct rte_mbuf *mbuf = mbuf_allocate(network);
+
+	if (mbuf == NULL)
+		return;
+	network->counters->arp_requests_sent++;
+	frame_send(network, mbuf,
+		arp_request_write(rte_pktmbuf_mtod(mbuf, uint8_t *),
+			&options->port->mac, options->address,
+			neighbor->address));
+}
+
+void
+network_announce(struct network *network)
+{
+	const struct neighbor self = {.address = network->options->address};
+
+	arp_ask(network, &self);
+	network_flush(network);
+}
+
+uint8_t *
+network_packet_begin(struct network *network)
+{
+	if (network->out_length == NETWORK_BURST)
+		network_flush(network);
+	if (network->out_length == NETWORK_BURST)
+		return NULL;
+	if (network->begun == NULL)
+		network->begun = mbuf_allocate(network);
+	if (network->begun == NULL)
+		return NULL;
+	return rte_pktmbuf_mtod_offset(
+		network->begun, uint8_t *, UDP_PAYLOAD_OFFSET);
+}
+
+static uint32_t
+next_hop(const struct engine_options *options, uint32_t address)
+{
+	uint32_t mask = options->prefix_length == 0
+				? 0
+				: UINT32_MAX << (32 - options->prefix_length);
+
+	if (((address ^ options->address) & mask) == 0 || options->gateway == 0)
+		return address;
+	return options->gateway;
+}
+
+static void
+mac_set(struct rte_mbuf *mbuf, const struct mac *destination)
+{
+	memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), destination->bytes,
+		sizeof(destination->bytes));
+}
+
+void
+network_packet_send(struct network *network, const struct transport_path *path,
+	uint32_t length)
+{
+	const struct engine_options *options = network->options;
+	struct udp_address address = {
+		.source_mac = options->port->mac,
+		.source_ip = options->address,
+		.destination_ip = path->address,
+		.source_port = path->local_port,
+		.destination_port = path->remote_port,
+	};
+	struct rte_mbuf *mbuf = network->begun;
+	struct neighbor *neighbor;
+	void *evicted;
+
+	network->begun = NULL;
+	neighbor = neighbors_enter(&network->neighbors,
+		next_hop(options, path->address), &evicted);
+	rte_pktmbuf_free(evicted);
+	address.destination_mac = neighbor->mac;
+	length = udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &address,
+		length, options->port->tx_offload);
+	port_tx_offload(mbuf, options->port->tx_offload);
+	if (neighbor->known) {
+		frame_send(network, mbuf, length);
+	} else {
+		/* The first packet waits for the answer; those behind it come
+		 * again by themselves. */
+		mbuf->data_len = (uint16_t)length;
+		mbuf->pkt_len = length;
+		rte_pktmbuf_free(neighbor->pending);
+		neighbor->pending = mbuf;
+	}
+	if (neighbor_ask(&network->neighbors, neighbor, network->now_ns))
+		arp_ask(network, neighbor);
+}
+
+void
+network_timers(struct network *network, uint64_t now_ns)
+{
+	struct neighbor *neighbor;
+
+	network->now_ns = now_ns;
+	while ((neighbor = neighbors_due(&network->neighbors, now_ns)) !=
+		NULL) {
+		uint32_t address = neighbor->address;
+
+		if (neighbor->tries < NEIGHBOR_TRIES) {
+			if (neighbor_ask(&network->neighbors, neighbor, now_ns))
+				arp_ask(network, neighbor);
+			continue;
+		}
+		network->counters->neighbors_unreachable++;
+		rte_pktmbuf_free(
+			neighbor_forget(&network->neighbors, neighbor));
+		transport_host_unreachable(network->transport, now_ns, address);
+	}
+}
+
+/* Frames in. */
+
+static void
+neighbor_answered(struct network *network, struct neighbor *neighbor,
+	const struct mac *mac)
+{
+	struct rte_mbuf *mbuf = neighbor->pending;
+
+	neighbor_heard(neighbor, mac, network->now_ns);
+	if (mbuf == NULL)
+		return;
+	neighbor->pending = NULL;
+	mac_set(mbuf, mac);
+	frame_send(network, mbuf, mbuf->pkt_len);
+}
+
+static void
+arp_receive(struct network *network, const struct frame *frame)
+{
+	const struct engine_options *options = network->options;
+	struct neighbor *neighbor;
+	struct rte_mbuf *mbuf;
+	void *evicted;
+
+	if (frame->sender_ip == options->address) {
+		network->counters->arp_conflicts++;
+		return;
+	}
+	/* What we know is brought up to date by anybody's word; what we do
+	 * not know is kept only if it was said to us (RFC 826). */
+	neighbor = neighbors_find(&network->neighbors, frame->sender_ip);
+	if (neighbor == NULL && frame->target_ip == options->address &&
+		frame->sender_ip != 0) {
+		neighbor = neighbors_enter(
+			&network->neighbors, frame->sender_ip, &evicted);
+		rte_pktmbuf_free(evicted);
+	}
+	if (neighbor != NULL)
+		neighbor_answered(network, neighbor, &frame->sender_mac);
+	if (frame->kind != FRAME_ARP_REQUEST ||
+		frame->target_ip != options->address)
+		return;
+	network->counters->arp_requests_received++;
+	mbuf = mbuf_allocate(network);
+	if (mbuf == NULL)
+		return;
+	frame_send(network, mbuf,
+		arp_reply_write(rte_pktmbuf_mtod(mbuf, uint8_t *),
+			&options->port->mac, options->address,
+			&frame->sender_mac, frame->sender_ip));
+}
+
+static void
+echo_receive(struct network *network, const struct frame *frame)
+{
+	struct rte_mbuf *mbuf = mbuf_allocate(network);
+
+	network->counters->echo_requests_received++;
+	if (mbuf == NULL)
+		return;
+	frame_send(network, mbuf,
+		icmp_echo_reply_write(
+			rte_pktmbuf_mtod(mbuf, uint8_t *), frame));
+}
+
+static void
+unreachable_receive(struct network *network, const struct frame *frame)
+{
+	/* As we sent it: its source is us. The ICMP may come from a router. */
+	struct transport_path path = {
+		.address = frame->destination_ip,
+		.local_port = frame->source_port,
+		.remote_port = frame->destination_port,
+	};
+
+	if (frame->icmp_code == 1)
+		transport_host_unreachable(
+			network->transport, network->now_ns, path.address);
+	else
+		transport_port_unreachable(
+			network->transport, network->now_ns, &path);
+}
+
+static void
+udp_receive(struct network *network, const struct frame *frame)
+{
+	struct transport_path path = {
+		.address = frame->source_ip,
+		.local_port = frame->destination_port,
+		.remote_port = frame->source_port,
+	};
+
+	if (frame->destination_port != TRANSPORT_UDP_PORT) {
+		network->counters->frames_foreign++;
+		return;
+	}
+	transport_receive(network->transport, network->now_ns, &path,
+		frame->payload, frame->payload_length);
+}
+
+static void
+frame_receive(struct network *network, struct rte_mbuf *mbuf)
+{
+	const struct engine_options *options = network->options;
+	struct frame frame;
+	bool to_us;
+
+	if (mbuf->nb_segs != 1) {
+		network->counters->frames_malformed++;
+		return;
+	}
+	frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len,
+		port_rx_verified(mbuf));
+	to_us = frame.destination_ip == options->address;
+	if (frame.kind == FRAME_MALFORMED)
+		network->counters->frames_malformed++;
+	else if (memcmp(&frame.source, &options->port->mac,
+			 sizeof(frame.source)) == 0)
+		network->counters->frames_foreign++; /* our kernel's */
+	else if (frame.kind == FRAME_ARP_REQUEST ||
+		 frame.kind == FRAME_ARP_REPLY)
+		arp_receive(network, &frame);
+	else if (frame.kind == FRAME_UDP && to_us)
+		udp_receive(network, &frame);
+	else if (frame.kind == FRAME_ICMP_ECHO && to_us)
+		echo_receive(network, &frame);
+	else if (frame.kind == FRAME_ICMP_UNREACHABLE &&
+		 frame.source_ip == options->address)
+		unreachable_receive(network, &frame);
+	else
+		network->counters->frames_foreign++;
+}
+
+uint32_t
+network_receive(struct network *network, uint64_t now_ns)
+{
+	const struct engine_options *options = network->options;
+	struct rte_mbuf *in[NETWORK_BURST];
+	uint16_t length =
+		port_rx_burst(options->port, options->queue, in, NETWORK_BURST);
+
+	network->now_ns = now_ns;
+	for (uint16_t i = 0; i < length; i++) {
+		if (i + 1 < length)
+			rte_prefetch0(rte_pktmbuf_mtod(in[i + 1], void *));
+		frame_receive(network, in[i]);
+	}
+	rte_pktmbuf_free_bulk(in, length);
+	network->counters->frames_received += length;
+	return length;
+}
+
+bool
+engine_address_in_use(const struct engine_options *options, struct mac *mac)
+{
+	const struct port *port = options->port;
+	uint64_t begin_ns = clock_now_ns();
+	uint64_t next_ns = begin_ns;
+	uint64_t now_ns;
+	bool found = false;
+
+	while (!found &&
+		(now_ns = clock_now_ns()) < begin_ns + 150 * NS_PER_MS) {
+		struct rte_mbuf *mbuf;
+		struct frame frame;
+
+		if (now_ns >= next_ns) {
+			next_ns += 50 * NS_PER_MS;
+			mbuf = rte_pktmbuf_alloc(port->pools[options->queue]);
+			if (mbuf == NULL)
+				return false;
+			mbuf->data_len = (uint16_t)arp_request_write(
+				rte_pktmbuf_mtod(mbuf, uint8_t *), &port->mac,
+				0, options->address);
+			mbuf->pkt_len = mbuf->data_len;
+			if (port_tx_burst(port, options->queue, &mbuf, 1) == 0)
+				rte_pktmbuf_free(mbuf);
+		}
+		if (port_rx_burst(port, options->queue, &mbuf, 1) == 0) {
+			usleep(1000); /* no device here has an RX interrupt */
+			continue;
+		}
+		frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *),
+			mbuf->data_len, 0);
+		found = (frame.kind == FRAME_ARP_REPLY ||
+				frame.kind == FRAME_ARP_REQUEST) &&
+			frame.sender_ip == options->address &&
+			memcmp(&frame.sender_mac, &port->mac,
+				sizeof(port->mac)) != 0;
+		if (found)
+			*mac = frame.sender_mac;
+		rte_pktmbuf_free(mbuf);
+	}
+	return found;
+}

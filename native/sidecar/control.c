@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: MIT
+#include "sidecar/control.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "engine/channel.h"
+#include "shm/control.h"
+#include "sidecar/stats.h"
+
+#define CLIENTS_MAX (2 * ENGINE_CHANNELS_MAX)
+#define REQUEST_TIMEOUT_NS NS_PER_S
+
+enum client_state {
+	CLIENT_NEW,	 /* its request is not complete */
+	CLIENT_ATTACHED, /* has a channel */
+	CLIENT_DROPPING, /* the engine is letting go of the channel */
+	CLIENT_COUNTING, /* the engine is copying its counters */
+};
+
+struct client {
+	struct list node;
+	enum client_state state;
+	int fd;
+	uint64_t deadline_ns;
+	struct control_request request;
+	uint32_t request_bytes;
+	struct channel *channel; /* owns fd if there is one */
+	struct engine_snapshot snapshot;
+};
+
+/* Binding. */
+
+static bool
+somebody_listens(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool listens = fd >= 0 && connect(fd, (const struct sockaddr *)address,
+					  sizeof(*address)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return listens;
+}
+
+/* The folder of the default path may not be there yet. */
+static void
+folder_make(const char *path)
+{
+	char folder[MACHNET_SOCKET_PATH_BYTES];
+	char *slash;
+
+	strcpy(folder, path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL || slash == folder)
+		return;
+	*slash = '\0';
+	mkdir(folder, 0755);
+}
+
+static void
+permissions_set(const char *path)
+{
+	struct group *group;
+
+	if (geteuid() != 0) {
+		chmod(path, 0600);
+		return;
+	}
+	chmod(path, 0660);
+	group = getgrnam("machnet");
+	if (group != NULL && chown(path, 0, group->gr_gid) != 0)
+		chmod(path, 0600);
+}
+
+static int32_t
+bind_and_listen(struct control *control, const struct sockaddr_un *address,
+	struct machnet_error *error)
+{
+	struct epoll_event interest = {.events = EPOLLIN};
+	mode_t mask = umask(0177);
+	int result = bind(control->fd, (const struct sockaddr *)address,
+		sizeof(*address));
+
+	umask(mask);
+	if (result == 0)
+		permissions_set(control->path);
+	if (result != 0 || listen(control->fd, 128) != 0)
+		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
+			"Cannot listen on control socket \"%s\"",
+			control->path);
+	epoll_ctl(control->epoll, EPOLL_CTL_ADD, control->fd, &interest);
+	return MACHNET_OK;
+}
+
+int32_t
+control_open(struct control *control, const char *path, int epoll,
+	struct machnet_error *error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int32_t status;
+
+	memset(control, 0, sizeof(*control));
+	list_init(&control->clients);
+	control->epoll = epoll;
+	strcpy(control->path, path);
+	strcpy(address.sun_path, path);
+	control->fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (control->fd < 0)
+		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
+			"Cannot make the control socket");
+	folder_make(path);
+	if (somebody_listens(&address)) {
+		status = error_set(error, MACHNET_ADDRESS_IN_USE,
+			"Cannot listen on control socket \"%s\": another "
+			"sidecar does; give this one its own with --socket",
+			path);
+	} else {
+		unlink(path);
+		status = bind_and_listen(control, &address, error);
+	}
+	if (status != MACHNET_OK) {
+		close(control->fd);
+		control->fd = -1;
+	}
+	return status;
+}
+
+void
+control_close(struct control *control)
+{
+	if (control->fd < 0)
+		return;
+	unlink(control->path);
+	close(control->fd);
+	control->fd = -1;
+}
+
+/* Clients. */
+
+static void
+client_end(struct control *control, struct client *client)
+{
+	if (client->channel != NULL)
+		channel_destroy(client->channel);
+	else
+		close(client->fd);
+	list_leave(&client->node);
+	control->clients_length--;
+	free(client);
+}
+
+static void
+reply_send(struct client *client, struct control_reply *reply,
+	const struct channel *channel)
+{
+	struct iovec bytes = {.iov_base = reply, .iov_len = sizeof(*reply)};
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} rights;
+	struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+
+	reply->magic = CONTROL_MAGIC;
+	reply->abi_version = MACHNET_ABI_VERSION;
+	if (channel != NULL) {
+		int fds[2] = {channel->memfd, channel->eventfd};
+
+		memset(&rights, 0, sizeof(rights));
+		message.msg_control = &rights;
+		message.msg_controllen = sizeof(rights.room);
+		rights.header.cmsg_level = SOL_SOCKET;
+		rights.header.cmsg_type = SCM_RIGHTS;
+		rights.header.cmsg_len = CMSG_LEN(sizeof(fds));
+		memcpy(CMSG_DATA(&rights.header), fds, sizeof(fds));
+	}
+	/* An empty socket has room; a client that is gone is seen by its end
+	 * of stream. */
+	sendmsg(client->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+refuse(struct control *control, struct client *client, int32_t status,
+	const char *message)
+{
+	struct control_reply reply = {.status = status};
+
+	strncpy(reply.message, message, sizeof(reply.message) - 1);
+	reply_send(client, &reply, NULL);
+	client_end(control, client);
+}
+
+static uint32_t
+channels(const struct control *control)
+{
+	uint32_t length = 0;
+	struct list *node;
+
+	for (node = control->clients.next; node != &control->clients;
+		node = node->next)
+		length += container_of(node, struct client, node)->channel !=
+			  NULL;
+	return length;
+}
+
+static void
+attach(struct control *control, struct client *client)
+{
+	uint32_t arena_bytes = client->request.arena_bytes;
+	struct engine_order order = {.kind = ENGINE_ADOPT};
+	struct control_reply reply = {.address = control->address};
+	struct machnet_error error;
+	int32_t status;
+
+	if (channels(control) == ENGINE_CHANNELS_MAX) {
+		refuse(control, client, MACHNET_TOO_MANY_CHANNELS,
+			"all channels of the engine are in use");
+		return;
+	}
+	if (client->request.engine > 0) {
+		refuse(control, client, MACHNET_INVALID_ARGUMENT,
+			"the sidecar has one engine, number 0");
+		return;
+	}
+	if (arena_bytes == 0)
+		arena_bytes = MACHNET_ARENA_BYTES_DEFAULT;
+	status = channel_create(
+		&client->channel, arena_bytes, client->fd, &error);
+	if (status != MACHNET_OK) {
+		client->channel = NULL;
+		refuse(control, client, status, error.message);
+		return;
+	}
+	client->state = CLIENT_ATTACHED;
+	order.channel = client->channel;
+	engine_order(control->engine, &order);
+	reply.arena_bytes = arena_bytes;
+	reply_send(client, &reply, client->channel);
+}
+
+static void
+request_complete(struct control *control, struct client *client)
+{
+	const struct control_request *request = &client->request;
+	struct engine_order order = {.kind = ENGINE_SNAPSHOT};
+
+	if (request->magic != CONTROL_MAGIC) {
+		client_end(control, client);
+		return;
+	}
+	if (request->abi_version != MACHNET_ABI_VERSION) {
+		/* The reply carries our version. */
+		refuse(control, client, MACHNET_ABI_MISMATCH, "");
+		return;
+	}
+	if (control->stopping) {
+		refuse(control, client, MACHNET_SIDECAR_STOPPED,
+			"the sidecar is stopping");
+		return;
+	}
+	switch (request->kind) {
+	case CONTROL_ATTACH:
+		attach(control, client);
+		break;
+	case CONTROL_STATS:
+		client->state = CLIENT_COUNTING;
+		order.snapshot = &client->snapshot;
+		order.cookie = client;
+		engine_order(control->engine, &order);
+		break;
+	default:
+		refuse(control, client, MACHNET_INVALID_ARGUMENT,
+			"unknown request");
+		break;
+	}
+}
+
+static void
+channel_drop(struct control *control, struct client *client, int32_t status)
+{
+	struct engine_order order = {
+		.kind = ENGINE_DROP,
+		.status = status,
+		.channel = client->channel,
+	};
+
+	/* Level triggered: it would tell the same until the engine is done. */
+	epoll_ctl(control->epoll, EPOLL_CTL_DEL, client->fd, NULL);
+	client->state = CLIENT_DROPPING;
+	engine_order(control->engine, &order);
+}
+
+static void
+client_read(struct control *control, struct client *client, uint64_t now)
+{
+	uint8_t *into = (uint8_t *)&client->request + client->request_bytes;
+	uint32_t room = sizeof(client->request) - client->request_bytes;
+	uint8_t unexpected;
+	ssize_t length;
+
+	switch (client->state) {
+	case CLIENT_NEW:
+		length = recv(client->fd, into, room, MSG_DONTWAIT);
+		if (length > 0)
+			client->request_bytes += (uint32_t)length;
+		if (client->request_bytes == sizeof(client->request))
+			request_complete(control, client);
+		else if (length == 0 || (length < 0 && errno != EAGAIN) ||
+			 now > client->deadline_ns)
+			client_end(control, client);
+		break;
+	case CLIENT_ATTACHED:
+		length = recv(client->fd, &unexpected, 1, MSG_DONTWAIT);
+		if (length > 0)
+			channel_drop(control, client, MACHNET_CHANNEL_CORRUPT);
+		else if (length == 0 || errno != EAGAIN)
+			channel_drop(control, client, MACHNET_CLOSED);
+		break;
+	case CLIENT_DROPPING:
+	case CLIENT_COUNTING:
+		break;
+	}
+}
+
+static void
+clients_accept(struct control *control, uint64_t now)
+{
+	struct epoll_event interest = {.events = EPOLLIN | EPOLLRDHUP};
+	int fd;
+
+	while ((fd = accept4(control->fd, NULL, NULL,
+			SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		struct client *client = NULL;
+
+		if (control->clients_length < CLIENTS_MAX)
+			client = calloc(1, sizeof(*client));
+		if (client == NULL) {
+			close(fd);
+			continue;
+		}
+		client->fd = fd;
+		client->deadline_ns = now + REQUEST_TIMEOUT_NS;
+		list_append(&control->clients, &client->node);
+		control->clients_length++;
+		epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &interest);
+	}
+}
+
+void
+control_serve(struct control *control)
+{
+	uint64_t now = clock_now_ns();
+	struct list *node, *next;
+
+	clients_accept(control, now);
+	for (node = control->clients.next; node != &control->clients;
+		node = next) {
+		next = node->next;
+		client_read(
+			control, container_of(node, struct client, node), now);
+	}
+}
+
+static struct client *
+client_of(struct control *control, const struct channel *channel)
+{
+	struct list *node = control->clients.next;
+
+	while (container_of(node, struct client, node)->channel != channel)
+		node = node->next;
+	return container_of(node, struct client, node);
+}
+
+static void
+stats_reply(struct control *control, struct client *client)
+{
+	char text[STATS_BYTES_MAX];
+	struct control_reply reply = {
+		.text_bytes =
+			stats_write(text, sizeof(text), &client->snapshot),
+	};
+
+	reply_send(client, &reply, NULL);
+	send(client->fd, text, reply.text_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+	client_end(control, client);
+}
+
+void
+control_notice(struct control *control, const struct engine_notice *notice)
+{
+	struct client *client;
+
+	switch (notice->kind) {
+	case ENGINE_CORRUPT:
+		client = client_of(control, notice->channel);
+		if (client->state == CLIENT_ATTACHED)
+			channel_drop(control, client, MACHNET_CHANNEL_CORRUPT);
+		break;
+	case ENGINE_DROPPED:
+		client_end(control, client_of(control, notice->channel));
+		break;
+	case ENGINE_SNAPSHOT_TAKEN:
+		stats_reply(control, notice->cookie);
+		break;
+	case ENGINE_STOPPED:
+		break;
+	}
+}
+
+bool
+control_stop(struct control *control)
+{
+	struct list *node, *next;
+
+	control->stopping = true;
+	for (node = control->clients.next; node != &control->clients;
+		node = next) {
+		struct client *client = container_of(node, struct client, node);
+
+		next = node->next;
+		if (client->state == CLIENT_ATTACHED)
+			channel_drop(control, client, MACHNET_SIDECAR_STOPPED);
+		else if (client->state == CLIENT_NEW)
+			client_end(control, client);
+	}
+	return list_empty(&control->clients);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket: applications come, get a channel, and are watched until
+ * they go. Runs on the control thread; nothing here is fast, nothing here may
+ * block.
+ */
+#ifndef SIDECAR_CONTROL_H
+#define SIDECAR_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "engine/engine.h"
+
+struct control {
+	char path[MACHNET_SOCKET_PATH_BYTES];
+	int fd;	   /* listening */
+	int epoll; /* of the control thread; borrowed */
+	uint32_t address;
+	struct engine *engine; /* borrowed; set before control_serve */
+	struct list clients;
+	uint32_t clients_length;
+	bool stopping;
+};
+
+/**
+ * Bind the socket: mode 0660 and group machnet (if there is one) for root, 0600
+ * for others. A file that a dead sidecar left is replaced; a living one is
+ * MACHNET_ADDRESS_IN_USE.
+ */
+int32_t control_open(struct control *control, const char *path, int epoll,
+	struct machnet_error *error);
+
+/** Something may have happened: accept, read, time out. */
+void control_serve(struct control *control);
+
+/** A notice of the engine. */
+void control_notice(
+	struct control *control, const struct engine_notice *notice);
+
+/** End all channels. @return whether there is none left; ask again after each
+ * notice */
+bool control_stop(struct control *control);
+
+/** Remove the socket. */
+void control_close(struct control *control);
+
+#endif

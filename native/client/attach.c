@@ -30,11 +30,14 @@ memory_check(const struct control *control, const struct control_reply *reply,
 	struct stat file;
 	int seals;
 
-	if (control->descriptors_count != CONTROL_DESCRIPTORS_MAX)
+	if (control->descriptors_count != CONTROL_DESCRIPTORS_MAX ||
+		control->descriptors_excess)
 		return error_set(error, MACHNET_CHANNEL_CORRUPT,
-			"The sidecar at \"%s\" passed %u descriptors, not %u",
-			control->path, control->descriptors_count,
-			CONTROL_DESCRIPTORS_MAX);
+			"The sidecar at \"%s\" passed %s%u descriptors, not "
+			"%u",
+			control->path,
+			control->descriptors_excess ? "more than " : "",
+			control->descriptors_count, CONTROL_DESCRIPTORS_MAX);
 	if (!channel_layout_init(&layout, reply->arena_bytes))
 		return error_set(error, MACHNET_CHANNEL_CORRUPT,
 			"The sidecar at \"%s\" made arenas of %u bytes",

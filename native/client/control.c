@@ -39,14 +39,14 @@ connect_error(const struct control *control, struct machnet_error *error)
 	case ECONNREFUSED:
 	case ENOTDIR:
 		return error_set(error, MACHNET_SIDECAR_NOT_RUNNING,
-			"Cannot attach to a sidecar: nobody listens on "
+			"Cannot reach a sidecar: nobody listens on "
 			"\"%s\"; start one with: machnetd --device ... "
 			"--ip ...",
 			control->path);
 	case EACCES:
 	case EPERM:
 		return error_set(error, MACHNET_SYSTEM_ERROR,
-			"Cannot attach to the sidecar at \"%s\": permission "
+			"Cannot reach the sidecar at \"%s\": permission "
 			"denied; run as the user that runs machnetd, or as "
 			"one who may write to that socket",
 			control->path);
@@ -85,7 +85,8 @@ path_set(struct control *control, const char *path, struct machnet_error *error)
 		if (machnet_socket_path_default(
 			    control->path, sizeof(control->path)) < 0)
 			return error_set(error, MACHNET_INVALID_ARGUMENT,
-				"Cannot attach: the default path of the "
+				"Cannot reach a sidecar: the default path of "
+				"the "
 				"control socket is too long; see "
 				"MACHNET_SOCKET and XDG_RUNTIME_DIR");
 		return MACHNET_OK;
@@ -93,7 +94,8 @@ path_set(struct control *control, const char *path, struct machnet_error *error)
 	length = strlen(path);
 	if (length == 0 || length >= sizeof(control->path))
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot attach: the path of the control socket has "
+			"Cannot reach a sidecar: the path of the control "
+			"socket has "
 			"%zu bytes, not 1 to %zu",
 			length, sizeof(control->path) - 1);
 	memcpy(control->path, path, length + 1);
@@ -196,10 +198,14 @@ descriptors_keep(struct control *control, struct msghdr *message)
 				CONTROL_DESCRIPTORS_MAX)
 				control->descriptors
 					[control->descriptors_count++] = fd;
-			else
+			else {
 				close(fd);
+				control->descriptors_excess = true;
+			}
 		}
 	}
+	if (message->msg_flags & MSG_CTRUNC)
+		control->descriptors_excess = true;
 }
 
 /**
@@ -275,13 +281,14 @@ reply_check(const struct control *control, struct control_reply *reply,
 	/* Magic and version have the same place in every version. */
 	if (done >= sizeof(reply->magic) && reply->magic != CONTROL_MAGIC)
 		return error_set(error, MACHNET_ABI_MISMATCH,
-			"Cannot attach: what listens on \"%s\" is not a "
+			"Cannot reach a sidecar: what listens on \"%s\" is not "
+			"a "
 			"machnet sidecar",
 			control->path);
 	if (done >= offsetof(struct control_reply, status) &&
 		reply->abi_version != MACHNET_ABI_VERSION)
 		return error_set(error, MACHNET_ABI_MISMATCH,
-			"Cannot attach to the sidecar at \"%s\": it speaks ABI "
+			"Cannot talk to the sidecar at \"%s\": it speaks ABI "
 			"version %u, this library version %u; install the same "
 			"release of both",
 			control->path, reply->abi_version, MACHNET_ABI_VERSION);

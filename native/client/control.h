@@ -3,6 +3,7 @@
 #ifndef CLIENT_CONTROL_H
 #define CLIENT_CONTROL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "machnet/machnet.h"
@@ -19,6 +20,7 @@ struct control {
 	/* What came with the reply. Whoever uses one puts -1 in its place. */
 	int descriptors[CONTROL_DESCRIPTORS_MAX];
 	uint32_t descriptors_count;
+	bool descriptors_excess; /* there were more, which are closed */
 };
 
 /**

@@ -61,7 +61,8 @@ events_take(struct channel *channel, struct machnet_event *events,
 	}
 	if (count > 0)
 		ring_consume(&channel->completions);
-	/* An engine that found the ring full may sleep until it is not. */
+	/* An engine that found the ring full may sleep with more to say. This
+	 * spares it the wait, mostly: it also looks again by itself. */
 	if (available == (int32_t)CHANNEL_COMPLETIONS && count > 0)
 		channel_wake_engine(channel);
 	return (int32_t)count;

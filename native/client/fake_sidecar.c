@@ -153,6 +153,10 @@ answer(struct fake_sidecar *fake)
 	case FAKE_THREE_DESCRIPTORS:
 		send_with(fd, bytes, sizeof(reply), fds, 3);
 		return;
+	case FAKE_FOUR_DESCRIPTORS:
+		send_with(fd, bytes, 10, fds, 2);
+		send_with(fd, bytes + 10, sizeof(reply) - 10, fds, 2);
+		return;
 	case FAKE_NOT_MEMORY:
 		fds[0] = fd;
 		send_with(fd, bytes, sizeof(reply), fds, 2);

@@ -53,7 +53,7 @@ uint32_t arena_lent_blocks(const struct arena *arena);
 /** Is a block of the largest class free beyond the last one? */
 bool arena_has_spare(struct arena *arena);
 
-/** Call visit for each lent block, in order of offset. */
+/** Call visit, which may free it, for each lent block, in order of offset. */
 void arena_visit_lent(const struct arena *arena,
 	void (*visit)(void *context, uint32_t offset, uint32_t bytes),
 	void *context);

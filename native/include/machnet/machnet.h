@@ -163,7 +163,9 @@ MACHNET_API int32_t machnet_channel_info(
  * becomes readable (bytes mean nothing) after machnet_wait, and that ends when
  * the sidecar ends the channel. The caller owns it from now on; the sidecar
  * frees the channel when it is closed. A C program may leave it here and wait
- * on info.doorbell_fd instead.
+ * on info.doorbell_fd instead: machnet_wait takes its bytes out then, and
+ * machnet_channel_close closes it.
+ * @return it, or MACHNET_INVALID_ARGUMENT if it was taken before
  */
 MACHNET_API int32_t machnet_channel_doorbell(uint32_t channel);
 
@@ -175,8 +177,9 @@ MACHNET_API int32_t machnet_channel_doorbell(uint32_t channel);
 MACHNET_API int32_t machnet_channel_close(uint32_t channel);
 
 /**
- * Tell the library that the doorbell ended: pending calls fail from now on.
- * The memory becomes private zeros, as after machnet_channel_close.
+ * End a channel of which the sidecar's end is gone: the doorbell ended, or a
+ * call said that the channel is lost. As machnet_channel_close, with the
+ * reason. Events not taken by machnet_poll before are gone.
  * @return the reason: MACHNET_SIDECAR_GONE, MACHNET_SIDECAR_STOPPED or
  *         MACHNET_CHANNEL_CORRUPT
  */
@@ -192,17 +195,20 @@ MACHNET_API void machnet_mapping_release(void *base, void *context);
 /**
  * Take up to capacity events.
  * @param spin_us if there are none, look again for so long, yielding the
- *        processor in between; 0 returns at once
- * @return their number, 0 if none, or a negative status: the channel is lost
+ *        processor in between; it ends early, too, when room comes that a
+ *        call was refused for with MACHNET_AGAIN. 0 returns at once
+ * @return their number, 0 if none, or a negative status: the channel is
+ *         lost, and machnet_channel_lost is to be called
  */
 MACHNET_API int32_t machnet_poll(uint32_t channel, struct machnet_event *events,
 	uint32_t capacity, uint32_t spin_us);
 
 /**
  * Ask to be woken by the doorbell. One wake-up per call.
- * @param room wake also when there is room to send again
- * @return 1 if there is something to poll (do not wait), 0 if the doorbell
- *         will ring, or a negative status
+ * @param room wake also when there is room again for what was refused with
+ *        MACHNET_AGAIN
+ * @return 1 if there is something to poll, or room that was wanted (do not
+ *         wait), 0 if the doorbell will ring, or a negative status
  */
 MACHNET_API int32_t machnet_wait(uint32_t channel, uint32_t room);
 

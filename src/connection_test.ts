@@ -1,0 +1,384 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Status } from "../ffi/status.ts";
+import { EventKind } from "../ffi/structs.ts";
+import type { Connection } from "./connection.ts";
+import { assertPending, FakeLibrary, turns } from "./testing/fake_library.ts";
+
+const ID = 5;
+
+async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
+  const fake = new FakeLibrary();
+  const pending = fake.open().connect({ hostname: "10.0.0.9", port: 888 });
+  await turns();
+  fake.post({
+    kind: EventKind.CONNECTED,
+    token: 1,
+    connection: ID,
+    address: 0x0a00_0009,
+    port: 888,
+  });
+  return { fake, one: await pending };
+}
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const texts = (fake: FakeLibrary): string[] =>
+  fake.sent.map(({ text }) => text);
+
+test("send() is done when the message is in the channel", async () => {
+  const { fake, one } = await connect();
+  const bytes = encode("hello");
+  await one.send(bytes);
+  bytes.fill(0);
+  await one.send(new Uint8Array(0));
+  assert.deepEqual(texts(fake), ["hello", ""]);
+});
+
+test("send() waits for room, and keeps the order", async () => {
+  const { fake, one } = await connect();
+  fake.room = 1;
+  await one.send(encode("a"));
+  const second = one.send(encode("b"));
+  const third = one.send(encode("c"));
+  assert.equal(one.trySend(encode("d")), false);
+  await assertPending(second);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  await Promise.all([second, third]);
+  assert.deepEqual(texts(fake), ["a", "b", "c"]);
+  assert.equal(one.trySend(encode("d")), true);
+});
+
+test("send() stops waiting on abort, and others go on", async () => {
+  const { fake, one } = await connect();
+  fake.room = 0;
+  const controller = new AbortController();
+  const first = one.send(encode("a"), { signal: controller.signal });
+  const second = one.send(encode("b"));
+  const reason = new Error("no");
+  controller.abort(reason);
+  await assert.rejects(first, reason);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  await second;
+  assert.deepEqual(texts(fake), ["b"]);
+  const { signal } = controller;
+  await assert.rejects(one.send(encode("c"), { signal }), reason);
+});
+
+test("send() takes a Uint8Array and nothing else", async () => {
+  const { one } = await connect();
+  const text = "hello" as unknown as Uint8Array;
+  await assert.rejects(one.send(text), {
+    name: "TypeError",
+    message: "Cannot send message: string is not a Uint8Array",
+  });
+  assert.throws(() => one.trySend(text), { name: "TypeError" });
+});
+
+test("send() of too large a message leaves the connection alone", async () => {
+  const { one, fake } = await connect();
+  const large = new Uint8Array((8 << 20) + 1);
+  await assert.rejects(one.send(large), { code: "MESSAGE_TOO_LARGE" });
+  assert.throws(() => one.trySend(large), { code: "MESSAGE_TOO_LARGE" });
+  await one.send(encode("a"));
+  assert.deepEqual(texts(fake), ["a"]);
+});
+
+test("allocate() gives room that is sent from", async () => {
+  const { fake, one } = await connect();
+  const outgoing = await one.allocate(10);
+  assert.equal(outgoing.length, 10);
+  outgoing.data.set(encode("in place"));
+  await outgoing.send(8);
+  assert.deepEqual(texts(fake), ["in place"]);
+  assert.equal(fake.lent.size, 0);
+  assert.throws(() => outgoing.data, { code: "CLOSED" });
+  await assert.rejects(outgoing.send(), { code: "CLOSED" });
+  outgoing.release();
+});
+
+test("allocate() gives back what is not sent", async () => {
+  const { fake, one } = await connect();
+  {
+    using _ = await one.allocate(10);
+    assert.equal(fake.lent.size, 1);
+  }
+  assert.equal(fake.lent.size, 0);
+  const outgoing = await one.allocate(10);
+  await assert.rejects(outgoing.send(11), { name: "RangeError" });
+  one.reset();
+  await assert.rejects(outgoing.send(), { code: "CONNECTION_CLOSED" });
+  assert.equal(fake.lent.size, 0);
+});
+
+test("allocate() waits for room, tryAllocate() does not", async () => {
+  const { fake, one } = await connect();
+  fake.room = 0;
+  assert.equal(one.tryAllocate(5), undefined);
+  const pending = one.allocate(5);
+  await assertPending(pending);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  (await pending).data.set(encode("there"));
+  await (await pending).send();
+  assert.deepEqual(texts(fake), ["there"]);
+  await (await one.allocate(0)).send();
+  assert.deepEqual(texts(fake), ["there", ""]);
+});
+
+test("allocate() checks the length", async () => {
+  const { one } = await connect();
+  await assert.rejects(one.allocate(-1), { name: "RangeError" });
+  assert.throws(() => one.tryAllocate(1.5), { name: "RangeError" });
+  await assert.rejects(one.allocate(9 << 20), { code: "MESSAGE_TOO_LARGE" });
+});
+
+test("receive() gives messages that live until release()", async () => {
+  const { fake, one } = await connect();
+  fake.message(ID, "one");
+  fake.message(ID, "two");
+  const first = await one.receive();
+  const second = await one.receive();
+  assert.equal(first.length, 3);
+  assert.equal(decode(first.data), "one");
+  assert.equal(decode(second.data), "two");
+  assert.equal(first.data, first.data);
+  const copy = first.copy();
+  assert.equal(fake.lent.size, 2);
+  first.release();
+  first.release();
+  assert.equal(fake.lent.size, 1);
+  assert.throws(() => first.data, {
+    code: "CLOSED",
+    message: "Cannot read message: it was released",
+  });
+  assert.equal(decode(copy), "one");
+  {
+    using _ = second;
+  }
+  assert.equal(fake.lent.size, 0);
+});
+
+test("receive() gives an empty message too", async () => {
+  const { fake, one } = await connect();
+  fake.message(ID, "");
+  const message = await one.receive();
+  assert.equal(message.length, 0);
+  assert.equal(message.data.length, 0);
+  message.release();
+});
+
+test("receive() stops waiting on abort", async () => {
+  const { fake, one } = await connect();
+  const controller = new AbortController();
+  const pending = one.receive({ signal: controller.signal });
+  const other = one.receive();
+  const reason = new Error("no");
+  controller.abort(reason);
+  await assert.rejects(pending, reason);
+  fake.message(ID, "for the other");
+  assert.equal(decode((await other).data), "for the other");
+});
+
+test("the iterator releases each message when the next is taken", async () => {
+  const { fake, one } = await connect();
+  for (const text of ["a", "b", "c"]) fake.message(ID, text);
+  const seen: string[] = [];
+  for await (const message of one) {
+    seen.push(decode(message.data));
+    assert.equal(fake.lent.size, 3 - seen.length + 1);
+    if (seen.length === 3) break;
+  }
+  assert.deepEqual(seen, ["a", "b", "c"]);
+  assert.equal(fake.lent.size, 0);
+  // Leaving the loop closed nothing.
+  fake.message(ID, "d");
+  assert.equal(decode((await one.receive()).data), "d");
+  assert.deepEqual(fake.called("close"), []);
+});
+
+test("the iterator ends when the peer closes, after the last message", async () => {
+  const { fake, one } = await connect();
+  fake.message(ID, "last");
+  fake.closed(ID, Status.OK);
+  await one.closed;
+  const seen: string[] = [];
+  for await (const message of one) seen.push(decode(message.data));
+  assert.deepEqual(seen, ["last"]);
+  await assert.rejects(one.receive(), {
+    code: "CONNECTION_CLOSED",
+    message: "Cannot receive from 10.0.0.9:888: the peer closed the connection",
+  });
+  await assert.rejects(one.send(encode("x")), { code: "CONNECTION_CLOSED" });
+  assert.throws(() => one.trySend(encode("x")), { code: "CONNECTION_CLOSED" });
+  await one.close();
+});
+
+test("a reset throws in the iterator, with the peer's reason", async () => {
+  const { fake, one } = await connect();
+  const loop = (async () => {
+    for await (const _ of one) assert.fail();
+  })();
+  await turns();
+  fake.closed(ID, Status.CONNECTION_RESET, "out of patience");
+  await assert.rejects(loop, {
+    code: "CONNECTION_RESET",
+    message: "Cannot receive from 10.0.0.9:888: " +
+      "the peer reset the connection: out of patience",
+  });
+  assert.equal(fake.lent.size, 0);
+  await assert.rejects(one.closed, { code: "CONNECTION_RESET" });
+  await assert.rejects(one.send(encode("x")), { code: "CONNECTION_RESET" });
+  await one.close(); // it is over: nothing more to say
+});
+
+test("a reset drops what was not taken", async () => {
+  const { fake, one } = await connect();
+  fake.message(ID, "lost");
+  fake.closed(ID, Status.CONNECTION_RESET);
+  await turns();
+  assert.equal(fake.lent.size, 0);
+  await assert.rejects(one.receive(), { code: "CONNECTION_RESET" });
+});
+
+test("nobody has to look at closed", async () => {
+  const { fake, one } = await connect();
+  void one.closed;
+  fake.closed(ID, Status.CONNECTION_LOST);
+  await turns();
+  await assert.rejects(one.closed, { code: "CONNECTION_LOST" });
+});
+
+test("close() waits for the acknowledgement", async () => {
+  const { fake, one } = await connect();
+  fake.message(ID, "not taken");
+  await turns();
+  const reading = one.receive().then((message) => message.release());
+  const closing = one.close({ timeout: 70 });
+  await assertPending(closing);
+  await reading;
+  const [id, timeout] = fake.called("close")[0] as number[];
+  assert.equal(id, ID);
+  assert.ok(timeout! > 0 && timeout! <= 70);
+  await assert.rejects(one.send(encode("x")), {
+    code: "CONNECTION_CLOSED",
+    message: "Cannot send to 10.0.0.9:888: the connection was closed",
+  });
+  fake.message(ID, "too late");
+  fake.closed(ID, Status.OK);
+  await closing;
+  await one.closed;
+  assert.equal(fake.lent.size, 0);
+});
+
+test("close() ends readers", async () => {
+  const { fake, one } = await connect();
+  const pending = one.receive();
+  const loop = (async () => {
+    for await (const _ of one) assert.fail();
+  })();
+  await turns();
+  const closing = one.close();
+  await assert.rejects(pending, { code: "CONNECTION_CLOSED" });
+  await loop;
+  fake.closed(ID, Status.OK);
+  await closing;
+});
+
+test("close() comes behind what waits for room", async () => {
+  const { fake, one } = await connect();
+  fake.room = 0;
+  const sending = one.send(encode("a"));
+  const closing = one.close();
+  await assertPending(closing);
+  assert.deepEqual(fake.called("close"), []);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  await sending;
+  await turns();
+  assert.equal(fake.called("close").length, 1);
+  fake.closed(ID, Status.OK);
+  await closing;
+});
+
+test("close() does not wait for room for ever", async () => {
+  const { fake, one } = await connect();
+  fake.room = 0;
+  const sending = one.send(encode("a"));
+  const closing = one.close({ timeout: 20 });
+  await assert.rejects(closing, {
+    code: "CLOSE_TIMED_OUT",
+    message: "Cannot close connection to 10.0.0.9:888: " +
+      "the peer did not acknowledge in time",
+  });
+  await assert.rejects(sending, { code: "CLOSE_TIMED_OUT" });
+  assert.equal(fake.called("reset").length, 1);
+});
+
+test("close() rejects if the peer did not acknowledge", async () => {
+  const { fake, one } = await connect();
+  const closing = one.close();
+  await turns();
+  fake.closed(ID, Status.CLOSE_TIMED_OUT);
+  await assert.rejects(closing, { code: "CLOSE_TIMED_OUT" });
+  await assert.rejects(one.closed, { code: "CLOSE_TIMED_OUT" });
+});
+
+test("close({ signal }) resets on abort", async () => {
+  const { fake, one } = await connect();
+  const controller = new AbortController();
+  const closing = one.close({ signal: controller.signal });
+  await turns();
+  const reason = new Error("no time");
+  controller.abort(reason);
+  await assert.rejects(closing, reason);
+  assert.equal(fake.called("reset").length, 1);
+});
+
+test("close() checks its timeout", async () => {
+  const { one } = await connect();
+  await assert.rejects(one.close({ timeout: 0 }), { name: "RangeError" });
+});
+
+test("await using closes", async () => {
+  const { fake, one } = await connect();
+  {
+    await using _ = one;
+    setTimeout(() => fake.closed(ID, Status.OK));
+  }
+  assert.equal(fake.called("close").length, 1);
+});
+
+test("reset() tells the peer why, in at most 255 bytes", async () => {
+  const { fake, one } = await connect();
+  one.reset("é".repeat(200));
+  await one.closed;
+  assert.deepEqual(fake.called("reset"), [[ID, "é".repeat(127)]]);
+  one.reset("twice");
+  fake.closed(ID, Status.OK);
+  await turns();
+  assert.equal(fake.called("reset").length, 1);
+  await assert.rejects(one.receive(), { code: "CONNECTION_CLOSED" });
+  for await (const _ of one) assert.fail();
+});
+
+test("many messages are taken in order, however they come", async () => {
+  const { fake, one } = await connect();
+  let next = 0;
+  const loop = (async () => {
+    for await (const message of one) {
+      assert.equal(decode(message.data), String(next++));
+      if (next % 7 === 0) await turns();
+    }
+  })();
+  for (let sent = 0; sent < 500; sent++) {
+    fake.message(ID, String(sent));
+    if (sent % 31 === 0) await turns();
+  }
+  fake.closed(ID, Status.OK);
+  await loop;
+  assert.equal(next, 500);
+  assert.equal(fake.lent.size, 0);
+});

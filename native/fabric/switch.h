@@ -26,7 +26,7 @@
 
 #define SWITCH_PORTS_MAX 32u
 /* Frames from one host that are on their way or in RX queues. */
-#define SWITCH_IN_FLIGHT_MAX 4096u
+#define SWITCH_IN_FLIGHT_MAX 2048u
 /* Before the bandwidth cap, on both of its sides. */
 #define SWITCH_BUFFER_BYTES (128u << 10)
 /* How much later than others a reordered frame arrives, at most. */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "fabric/fabric.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_alarm.h>
+
+#include "base/error.h"
+
+#define BURST_FRAMES 32u
+/* Hosts come and go, and counters are asked for, between slices. */
+#define SLICE_NS (500 * NS_PER_US)
+/* How long to yield, hoping for the next frame, before sleeping. */
+#define YIELD_NS (100 * NS_PER_US)
+#define SLEEP_MIN_NS (50 * NS_PER_US)
+#define SLEEP_MAX_NS (2 * NS_PER_MS)
+
+static void
+mbuf_retain(void *frame)
+{
+	rte_pktmbuf_refcnt_update(frame, 1);
+}
+
+static void
+mbuf_release(void *frame)
+{
+	rte_pktmbuf_free(frame);
+}
+
+static void *
+mbuf_corrupt(void *frame, uint32_t bit)
+{
+	struct rte_mbuf *mbuf = frame;
+
+	if (mbuf->nb_segs > 1 || rte_mbuf_refcnt_read(mbuf) > 1) {
+		struct rte_mbuf *copy =
+			rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
+
+		rte_pktmbuf_free(mbuf);
+		if (copy == NULL)
+			return NULL;
+		mbuf = copy;
+	}
+	*rte_pktmbuf_mtod_offset(mbuf, uint8_t *, bit / 8) ^=
+		(uint8_t)(1u << bit % 8);
+	return mbuf;
+}
+
+static const struct switch_operations mbuf_operations = {
+	.retain = mbuf_retain,
+	.release = mbuf_release,
+	.corrupt = mbuf_corrupt,
+};
+
+static bool
+port_receive(struct fabric *fabric, uint32_t index, uint64_t now_ns)
+{
+	struct rte_mbuf *mbufs[BURST_FRAMES];
+	uint16_t count;
+
+	if (!switch_accepts(fabric->network, index, now_ns))
+		return false;
+	count = port_rx_burst(&fabric->ports[index], 0, mbufs, BURST_FRAMES);
+	for (uint16_t i = 0; i < count; i++)
+		switch_receive(fabric->network, index, mbufs[i],
+			rte_pktmbuf_mtod(mbufs[i], const uint8_t *),
+			rte_pktmbuf_pkt_len(mbufs[i]), now_ns);
+	return count > 0;
+}
+
+static bool
+port_send(struct fabric *fabric, uint32_t index)
+{
+	struct port *port = &fabric->ports[index];
+	void *frames[BURST_FRAMES];
+	uint32_t offered, taken;
+	bool moved = false;
+
+	if (!port_link_up(port)) {
+		switch_link_down(fabric->network, index);
+		return false;
+	}
+	for (;;) {
+		offered = switch_offer(
+			fabric->network, index, frames, BURST_FRAMES);
+		if (offered == 0)
+			return moved;
+		taken = port_tx_burst(
+			port, 0, (struct rte_mbuf **)frames, (uint16_t)offered);
+		switch_taken(fabric->network, index, offered, taken);
+		moved |= taken > 0;
+		if (taken < offered)
+			return moved;
+	}
+}
+
+static bool
+turn(struct fabric *fabric, uint64_t now_ns)
+{
+	bool moved = false;
+	bool more = true;
+
+	for (uint32_t i = 0; i < fabric->ports_length; i++)
+		moved |= port_receive(fabric, i, now_ns);
+	while (more) {
+		uint32_t ports = switch_advance(fabric->network, now_ns, &more);
+
+		for (; ports != 0; ports &= ports - 1)
+			moved |= port_send(
+				fabric, (uint32_t)__builtin_ctz(ports));
+	}
+	return moved;
+}
+
+/* How long nothing need be done, ns; 0 for as soon as possible. */
+static uint64_t
+rest(struct fabric *fabric, uint64_t now_ns)
+{
+	uint64_t next_ns;
+
+	if (fabric->busy || now_ns - fabric->moved_ns < YIELD_NS) {
+		fabric->sleep_ns = SLEEP_MIN_NS;
+		return 0;
+	}
+	next_ns = u64_max(switch_next_ns(fabric->network, now_ns), now_ns);
+	fabric->sleep_ns = u64_min(fabric->sleep_ns, SLEEP_MAX_NS / 2) * 2;
+	return u64_min(fabric->sleep_ns / 2, next_ns - now_ns);
+}
+
+static void
+slice(void *argument)
+{
+	struct fabric *fabric = argument;
+	uint64_t began_ns = clock_now_ns();
+	uint64_t now_ns = began_ns;
+	uint64_t rest_ns = 0;
+
+	if (atomic_load(&fabric->stop)) {
+		port_thread_end();
+		sem_post(&fabric->stopped);
+		return;
+	}
+	for (; rest_ns == 0 && now_ns - began_ns < SLICE_NS;
+		now_ns = clock_now_ns()) {
+		if (turn(fabric, now_ns))
+			fabric->moved_ns = now_ns;
+		else if (!fabric->busy)
+			sched_yield();
+		rest_ns = rest(fabric, now_ns);
+	}
+	control_serve(fabric->control, fabric->network);
+	rte_eal_alarm_set(u64_max(rest_ns / NS_PER_US, 1), slice, fabric);
+}
+
+static void
+first_slice(void *argument)
+{
+	/* Only faster: without it the pools have no caches. */
+	port_thread_begin(NULL);
+	slice(argument);
+}
+
+/* No mbuf crosses a page. */
+static uint32_t
+memory_mb(const struct switch_options *options)
+{
+	uint64_t mbuf_bytes = RTE_ALIGN_CEIL(
+		RTE_PKTMBUF_HEADROOM + options->mtu + 1024, 4096);
+	uint64_t mbufs = SWITCH_IN_FLIGHT_MAX + 2 * FABRIC_RING_FRAMES + 2048;
+
+	return (uint32_t)(64 + (options->ports * mbufs * mbuf_bytes >> 20));
+}
+
+static int32_t
+host_open(struct fabric *fabric, const char *directory, uint32_t mtu,
+	struct machnet_error *error)
+{
+	char device[MACHNET_DEVICE_BYTES];
+	const struct port_options options = {
+		.device = device,
+		.mtu = mtu,
+		.descriptors = FABRIC_RING_FRAMES,
+		.mbufs_held = SWITCH_IN_FLIGHT_MAX + 8 * BURST_FRAMES,
+	};
+	int length =
+		snprintf(device, sizeof(device), "memif:%s/host%u.memif,server",
+			directory, fabric->ports_length);
+	int32_t status;
+
+	if (length >= (int)sizeof(device))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use directory \"%s\": too long", directory);
+	status = port_open(
+		&fabric->ports[fabric->ports_length], &options, error);
+	if (status == MACHNET_OK)
+		fabric->ports_length++;
+	return status;
+}
+
+int32_t
+fabric_open(struct fabric *fabric, const char *directory,
+	const struct switch_options *options, bool busy,
+	struct machnet_error *error)
+{
+	const struct port_eal_options eal = {.memory_mb = memory_mb(options)};
+	int32_t status;
+
+	memset(fabric, 0, sizeof(*fabric));
+	fabric->busy = busy;
+	fabric->sleep_ns = SLEEP_MIN_NS;
+	fabric->network = switch_create(options, &mbuf_operations);
+	if (fabric->network == NULL)
+		return error_set(error, MACHNET_OUT_OF_MEMORY,
+			"Cannot make a switch for %u hosts", options->ports);
+	sem_init(&fabric->stopped, 0, 0);
+	status = port_eal_start(&eal, error);
+	while (status == MACHNET_OK && fabric->ports_length < options->ports)
+		status = host_open(fabric, directory, options->mtu, error);
+	if (status != MACHNET_OK)
+		fabric_close(fabric);
+	return status;
+}
+
+int32_t
+fabric_start(struct fabric *fabric, const struct control *control,
+	struct machnet_error *error)
+{
+	int result;
+
+	fabric->control = control;
+	result = rte_eal_alarm_set(1, first_slice, fabric);
+	if (result != 0)
+		return error_set_errno(error, MACHNET_SYSTEM_ERROR, -result,
+			"Cannot start the fabric's loop");
+	return MACHNET_OK;
+}
+
+void
+fabric_stop(struct fabric *fabric)
+{
+	atomic_store(&fabric->stop, true);
+	while (sem_wait(&fabric->stopped) != 0)
+		;
+}
+
+void
+fabric_close(struct fabric *fabric)
+{
+	switch_destroy(fabric->network);
+	for (uint32_t i = 0; i < fabric->ports_length; i++)
+		port_close(&fabric->ports[i]);
+	sem_destroy(&fabric->stopped);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machnet-fabric: a switch for hosts on one machine, and the only network that
+ * a lab has. Each host's machnetd connects to a memif socket as to its vNIC;
+ * what the network does to frames is on the command line.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fabric/fabric.h"
+#include "fabric/options.h"
+
+static int32_t
+run(const struct fabric_options *options, const sigset_t *stop,
+	struct machnet_error *error)
+{
+	static struct fabric fabric;
+	static struct control control;
+	int32_t status = fabric_open(&fabric, options->directory,
+		&options->network, options->busy, error);
+	int signal;
+
+	if (status != MACHNET_OK)
+		return status;
+	status = control_open(&control, options->directory, error);
+	if (status == MACHNET_OK) {
+		status = fabric_start(&fabric, &control, error);
+		if (status == MACHNET_OK) {
+			puts("machnet-fabric: ready");
+			fflush(stdout);
+			sigwait(stop, &signal);
+			fabric_stop(&fabric);
+		}
+		control_close(&control);
+	}
+	fabric_close(&fabric);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct fabric_options options;
+	struct machnet_error error;
+	pid_t parent = getppid();
+	sigset_t stop;
+
+	fabric_options_parse(&options, argc, argv);
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+	umask(S_IRWXG | S_IRWXO);
+	if (options.exit_with_parent) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			return EXIT_FAILURE; /* it ended before the call */
+	}
+	if (run(&options, &stop, &error) == MACHNET_OK)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "machnet-fabric: %s\n", error.message);
+	return EXIT_FAILURE;
+}

@@ -164,7 +164,7 @@ sent_home(struct channel *channel, uint32_t offset)
 		return;
 	}
 	ring_push(&channel->sent, &offset);
-	channel->sent_pushed = true;
+	channel->room_made = true;
 }
 
 static bool
@@ -298,8 +298,10 @@ serve_submissions(struct channel *channel, uint64_t now_ns)
 		serve_one(channel, now_ns, &request);
 		done++;
 	}
-	if (done != 0)
+	if (done != 0) {
 		ring_consume(&channel->submissions);
+		channel->room_made = true;
+	}
 	return done;
 }
 
@@ -350,12 +352,10 @@ channel_flush(struct channel *channel)
 {
 	uint32_t waits;
 
-	if (!channel->events_pushed && !channel->sent_pushed)
+	if (!channel->events_pushed && !channel->room_made)
 		return;
-	if (channel->events_pushed)
-		ring_publish(&channel->completions);
-	if (channel->sent_pushed)
-		ring_publish(&channel->sent);
+	ring_publish(&channel->completions);
+	ring_publish(&channel->sent);
 	/* Between what was published and the look whether somebody waits:
 	 * the application sets the word, then looks at the rings. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -369,7 +369,7 @@ channel_flush(struct channel *channel)
 		send(channel->socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	channel->events_pushed = false;
-	channel->sent_pushed = false;
+	channel->room_made = false;
 }
 
 bool

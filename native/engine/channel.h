@@ -34,7 +34,7 @@ struct channel {
 	struct tx_message *records;
 	struct tx_message *free_records;
 	bool events_pushed; /* since the last channel_flush */
-	bool sent_pushed;
+	bool room_made; /* blocks went home, or submissions were taken */
 	bool corrupt;
 };
 

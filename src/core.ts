@@ -11,7 +11,7 @@ import type { Watcher } from "../ffi/watch.ts";
 import { formatIPv4 } from "./address.ts";
 import { ConnectionState } from "./connection_state.ts";
 import type { ListenerState } from "./listener_state.ts";
-import { Pump, type Pumped } from "./pump.ts";
+import { kick, pump, type Pumped, unpump } from "./pump.ts";
 import { RoomQueue } from "./room.ts";
 
 const EVENTS = 64;
@@ -45,7 +45,6 @@ export class Core implements Pumped {
 
   readonly #master: Uint8Array<ArrayBuffer>;
   readonly #bell: Watcher;
-  readonly #pump: Pump = new Pump(this);
   readonly #eventBytes = new Uint8Array(EVENTS * STRUCTS.machnet_event.size);
   readonly #events = new Uint32Array(this.#eventBytes.buffer);
   readonly #connections = new Map<number, ConnectionState>();
@@ -54,7 +53,8 @@ export class Core implements Pumped {
   readonly #sends = new RoomQueue();
   readonly #requests = new RoomQueue();
   #token = 0;
-  #keepsAlive = true;
+  // As if something were open: the bell keeps the process alive at first.
+  #used = true;
 
   constructor(
     library: Library,
@@ -69,10 +69,10 @@ export class Core implements Pumped {
     this.#master = new Uint8Array(library.map(info.base, info.bytes));
     this.#bell = library.watch(
       doorbell,
-      () => this.#pump.kick(),
+      kick,
       () => this.#lose(),
     );
-    this.#keepAliveIfUsed();
+    this.#watchIfUsed();
   }
 
   // Data path
@@ -101,7 +101,7 @@ export class Core implements Pumped {
       length === 0 ? NOTHING : bytes,
       length,
     );
-    this.#pump.kick();
+    kick();
     return status;
   }
 
@@ -119,7 +119,7 @@ export class Core implements Pumped {
       offset,
       length,
     );
-    this.#pump.kick();
+    kick();
     return status;
   }
 
@@ -136,7 +136,7 @@ export class Core implements Pumped {
   ): () => void {
     const item = { owner, attempt, settle };
     this.#sends.push(item);
-    this.#pump.kick();
+    kick();
     return () => this.#sends.remove(item);
   }
 
@@ -170,7 +170,7 @@ export class Core implements Pumped {
       return;
     }
     const status = this.#requests.waiting ? Status.AGAIN : attempt();
-    this.#pump.kick();
+    kick();
     if (status !== Status.AGAIN) settle?.(status);
     else {
       this.#requests.push({
@@ -191,7 +191,7 @@ export class Core implements Pumped {
   ): void {
     const token = this.#token = (this.#token + 1) >>> 0;
     this.#answers.set(token, answered);
-    this.#keepAliveIfUsed();
+    this.#watchIfUsed();
     this.request(this, () => attempt(token), (status) => {
       if (status !== Status.OK) this.#answer(token, noAnswer(status));
     });
@@ -201,7 +201,7 @@ export class Core implements Pumped {
     const answered = this.#answers.get(token);
     this.#answers.delete(token);
     answered?.(answer);
-    this.#keepAliveIfUsed();
+    this.#watchIfUsed();
   }
 
   // What lives on the channel
@@ -219,14 +219,14 @@ export class Core implements Pumped {
       { hostname: this.hostname, port: localPort },
     );
     this.#connections.set(id, connection);
-    this.#keepAliveIfUsed();
+    this.#watchIfUsed();
     return connection;
   }
 
   /** Take in a listener. */
   addListener(listener: ListenerState): void {
     this.#listeners.set(listener.id, listener);
-    this.#keepAliveIfUsed();
+    this.#watchIfUsed();
   }
 
   /** All connections that are not over. */
@@ -239,13 +239,16 @@ export class Core implements Pumped {
     return [...this.#listeners.values()];
   }
 
-  // A channel on which nothing can happen does not keep the process alive.
-  #keepAliveIfUsed(): void {
+  // A channel on which nothing can happen is not looked into, and does not keep
+  // the process alive; that its sidecar is gone, the doorbell says.
+  #watchIfUsed(): void {
     const used = this.#connections.size + this.#listeners.size +
         this.#answers.size > 0;
-    if (used === this.#keepsAlive) return;
-    this.#keepsAlive = used;
+    if (used === this.#used || this.over !== Status.OK) return;
+    this.#used = used;
     this.#bell.keepAlive(used);
+    if (used) pump(this);
+    else unpump(this);
   }
 
   // The loop
@@ -259,7 +262,7 @@ export class Core implements Pumped {
     );
     if (count < 0) {
       this.#lose();
-      return count;
+      return 0;
     }
     for (let index = 0; index < count; index++) {
       this.#dispatch(index * EVENT_WORDS);
@@ -269,11 +272,11 @@ export class Core implements Pumped {
     return count;
   }
 
-  prepareSleep(): number {
+  prepareSleep(): boolean {
     const room = this.#sends.waiting || this.#requests.waiting ? 1 : 0;
     const status = this.calls.machnet_wait(this.channel, room);
     if (status < 0) this.#lose();
-    return status;
+    return status <= 0;
   }
 
   // The words of an event: kind and port, connection, offset, length, token,
@@ -313,7 +316,7 @@ export class Core implements Pumped {
         this.#listeners.delete(answer.listener);
         break;
     }
-    this.#keepAliveIfUsed();
+    this.#watchIfUsed();
   }
 
   #accepted(answer: Answer): void {
@@ -356,7 +359,7 @@ export class Core implements Pumped {
 
   #end(status: number): void {
     this.over = status;
-    this.#pump.stop();
+    unpump(this);
     this.#bell.close();
     const answers = [...this.#answers.values()];
     const { connections, listeners } = this;

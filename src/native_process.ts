@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import globals from "node:process";
 import { MachnetError } from "../ffi/error.ts";
 import { environment } from "../ffi/library.ts";
 import { candidates, type NativeFile } from "../ffi/locate.ts";
@@ -55,7 +56,10 @@ export class NativeProcess {
     const { file, parameters, signal } = program;
     const path = await find(file);
     signal?.throwIfAborted();
+    // It is us whom it shall tell that it is ready, not our service manager.
+    const { NOTIFY_SOCKET: _, ...env } = globals.env;
     const child = spawn(path, ["--exit-with-parent", ...parameters], {
+      env,
       stdio: ["ignore", "pipe", "pipe"],
     });
     const exited = new Promise<void>((resolve) => {

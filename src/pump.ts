@@ -1,94 +1,87 @@
 /**
- * When to look into a channel: all the time while something happens, never
+ * When to look into the channels: all the time while something happens, never
  * while nothing does.
+ *
+ * There is one loop per thread and not one per channel. A loop that spins keeps
+ * the runtime from its sockets, doorbells included, so that a channel that slept
+ * while another one's loop spun would be woken late.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 
-// How long one look may wait in C, which yields the processor meanwhile. The
-// script's other work waits for as long.
+// How long one look may wait in C, which yields the processor meanwhile: where
+// four busy threads share two cores, yielding is what lets the engine answer.
+// Longer makes round trips no faster; Deno asks the operating system about
+// sockets only once in 61 turns of such a loop, so that they would wait longer.
 const SPIN_US = 20;
+
+// With several channels open: waiting in one keeps the others waiting.
+const SPIN_SHARED_US = 1;
 
 // How long to go on looking after the last activity. Waking from the doorbell
 // costs 30 to 50 us, so that sleeping earlier would slow down every reply.
 const SPIN_WINDOW_MS = 0.3;
 
-/** Pumps of this thread that are awake: several may not block each other. */
-let awake = 0;
-
-/** What a pump drives. */
+/** What the loop looks into. */
 export interface Pumped {
-  /**
-   * Look once.
-   *
-   * @returns The number of things that happened, negative if the channel is
-   * over.
-   */
+  /** Look once, for so long. @returns The number of things that happened. */
   look(spinUs: number): number;
-  /** @returns 1 if there is something to look at, 0 if the bell will ring. */
-  prepareSleep(): number;
+  /** @returns Whether the bell will ring when there is something to look at. */
+  prepareSleep(): boolean;
 }
 
-enum Mode {
-  Asleep,
-  Awake,
-  Stopped,
+const channels: Pumped[] = [];
+let awake = false;
+let active = false;
+let quietSince = 0;
+
+/** Look into a channel from now on: something can happen on it. */
+export function pump(channel: Pumped): void {
+  channels.push(channel);
 }
 
-/** One loop per channel. */
-export class Pump {
-  readonly #pumped: Pumped;
-  readonly #turnBound = (): void => this.#turn();
-  #mode: Mode = Mode.Asleep;
-  #active = false;
-  #quietSince = 0;
+/** Look into a channel no more: nothing can happen on it. */
+export function unpump(channel: Pumped): void {
+  const index = channels.indexOf(channel);
+  if (index >= 0) channels.splice(index, 1);
+}
 
-  constructor(pumped: Pumped) {
-    this.#pumped = pumped;
-  }
+/** Something was asked of an engine, or a doorbell rang. */
+export function kick(): void {
+  active = true;
+  if (awake) return;
+  awake = true;
+  setImmediate(turn);
+}
 
-  /** Something was asked of the engine, or the doorbell rang. */
-  kick(): void {
-    this.#active = true;
-    if (this.#mode === Mode.Asleep) {
-      this.#mode = Mode.Awake;
-      awake++;
-      setImmediate(this.#turnBound);
-    }
+function turn(): void {
+  let happened = 0;
+  const spinUs = channels.length === 1 ? SPIN_US : SPIN_SHARED_US;
+  // From the end, because a channel may take itself out.
+  for (let index = channels.length - 1; index >= 0; index--) {
+    happened += channels[index]!.look(index === 0 ? spinUs : 0);
   }
+  if (happened > 0 || active) {
+    active = false;
+    quietSince = 0;
+  } else if (quietFor() > SPIN_WINDOW_MS && prepareSleep()) {
+    awake = false;
+    return;
+  }
+  setImmediate(turn);
+}
 
-  /** Never look again. */
-  stop(): void {
-    if (this.#mode === Mode.Awake) awake--;
-    this.#mode = Mode.Stopped;
-  }
+function quietFor(): number {
+  const now = performance.now();
+  if (quietSince === 0) quietSince = now;
+  return now - quietSince;
+}
 
-  #turn(): void {
-    if (this.#mode !== Mode.Awake) return;
-    const happened = this.#pumped.look(awake === 1 ? SPIN_US : 1);
-    if (happened < 0) return;
-    if (happened > 0 || this.#active) {
-      this.#active = false;
-      this.#quietSince = 0;
-    } else if (this.#quietFor() > SPIN_WINDOW_MS && this.#sleep()) {
-      return;
-    }
-    setImmediate(this.#turnBound);
+function prepareSleep(): boolean {
+  let ready = true;
+  for (let index = channels.length - 1; index >= 0; index--) {
+    ready = channels[index]!.prepareSleep() && ready;
   }
-
-  #quietFor(): number {
-    const now = performance.now();
-    if (this.#quietSince === 0) this.#quietSince = now;
-    return now - this.#quietSince;
-  }
-
-  #sleep(): boolean {
-    if (this.#pumped.prepareSleep() !== 0) return false;
-    if (this.#mode === Mode.Awake) {
-      this.#mode = Mode.Asleep;
-      awake--;
-    }
-    return true;
-  }
+  return ready;
 }

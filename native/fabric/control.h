@@ -10,7 +10,7 @@
 
 struct control {
 	struct sockaddr_un address;
-	int fd;
+	int fd; /* readable when somebody connects */
 };
 
 /**

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "fabric/fabric.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <rte_alarm.h>
+#include <sys/prctl.h>
 
 #include "base/error.h"
 
 #define BURST_FRAMES 32u
-/* Hosts come and go, and counters are asked for, between slices. */
-#define SLICE_NS (500 * NS_PER_US)
+/* How often to look at the descriptors while frames move. */
+#define LOOK_NS (1 * NS_PER_MS)
 /* How long to yield, hoping for the next frame, before sleeping. */
 #define YIELD_NS (100 * NS_PER_US)
 #define SLEEP_MIN_NS (50 * NS_PER_US)
@@ -70,8 +70,16 @@ port_receive(struct fabric *fabric, uint32_t index, uint64_t now_ns)
 	return count > 0;
 }
 
+/* All ports stand still for a moment when a host comes or goes. */
 static bool
-port_send(struct fabric *fabric, uint32_t index)
+is_paused(const struct port *port)
+{
+	return !atomic_load_explicit(&port->started, memory_order_relaxed);
+}
+
+/* @return whether a frame moved; *paused is set if that is for later */
+static bool
+port_send(struct fabric *fabric, uint32_t index, bool *paused)
 {
 	struct port *port = &fabric->ports[index];
 	void *frames[BURST_FRAMES];
@@ -89,6 +97,10 @@ port_send(struct fabric *fabric, uint32_t index)
 			return moved;
 		taken = port_tx_burst(
 			port, 0, (struct rte_mbuf **)frames, (uint16_t)offered);
+		if (taken == 0 && is_paused(port)) {
+			*paused = true;
+			return moved;
+		}
 		switch_taken(fabric->network, index, offered, taken);
 		moved |= taken > 0;
 		if (taken < offered)
@@ -101,15 +113,16 @@ turn(struct fabric *fabric, uint64_t now_ns)
 {
 	bool moved = false;
 	bool more = true;
+	bool paused = false;
 
 	for (uint32_t i = 0; i < fabric->ports_length; i++)
 		moved |= port_receive(fabric, i, now_ns);
-	while (more) {
+	while (more && !paused) {
 		uint32_t ports = switch_advance(fabric->network, now_ns, &more);
 
 		for (; ports != 0; ports &= ports - 1)
-			moved |= port_send(
-				fabric, (uint32_t)__builtin_ctz(ports));
+			moved |= port_send(fabric,
+				(uint32_t)__builtin_ctz(ports), &paused);
 	}
 	return moved;
 }
@@ -118,6 +131,7 @@ turn(struct fabric *fabric, uint64_t now_ns)
 static uint64_t
 rest(struct fabric *fabric, uint64_t now_ns)
 {
+	uint64_t sleep_ns = fabric->sleep_ns;
 	uint64_t next_ns;
 
 	if (fabric->busy || now_ns - fabric->moved_ns < YIELD_NS) {
@@ -125,41 +139,53 @@ rest(struct fabric *fabric, uint64_t now_ns)
 		return 0;
 	}
 	next_ns = u64_max(switch_next_ns(fabric->network, now_ns), now_ns);
-	fabric->sleep_ns = u64_min(fabric->sleep_ns, SLEEP_MAX_NS / 2) * 2;
-	return u64_min(fabric->sleep_ns / 2, next_ns - now_ns);
+	fabric->sleep_ns = u64_min(2 * sleep_ns, SLEEP_MAX_NS);
+	return u64_min(sleep_ns, next_ns - now_ns);
 }
 
-static void
-slice(void *argument)
+/* @return false if the signal has come */
+static bool
+look(const struct fabric *fabric, const struct control *control, int signal_fd,
+	uint64_t rest_ns)
 {
-	struct fabric *fabric = argument;
-	uint64_t began_ns = clock_now_ns();
-	uint64_t now_ns = began_ns;
-	uint64_t rest_ns = 0;
+	const struct timespec timeout = {.tv_nsec = (long)rest_ns};
+	struct pollfd fds[] = {
+		{.fd = control->fd, .events = POLLIN},
+		{.fd = signal_fd, .events = POLLIN},
+	};
 
-	if (atomic_load(&fabric->stop)) {
-		port_thread_end();
-		sem_post(&fabric->stopped);
-		return;
-	}
-	for (; rest_ns == 0 && now_ns - began_ns < SLICE_NS;
-		now_ns = clock_now_ns()) {
-		if (turn(fabric, now_ns))
-			fabric->moved_ns = now_ns;
-		else if (!fabric->busy)
-			sched_yield();
-		rest_ns = rest(fabric, now_ns);
-	}
-	control_serve(fabric->control, fabric->network);
-	rte_eal_alarm_set(u64_max(rest_ns / NS_PER_US, 1), slice, fabric);
+	if (ppoll(fds, ARRAY_LENGTH(fds), &timeout, NULL) <= 0)
+		return true;
+	if (fds[0].revents != 0)
+		control_serve(control, fabric->network);
+	return fds[1].revents == 0;
 }
 
-static void
-first_slice(void *argument)
+void
+fabric_run(struct fabric *fabric, const struct control *control, int signal_fd)
 {
+	uint64_t looked_ns = 0;
+	bool running = true;
+
 	/* Only faster: without it the pools have no caches. */
 	port_thread_begin(NULL);
-	slice(argument);
+	/* Sleep for what is asked for, not 50 us more. */
+	prctl(PR_SET_TIMERSLACK, 1000);
+	while (running) {
+		uint64_t now_ns = clock_now_ns();
+		uint64_t rest_ns;
+
+		if (turn(fabric, now_ns))
+			fabric->moved_ns = now_ns;
+		rest_ns = rest(fabric, now_ns);
+		if (rest_ns > 0 || now_ns - looked_ns >= LOOK_NS) {
+			running = look(fabric, control, signal_fd, rest_ns);
+			looked_ns = now_ns;
+		} else if (!fabric->busy && fabric->moved_ns != now_ns) {
+			sched_yield();
+		}
+	}
+	port_thread_end();
 }
 
 /* No mbuf crosses a page. */
@@ -214,7 +240,6 @@ fabric_open(struct fabric *fabric, const char *directory,
 	if (fabric->network == NULL)
 		return error_set(error, MACHNET_OUT_OF_MEMORY,
 			"Cannot make a switch for %u hosts", options->ports);
-	sem_init(&fabric->stopped, 0, 0);
 	status = port_eal_start(&eal, error);
 	while (status == MACHNET_OK && fabric->ports_length < options->ports)
 		status = host_open(fabric, directory, options->mtu, error);
@@ -223,33 +248,10 @@ fabric_open(struct fabric *fabric, const char *directory,
 	return status;
 }
 
-int32_t
-fabric_start(struct fabric *fabric, const struct control *control,
-	struct machnet_error *error)
-{
-	int result;
-
-	fabric->control = control;
-	result = rte_eal_alarm_set(1, first_slice, fabric);
-	if (result != 0)
-		return error_set_errno(error, MACHNET_SYSTEM_ERROR, -result,
-			"Cannot start the fabric's loop");
-	return MACHNET_OK;
-}
-
-void
-fabric_stop(struct fabric *fabric)
-{
-	atomic_store(&fabric->stop, true);
-	while (sem_wait(&fabric->stopped) != 0)
-		;
-}
-
 void
 fabric_close(struct fabric *fabric)
 {
 	switch_destroy(fabric->network);
 	for (uint32_t i = 0; i < fabric->ports_length; i++)
 		port_close(&fabric->ports[i]);
-	sem_destroy(&fabric->stopped);
 }

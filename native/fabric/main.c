@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,26 +16,21 @@
 #include "fabric/options.h"
 
 static int32_t
-run(const struct fabric_options *options, const sigset_t *stop,
+run(const struct fabric_options *options, int signal_fd,
 	struct machnet_error *error)
 {
 	static struct fabric fabric;
-	static struct control control;
+	struct control control;
 	int32_t status = fabric_open(&fabric, options->directory,
 		&options->network, options->busy, error);
-	int signal;
 
 	if (status != MACHNET_OK)
 		return status;
 	status = control_open(&control, options->directory, error);
 	if (status == MACHNET_OK) {
-		status = fabric_start(&fabric, &control, error);
-		if (status == MACHNET_OK) {
-			puts("machnet-fabric: ready");
-			fflush(stdout);
-			sigwait(stop, &signal);
-			fabric_stop(&fabric);
-		}
+		puts("machnet-fabric: ready");
+		fflush(stdout);
+		fabric_run(&fabric, &control, signal_fd);
 		control_close(&control);
 	}
 	fabric_close(&fabric);
@@ -60,7 +56,8 @@ main(int argc, char **argv)
 		if (getppid() != parent)
 			return EXIT_FAILURE; /* it ended before the call */
 	}
-	if (run(&options, &stop, &error) == MACHNET_OK)
+	if (run(&options, signalfd(-1, &stop, SFD_CLOEXEC), &error) ==
+		MACHNET_OK)
 		return EXIT_SUCCESS;
 	fprintf(stderr, "machnet-fabric: %s\n", error.message);
 	return EXIT_FAILURE;

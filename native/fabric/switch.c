@@ -374,32 +374,39 @@ switch_receive(struct fabric_switch *fabric, uint32_t port, void *frame,
 	}
 }
 
+/* One frame that is due, into its RX queue. @return false if there is none */
+static bool
+arrive(struct fabric_switch *fabric, uint64_t now_ns)
+{
+	const struct delayed *first = delay_line_first(&fabric->line);
+	struct switch_port *to;
+
+	if (first == NULL || first->due_ns > now_ns)
+		return false;
+	to = &fabric->ports[first->to];
+	if (queue_length(to) > fabric->queue_mask)
+		return false;
+	*queue_at(fabric, to, to->tail++) = (struct queued){
+		.frame = first->frame,
+		.length = first->length,
+		.from = first->from,
+	};
+	delay_line_pop(&fabric->line);
+	return true;
+}
+
 uint32_t
 switch_advance(struct fabric_switch *fabric, uint64_t now_ns, bool *more)
 {
-	const struct delayed *first = delay_line_first(&fabric->line);
 	uint32_t ports = 0;
+	uint32_t arrived = 0;
 
-	for (uint32_t n = 0; n < SWITCH_BURST; n++) {
-		struct switch_port *port;
-		struct delayed delayed;
-
-		if (first == NULL || first->due_ns > now_ns)
-			break;
-		delayed = delay_line_pop(&fabric->line);
-		port = &fabric->ports[delayed.to];
-		assert(queue_length(port) <= fabric->queue_mask);
-		*queue_at(fabric, port, port->tail++) = (struct queued){
-			.frame = delayed.frame,
-			.length = delayed.length,
-			.from = delayed.from,
-		};
-		first = delay_line_first(&fabric->line);
-	}
+	while (arrived < SWITCH_BURST && arrive(fabric, now_ns))
+		arrived++;
+	*more = arrived == SWITCH_BURST;
 	for (uint32_t i = 0; i < fabric->options.ports; i++)
 		if (queue_length(&fabric->ports[i]) > 0)
 			ports |= 1u << i;
-	*more = first != NULL && first->due_ns <= now_ns;
 	return ports;
 }
 

@@ -26,7 +26,7 @@
 
 #define SWITCH_PORTS_MAX 32u
 /* Frames from one host that are on their way or in RX queues. */
-#define SWITCH_IN_FLIGHT_MAX 2048u
+#define SWITCH_IN_FLIGHT_MAX 4096u
 /* Before the bandwidth cap, on both of its sides. */
 #define SWITCH_BUFFER_BYTES (128u << 10)
 /* How much later than others a reordered frame arrives, at most. */
@@ -113,9 +113,10 @@ void switch_receive(struct fabric_switch *fabric, uint32_t port, void *frame,
 
 /**
  * Let up to SWITCH_BURST frames that are due arrive in RX queues. Offer the
- * queues to the hosts after each call, or they overflow.
+ * queues to the hosts after each call: where one stays too full, everything
+ * waits.
  * @return the ports with something in their RX queue, a bit each, and in
- *         *more whether other frames are due
+ *         *more whether other frames may be due
  */
 uint32_t switch_advance(
 	struct fabric_switch *fabric, uint64_t now_ns, bool *more);

@@ -669,6 +669,27 @@ an_absent_host_gets_nothing(void **state)
 }
 
 static void
+a_queue_that_is_not_offered_stops_the_others(void **state)
+{
+	struct switch_options options = plain;
+	bool more = true;
+
+	(void)state;
+	options.depth = 0;
+	start(&options);
+	teach_addresses(3);
+	for (uint32_t i = 0; i < SWITCH_BURST + 1; i++)
+		send_frame(0, 1);
+	send_frame(0, 2);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(
+			switch_advance(lab.fabric, lab.now_ns, &more), 1u << 1);
+	assert_false(more);
+	run_for(0);
+	assert_int_equal(lab.arrived, SWITCH_BURST + 2);
+}
+
+static void
 one_host_cannot_fill_the_switch(void **state)
 {
 	struct switch_options options = plain;
@@ -787,6 +808,7 @@ main(void)
 		TEST(a_full_rx_queue_drops_the_newest),
 		TEST(an_rx_queue_of_depth_zero_passes_frames_on),
 		TEST(an_absent_host_gets_nothing),
+		TEST(a_queue_that_is_not_offered_stops_the_others),
 		TEST(one_host_cannot_fill_the_switch),
 		TEST(frames_left_behind_are_released),
 		TEST(next_is_when_something_is_due),

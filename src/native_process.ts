@@ -133,9 +133,9 @@ export class NativeProcess {
   async stop(): Promise<void> {
     const child = this.#child;
     if (child.pid === undefined) return; // it never ran
+    // Deno sets `signalCode` when the signal is sent, not when the process has
+    // ended, so that only the event tells.
     child.kill("SIGTERM");
-    // An exit code stands for the event that may have come before we listened.
-    if (child.exitCode !== null || child.signalCode !== null) return;
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
     child.ref();
     await this.#exited;

@@ -94,8 +94,8 @@ endpoint_close(struct transport *t, uint64_t now, struct endpoint *endpoint,
 		struct flow *f = container_of(
 			endpoint->flows.next, struct flow, endpoint_node);
 
-		flow_abandon(t, now, f, MACHNET_CONNECTION_RESET,
-			(const uint8_t *)reason, (uint32_t)strlen(reason));
+		flow_abandon(t, now, f, (const uint8_t *)reason,
+			(uint32_t)strlen(reason));
 	}
 	while (endpoint->maps != NULL) {
 		struct fragment_map *next = endpoint->maps->next;
@@ -109,25 +109,17 @@ void
 endpoint_resume(struct transport *t, uint64_t now, struct endpoint *endpoint,
 	bool memory)
 {
-	struct list pending;
-
-	list_init(&pending);
-	list_take(&pending, &endpoint->pending);
-	while (!list_empty(&pending)) {
-		struct flow *f =
-			container_of(pending.next, struct flow, pending_node);
+	/* Those that find no room are pending again, behind the others. */
+	endpoint->full = false;
+	while (!endpoint->full && !list_empty(&endpoint->pending)) {
+		struct flow *f = container_of(
+			endpoint->pending.next, struct flow, pending_node);
 
 		list_leave(&f->pending_node);
 		receive_deliver(t, now, f);
 	}
-	while (memory && !list_empty(&endpoint->starved)) {
-		struct flow *f = container_of(
-			endpoint->starved.next, struct flow, starved_node);
-
-		list_leave(&f->starved_node);
-		f->starved = false;
-		receive_want_ack(t, f);
-	}
+	if (memory)
+		receive_unstarve(t, endpoint);
 }
 
 /* Flows. */
@@ -252,15 +244,25 @@ index_remove(struct transport *t, struct flow *f)
 	f->peer_id = 0;
 }
 
-struct flow *
-flow_index_find(struct transport *t, uint32_t address, uint32_t peer_id)
+static struct flow *
+named(struct flow *f, uint32_t address, uint32_t peer_id)
 {
-	struct flow *f = *bucket(t, address, peer_id);
-
 	while (f != NULL &&
 		(f->peer_id != peer_id || f->path.address != address))
 		f = f->index_next;
 	return f;
+}
+
+struct flow *
+flow_index_find(struct transport *t, uint32_t address, uint32_t peer_id)
+{
+	return named(*bucket(t, address, peer_id), address, peer_id);
+}
+
+struct flow *
+flow_index_next(struct flow *f)
+{
+	return named(f->index_next, f->path.address, f->peer_id);
 }
 
 /* Timers. */
@@ -295,8 +297,16 @@ state_timeout(struct transport *t, uint64_t now, struct flow *f)
 	case FLOW_CONFIRM:
 		flow_end(t, now, f, MACHNET_CONNECTION_TIMED_OUT);
 		break;
+	case FLOW_OPEN:
+		/* Not a word since ACCEPT, which may be lost, and the client
+		 * have given up: its engine says whether it has. */
+		if (f->largest_ns == 0 && f->number_next == f->setup_number) {
+			f->probe_due = true;
+			send_ready(t, now, f);
+		}
+		flow_arm(t, f);
+		break;
 	case FLOW_CLOSING:
-		reset_send(t, f);
 		flow_end(t, now, f, MACHNET_CLOSE_TIMED_OUT);
 		break;
 	case FLOW_LINGER:
@@ -329,11 +339,11 @@ retry_timeout(struct transport *t, uint64_t now, struct flow *f)
 		}
 		reset_send(t, f);
 		f->rto_deadline_ns = now + (RTO_INITIAL_NS << f->tries);
-		flow_arm(t, f);
 		break;
 	default:
 		break;
 	}
+	flow_arm(t, f);
 }
 
 static void
@@ -347,7 +357,7 @@ fire_timers(struct transport *t, uint64_t now)
 		struct flow *f =
 			container_of(due.next, struct flow, timer.node);
 
-		list_leave(&f->timer.node);
+		wheel_cancel(&t->flow_timers, &f->timer);
 		if (f->state_deadline_ns != 0 && f->state_deadline_ns <= now)
 			state_timeout(t, now, f);
 		else if (f->rto_deadline_ns != 0 && f->rto_deadline_ns <= now)
@@ -360,7 +370,7 @@ fire_timers(struct transport *t, uint64_t now)
 		struct peer *peer =
 			container_of(due.next, struct peer, timer.node);
 
-		list_leave(&peer->timer.node);
+		wheel_cancel(&t->peer_timers, &peer->timer);
 		peer_timeout(t, now, peer);
 	}
 }
@@ -402,19 +412,13 @@ receive_for_flow(struct transport *t, uint64_t now,
 		reset_unknown(t, path, header);
 		return;
 	}
-	switch (f->state) {
-	case FLOW_OPEN:
-	case FLOW_CLOSING:
-	case FLOW_ENDED:
-	case FLOW_LINGER:
-		receive_data(t, now, f, header, bytes, length);
-		break;
-	default:
-		/* Before ACCEPT, which will come again, or after RESET, which
-		 * is on its way again. */
+	/* Before ACCEPT, which will come again, or after RESET, which is on its
+	 * way again. */
+	if (f->peer_id == 0 || f->state == FLOW_RESETTING) {
 		t->counters.packets_stale++;
-		break;
+		return;
 	}
+	receive_data(t, now, f, header, bytes, length);
 }
 
 void
@@ -447,7 +451,7 @@ transport_receive(struct transport *t, uint64_t now,
 	}
 }
 
-static void
+static bool
 ack_send(struct transport *t, uint64_t now, struct flow *f)
 {
 	struct wire_header header = {
@@ -460,12 +464,13 @@ ack_send(struct transport *t, uint64_t now, struct flow *f)
 	uint32_t length;
 
 	if (packet == NULL)
-		return; /* what it would acknowledge comes again */
+		return false;
 	f->ack_number_next++;
 	length = wire_header_write(packet, &header);
 	length += receive_ack_write(f, now, t->options.credit, packet + length);
 	t->counters.acks_sent++;
 	packet_send(t, &f->path, length);
+	return true;
 }
 
 void
@@ -490,11 +495,10 @@ transport_poll(struct transport *t, uint64_t now)
 		}
 	}
 	while (!list_empty(&t->acks)) {
-		struct flow *f =
-			container_of(t->acks.next, struct flow, ack_node);
-
-		list_leave(&f->ack_node);
-		ack_send(t, now, f);
+		/* Writing the ACK takes it from the list. */
+		if (!ack_send(t, now,
+			    container_of(t->acks.next, struct flow, ack_node)))
+			break;
 	}
 }
 
@@ -541,7 +545,7 @@ transport_close(struct transport *t, uint64_t now, struct endpoint *endpoint,
 	f->state = FLOW_CLOSING;
 	f->state_deadline_ns = now + timeout_ms * NS_PER_MS;
 	flow_arm(t, f);
-	receive_discard(t, f);
+	receive_close(t, f);
 	f->fin.fin = true;
 	send_queue(t, now, f, &f->fin);
 }
@@ -559,6 +563,6 @@ transport_reset(struct transport *t, uint64_t now, struct endpoint *endpoint,
 
 	if (f == NULL)
 		return;
-	flow_abandon(t, now, f, MACHNET_CONNECTION_RESET, reason, length);
+	flow_abandon(t, now, f, reason, length);
 	t->ops.deliver(t->context, endpoint, &event);
 }

@@ -19,11 +19,12 @@
 struct timer {
 	struct list node;
 	uint64_t tick; /* when it fires; meaningful while it is set */
+	unsigned level;
 };
 
 struct wheel {
-	uint64_t tick; /* all before it have fired */
-	uint32_t timers;
+	uint64_t tick;			   /* all before it have fired */
+	uint32_t timers[WHEEL_LEVELS + 1]; /* by level; the last: due */
 	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
@@ -42,7 +43,9 @@ void wheel_cancel(struct wheel *wheel, struct timer *timer);
 
 /**
  * Collect the timers that are due by now into `due`, in the order of their
- * ticks. The caller takes them out one by one with list_leave.
+ * ticks. The caller takes them out one by one with wheel_cancel; those that
+ * wait there can be set and cancelled like any other. Time without timers is
+ * skipped, so a late call costs no more than a punctual one.
  */
 void wheel_advance(struct wheel *wheel, uint64_t now_ns, struct list *due);
 

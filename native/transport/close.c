@@ -74,6 +74,28 @@ flow_end(struct transport *t, uint64_t now, struct flow *f, int32_t status)
 	receive_deliver(t, now, f);
 }
 
+static void
+reset_begin(struct transport *t, uint64_t now, struct flow *f)
+{
+	leave_endpoint(t, f);
+	f->state = FLOW_RESETTING;
+	t->resetting++;
+	reset_send(t, f);
+	f->rto_deadline_ns = now + RTO_INITIAL_NS;
+	flow_arm(t, f);
+}
+
+void
+flow_told(struct transport *t, uint64_t now, struct flow *f)
+{
+	/* We gave up on the peer, which may be there all the same. */
+	if (f->status == MACHNET_CONNECTION_LOST ||
+		f->status == MACHNET_CLOSE_TIMED_OUT)
+		reset_begin(t, now, f);
+	else
+		flow_linger(t, now, f);
+}
+
 void
 flow_linger(struct transport *t, uint64_t now, struct flow *f)
 {
@@ -94,7 +116,7 @@ flow_linger(struct transport *t, uint64_t now, struct flow *f)
 }
 
 void
-flow_abandon(struct transport *t, uint64_t now, struct flow *f, int32_t status,
+flow_abandon(struct transport *t, uint64_t now, struct flow *f,
 	const uint8_t *reason, uint32_t reason_length)
 {
 	bool connected = f->state == FLOW_OPEN || f->state == FLOW_CLOSING;
@@ -102,21 +124,18 @@ flow_abandon(struct transport *t, uint64_t now, struct flow *f, int32_t status,
 	stop(t, f);
 	leave_endpoint(t, f);
 	if (!connected) {
-		flow_linger(t, now, f);
+		flow_told(t, now, f);
 		return;
 	}
 	t->counters.connections_reset++;
-	f->state = FLOW_RESETTING;
-	t->resetting++;
-	f->status = status;
-	f->reason = malloc(reason_length);
+	f->status = MACHNET_CONNECTION_RESET;
+	if (reason_length != 0)
+		f->reason = malloc(reason_length);
 	if (f->reason != NULL) {
 		memcpy(f->reason, reason, reason_length);
 		f->reason_length = reason_length;
 	}
-	reset_send(t, f);
-	f->rto_deadline_ns = now + RTO_INITIAL_NS;
-	flow_arm(t, f);
+	reset_begin(t, now, f);
 }
 
 void
@@ -130,8 +149,7 @@ reset_send(struct transport *t, struct flow *f)
 
 	if (packet == NULL)
 		return; /* the retry will find room */
-	if (f->state == FLOW_RESETTING) {
-		reset.status = (int16_t)f->status;
+	if (f->reason != NULL) {
 		reset.reason = f->reason;
 		reset.reason_length = (uint16_t)f->reason_length;
 	}
@@ -175,7 +193,7 @@ reset_unknown(struct transport *t, const struct transport_path *path,
 static bool
 echo_plausible(const struct flow *f, uint64_t number)
 {
-	return (number >= f->number_oldest && number < f->number_next) ||
+	return f->number_next - 1 - number < WIRE_PACKET_WINDOW ||
 	       f->ack_number_next - 1 - number < WIRE_PACKET_WINDOW;
 }
 

@@ -35,7 +35,11 @@
  * long as its cookie lives, so that it cannot be opened a second time. */
 #define LINGER_NS (1 * NS_PER_S)
 #define COOKIE_LIFE_MS 5000u
-#define RESET_TRIES 6u
+/* With doubling waits 5 s: a network that was cut for longer has made the peer
+ * give up by itself. */
+#define RESET_TRIES 10u
+/* A client that has not sent anything by then is asked whether it is there. */
+#define ACCEPT_PROBE_NS (1 * NS_PER_S)
 /* A peer that is silent gets a PING after the one, and is lost after the
  * other. */
 #define PEER_SILENT_NS (500 * NS_PER_MS)
@@ -133,7 +137,6 @@ struct flow {
 	bool passive;
 	bool announced; /* CONNECTED or ACCEPTED was delivered */
 	bool accepted;	/* passive: the application took it */
-	bool ack_wanted;
 	bool starved;	/* told the peer to wait for memory */
 	bool probing;	/* after a timeout: one packet at a time */
 	bool probe_due; /* an empty packet, to learn the peer's limits */
@@ -163,8 +166,11 @@ struct flow {
 	uint8_t *reason;   /* of a RESET, ours to free */
 	uint32_t reason_length;
 	uint32_t reason_offset; /* of the peer's reason, the endpoint's */
-	uint64_t setup_number;	/* echoed by the answer to SYN, CONFIRM */
+	/* Client: echoed by the answer to SYN, CONFIRM. Passive: the first
+	 * packet number. */
+	uint64_t setup_number;
 	struct wire_cookie cookie;
+	uint64_t cookie_ns; /* when it came */
 
 	/* Sending. Numbers oldest .. next - 1 are open, ids first .. begun - 1
 	 * are in flight, the queue holds those from begun on; a message of
@@ -172,8 +178,8 @@ struct flow {
 	uint64_t number_next;
 	uint64_t number_oldest;
 	uint64_t ack_number_next;
-	uint64_t acked_largest;
-	uint64_t srtt_ns; /* 0: not known */
+	uint64_t acked_largest; /* that an ACK named */
+	uint64_t srtt_ns;	/* 0: not known */
 	uint64_t rttvar_ns;
 	uint32_t message_next;
 	uint32_t message_first;
@@ -231,8 +237,11 @@ struct flow *flow_get(struct transport *t, uint32_t id);
 struct flow *flow_of(
 	struct transport *t, struct endpoint *endpoint, uint32_t id);
 void flow_index_add(struct transport *t, struct flow *f, uint32_t peer_id);
+/** The youngest of that name. */
 struct flow *flow_index_find(
 	struct transport *t, uint32_t address, uint32_t peer_id);
+/** The next older one of the same name, or NULL. */
+struct flow *flow_index_next(struct flow *f);
 /** Arm the timer for the earlier of the flow's deadlines. */
 void flow_arm(struct transport *t, struct flow *f);
 /** Hand one packet over that is not counted as the flow's data. */
@@ -273,19 +282,25 @@ void receive_deliver(struct transport *t, uint64_t now, struct flow *f);
 uint32_t receive_ack_write(
 	struct flow *f, uint64_t now, uint16_t credit, uint8_t *bytes);
 void receive_want_ack(struct transport *t, struct flow *f);
+/** There is memory again: tell the peers that were told to wait. */
+void receive_unstarve(struct transport *t, struct endpoint *endpoint);
+/** The application takes no more messages: drop what is here, and let the peer
+ * go on to its FIN. */
+void receive_close(struct transport *t, struct flow *f);
 /** Free what was not delivered. */
 void receive_discard(struct transport *t, struct flow *f);
 
 /* close.c */
-/** Tell the application, when it has room, that the connection is over; the
- * flow then lingers. */
+/** Tell the application, when it has room, that the connection is over. */
 void flow_end(
 	struct transport *t, uint64_t now, struct flow *f, int32_t status);
+/** The application knows; the peer may yet have to be told. */
+void flow_told(struct transport *t, uint64_t now, struct flow *f);
 /** Over on both sides: answer repeats for a while, then be free. */
 void flow_linger(struct transport *t, uint64_t now, struct flow *f);
 /** No application any more: tell the peer until it says that it knows. */
 void flow_abandon(struct transport *t, uint64_t now, struct flow *f,
-	int32_t status, const uint8_t *reason, uint32_t reason_length);
+	const uint8_t *reason, uint32_t reason_length);
 void reset_send(struct transport *t, struct flow *f);
 void reset_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct wire_header *header,

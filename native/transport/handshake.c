@@ -56,6 +56,13 @@ cookie_valid(const struct transport *t, uint64_t now,
 	return sodium_memcmp(mac, confirm->cookie.mac, sizeof(mac)) == 0;
 }
 
+/* Halved, so that it never gets to the end; not 0, which means none. */
+static uint64_t
+number_first(struct transport *t)
+{
+	return random_u64(&t->random) >> 1 | 1;
+}
+
 /* The client. */
 
 static void
@@ -103,6 +110,12 @@ confirm_send(struct transport *t, struct flow *f)
 void
 handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 {
+	/* One that grows old while the backlog is full is of no use. */
+	if (f->state == FLOW_CONFIRM &&
+		now - f->cookie_ns > COOKIE_LIFE_MS * NS_PER_MS / 2) {
+		f->state = FLOW_SYN;
+		f->setup_number = random_u64(&t->random);
+	}
 	if (f->state == FLOW_SYN)
 		syn_send(t, f);
 	else
@@ -163,16 +176,27 @@ answer_receive(struct transport *t, uint64_t now, struct flow *f,
 	peer_instance(t, now, f->peer, answer->instance, f);
 	f->state = FLOW_CONFIRM;
 	f->cookie = answer->cookie;
+	f->cookie_ns = now;
 	f->tries = 0;
 	f->setup_number = random_u64(&t->random);
-	send_open(f, random_u64(&t->random) >> 1);
+	/* Not again with a second cookie: the server may know the first. */
+	if (f->number_next == 0)
+		send_open(f, number_first(t));
 	handshake_retry(t, now, f);
+}
+
+static uint32_t
+fragment_bytes_of(uint32_t mtu)
+{
+	return mtu - 28 - WIRE_HEADER_BYTES - WIRE_ACK_BYTES_MAX -
+	       WIRE_FRAME_BYTES - WIRE_TAG_BYTES;
 }
 
 static bool
 fragment_bytes_valid(const struct transport *t, uint16_t bytes)
 {
-	return bytes <= t->options.mtu && bytes >= 1024;
+	return bytes <= fragment_bytes_of(t->options.mtu) &&
+	       bytes >= fragment_bytes_of(TRANSPORT_MTU_MIN);
 }
 
 static void
@@ -181,7 +205,6 @@ accept_receive(struct transport *t, uint64_t now, struct flow *f,
 {
 	if (f->state != FLOW_CONFIRM) {
 		t->counters.packets_stale++;
-		/* Our ACK of the first data may be what got lost. */
 		return;
 	}
 	if (!fragment_bytes_valid(t, accept->fragment_bytes)) {
@@ -299,7 +322,6 @@ passive_open(struct transport *t, uint64_t now,
 	struct listener *listener)
 {
 	struct flow *f = flow_allocate(t, listener->endpoint);
-	uint32_t mtu;
 
 	if (f == NULL)
 		return NULL;
@@ -309,37 +331,41 @@ passive_open(struct transport *t, uint64_t now,
 		flow_free(t, f);
 		return NULL;
 	}
-	mtu = u32_min(t->options.mtu, confirm->syn.mtu);
 	f->passive = true;
 	f->listener = listener->id;
 	f->service_port = listener->port;
-	f->fragment_bytes =
-		(uint16_t)(mtu - 28 - WIRE_HEADER_BYTES - WIRE_ACK_BYTES_MAX -
-			   WIRE_FRAME_BYTES - WIRE_TAG_BYTES);
+	f->fragment_bytes = (uint16_t)fragment_bytes_of(
+		u32_min(t->options.mtu, confirm->syn.mtu));
 	f->peer_key = confirm->syn.key;
-	f->setup_number = random_u64(&t->random) >> 1;
+	f->setup_number = number_first(t);
 	flow_index_add(t, f, confirm->syn.client);
 	send_open(f, f->setup_number);
 	receive_open(f, confirm->first_number);
+	f->state_deadline_ns = now + ACCEPT_PROBE_NS;
+	flow_arm(t, f);
 	listener->waiting++;
 	t->counters.connections_accepted++;
 	return f;
 }
 
-/* A flow of the name that a CONFIRM gives. @return whether a new one may be
- * made */
+/* @return whether it was a repeat, which opens nothing */
 static bool
-repeat_receive(struct transport *t, uint64_t now, struct flow *f,
+repeat_receive(struct transport *t, uint64_t now, uint32_t address,
 	uint64_t number, const struct wire_confirm *confirm)
 {
-	if (!f->passive || f->peer_key != confirm->syn.key) {
-		/* The client gave the id anew, so our flow is of the past. */
-		flow_end(t, now, f, MACHNET_CONNECTION_RESET);
-		return flow_index_find(
-			       t, f->path.address, confirm->syn.client) == NULL;
+	struct flow *youngest =
+		flow_index_find(t, address, confirm->syn.client);
+
+	for (struct flow *f = youngest; f != NULL; f = flow_index_next(f)) {
+		if (!f->passive || f->peer_key != confirm->syn.key)
+			continue;
+		if (f->state == FLOW_OPEN || f->state == FLOW_CLOSING)
+			accept_send(t, f, number);
+		return true;
 	}
-	if (f->state == FLOW_OPEN)
-		accept_send(t, f, number);
+	/* The client gave the id anew, so our flow is of the past. */
+	if (youngest != NULL)
+		flow_end(t, now, youngest, MACHNET_CONNECTION_RESET);
 	return false;
 }
 
@@ -366,8 +392,7 @@ confirm_receive(struct transport *t, uint64_t now,
 	peer = peer_find(t, path->address);
 	if (peer != NULL)
 		peer_instance(t, now, peer, confirm->instance, NULL);
-	f = flow_index_find(t, path->address, confirm->syn.client);
-	if (f != NULL && !repeat_receive(t, now, f, number, confirm))
+	if (repeat_receive(t, now, path->address, number, confirm))
 		return;
 	listener = listeners_find(t->options.listeners, confirm->syn.port);
 	if (listener == NULL) {

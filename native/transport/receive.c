@@ -127,19 +127,43 @@ window_return_unused(struct transport *t, struct flow *f)
 }
 
 static void
-map_return(struct flow *f, struct rx_message *slot)
+unstarve(struct transport *t, struct flow *f)
 {
+	if (!f->starved)
+		return;
+	f->starved = false;
+	list_leave(&f->starved_node);
+	receive_want_ack(t, f);
+}
+
+void
+receive_unstarve(struct transport *t, struct endpoint *endpoint)
+{
+	while (!list_empty(&endpoint->starved))
+		unstarve(t, container_of(endpoint->starved.next, struct flow,
+				    starved_node));
+}
+
+static void
+map_return(struct transport *t, struct flow *f, struct rx_message *slot)
+{
+	struct endpoint *endpoint = f->endpoint;
+
 	if (slot->map == NULL)
 		return;
-	slot->map->next = f->endpoint->maps;
-	f->endpoint->maps = slot->map;
+	slot->map->next = endpoint->maps;
+	endpoint->maps = slot->map;
 	slot->map = NULL;
+	/* It may be what others wait for, and serves one of them. */
+	if (!list_empty(&endpoint->starved))
+		unstarve(t, container_of(endpoint->starved.next, struct flow,
+				    starved_node));
 }
 
 static void
 slot_clear(struct transport *t, struct flow *f, struct rx_message *slot)
 {
-	map_return(f, slot);
+	map_return(t, f, slot);
 	memset(slot, 0, sizeof(*slot));
 	f->received->used--;
 	window_return_unused(t, f);
@@ -179,6 +203,7 @@ slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
 	slot->fin = frame->kind == WIRE_FRAME_FIN;
 	slot->state = RX_PARTIAL;
 	f->received->used++;
+	unstarve(t, f);
 	while (f->allocated - f->deliver_next < TRANSPORT_MESSAGE_WINDOW &&
 		slot_of(f, f->allocated)->state != RX_EMPTY)
 		f->allocated++;
@@ -186,8 +211,8 @@ slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
 }
 
 static void
-slot_fill(
-	struct flow *f, struct rx_message *slot, const struct wire_frame *frame)
+slot_fill(struct transport *t, struct flow *f, struct rx_message *slot,
+	const struct wire_frame *frame)
 {
 	uint32_t fragment = frame->offset / f->fragment_bytes;
 	uint64_t *words =
@@ -202,7 +227,7 @@ slot_fill(
 			frame->length);
 	if (--slot->fragments_left == 0) {
 		slot->state = RX_COMPLETE;
-		map_return(f, slot);
+		map_return(t, f, slot);
 	}
 }
 
@@ -246,7 +271,7 @@ frame_receive(
 		slot->fin != (frame->kind == WIRE_FRAME_FIN))
 		return MALFORMED;
 	if (slot->state == RX_PARTIAL)
-		slot_fill(f, slot, frame);
+		slot_fill(t, f, slot, frame);
 	return ACCEPTED;
 }
 
@@ -295,9 +320,10 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 	if ((header->flags & WIRE_FLAG_ACK) != 0 &&
 		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING))
 		send_ack_received(t, now, f, &ack);
-	if (header->type == WIRE_ACK || f->state == FLOW_FREE)
+	if (header->type == WIRE_ACK)
 		return;
-	if (f->state == FLOW_LINGER && f->status != MACHNET_OK) {
+	if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING &&
+		f->status != MACHNET_OK) {
 		/* What is not delivered is not acknowledged. */
 		reset_send(t, f);
 		return;
@@ -330,6 +356,7 @@ deliver(struct transport *t, struct flow *f, const struct machnet_event *event)
 	if (t->ops.deliver(t->context, f->endpoint, event))
 		return true;
 	list_join(&f->endpoint->pending, &f->pending_node);
+	f->endpoint->full = true;
 	return false;
 }
 
@@ -370,8 +397,8 @@ deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 		if (slot->state != RX_COMPLETE)
 			return true;
 		if (slot->fin) {
-			f->deliver_next++;
-			slot_clear(t, f, slot);
+			/* Nothing follows it. */
+			receive_discard(t, f);
 			flow_end(t, now, f, MACHNET_OK);
 			return false;
 		}
@@ -380,8 +407,6 @@ deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 		t->counters.messages_received++;
 		t->counters.bytes_received += slot->total;
 		f->deliver_next++;
-		if (serial_before(f->allocated, f->deliver_next))
-			f->allocated = f->deliver_next;
 		slot_clear(t, f, slot);
 	}
 	return true;
@@ -401,7 +426,7 @@ deliver_closed(struct transport *t, uint64_t now, struct flow *f)
 	if (!deliver(t, f, &event))
 		return;
 	f->reason_length = 0; /* lent to the application now */
-	flow_linger(t, now, f);
+	flow_told(t, now, f);
 }
 
 void
@@ -431,6 +456,8 @@ receive_deliver(struct transport *t, uint64_t now, struct flow *f)
 void
 receive_discard(struct transport *t, struct flow *f)
 {
+	bool any = f->received != NULL;
+
 	for (uint32_t i = 0; f->received != NULL; i++) {
 		struct rx_message *slot = slot_of(f, i);
 
@@ -441,4 +468,13 @@ receive_discard(struct transport *t, struct flow *f)
 				t->context, f->endpoint, slot->offset);
 		slot_clear(t, f, slot);
 	}
+	if (any)
+		receive_unstarve(t, f->endpoint);
+}
+
+void
+receive_close(struct transport *t, struct flow *f)
+{
+	receive_discard(t, f);
+	unstarve(t, f);
 }

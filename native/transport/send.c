@@ -15,6 +15,7 @@ send_open(struct flow *f, uint64_t first_number)
 {
 	f->number_next = first_number;
 	f->number_oldest = first_number;
+	f->acked_largest = first_number - 1;
 	f->ack_number_next = first_number ^ UINT64_C(1) << 62;
 	f->peer_limit = TRANSPORT_MESSAGE_WINDOW;
 	/* One packet until the peer says what it has room for. */
@@ -80,12 +81,21 @@ queue_open(const struct flow *f)
 	       f->message_begun - f->message_first < TRANSPORT_MESSAGE_WINDOW;
 }
 
+/* A packet may yet go out instead of the oldest one, if that is lost. */
+static bool
+numbers_used_up(const struct flow *f)
+{
+	return f->number_next - f->number_oldest >= WIRE_PACKET_WINDOW;
+}
+
 static bool
 may_send(const struct flow *f)
 {
 	if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING)
 		return false;
-	if (f->number_next - f->number_oldest >= WIRE_PACKET_WINDOW)
+	if (numbers_used_up(f) &&
+		f->sent->packets[f->number_oldest & WINDOW_MASK].state !=
+			SENT_LOST)
 		return false;
 	if (f->probe_due)
 		return true;
@@ -208,18 +218,39 @@ packet_lost(struct flow *f, struct sent_packet *sent)
 		f->lost++;
 }
 
+/* Which one to send again: there is one. */
+static struct sent_packet *
+lost_packet(struct flow *f)
+{
+	uint64_t number = f->number_oldest;
+	struct sent_packet *lost;
+
+	while (f->sent->packets[number & WINDOW_MASK].state != SENT_LOST)
+		number++;
+	lost = &f->sent->packets[number & WINDOW_MASK];
+	if (!f->probing || numbers_used_up(f))
+		return lost;
+	/* A peer that is out of memory has kept some for the message whose turn
+	 * it is. */
+	while (++number != f->number_next) {
+		struct sent_packet *sent =
+			&f->sent->packets[number & WINDOW_MASK];
+
+		if (sent->state == SENT_LOST &&
+			serial_before(sent->message, lost->message))
+			lost = sent;
+	}
+	return lost;
+}
+
 /* Write what a lost packet carried once more. */
 static uint32_t
 frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 	uint8_t *bytes)
 {
-	uint64_t number = f->number_oldest;
-	struct sent_packet *lost;
+	struct sent_packet *lost = lost_packet(f);
 	uint32_t length = 0;
 
-	while (f->sent->packets[number & WINDOW_MASK].state != SENT_LOST)
-		number++;
-	lost = &f->sent->packets[number & WINDOW_MASK];
 	lost->state = SENT_DONE;
 	f->lost--;
 	t->counters.packets_retransmitted++;
@@ -257,10 +288,10 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	else if (f->inflight < credit(f))
 		length += frames_from_queue(f, &sent, packet + length);
 	f->probe_due = false;
+	forget_done(f);
 	f->sent->packets[f->number_next & WINDOW_MASK] = sent;
 	f->number_next++;
 	f->inflight++;
-	forget_done(f);
 	packet_send(t, &f->path, length);
 	return true;
 }
@@ -273,8 +304,12 @@ send_burst(struct transport *t, uint64_t now, struct flow *f)
 
 	if (f->sent == NULL) {
 		f->sent = window_take(t);
-		if (f->sent == NULL)
-			return true; /* out of memory: the timer tries again */
+		if (f->sent == NULL) {
+			/* Out of memory: try again later. */
+			f->rto_deadline_ns = now + rto_ns(f);
+			flow_arm(t, f);
+			return true;
+		}
 	}
 	for (uint32_t i = 0; i < FLOW_BURST && room && may_send(f); i++)
 		room = packet_build(t, now, f);
@@ -310,6 +345,9 @@ packet_acknowledged(
 	else
 		f->lost--;
 	sent->state = SENT_DONE;
+	/* The answer to an empty probe does not mean that it goes on. */
+	if (sent->frames != 0)
+		f->tries = 0;
 	for (uint32_t i = 0; i < sent->frames; i++) {
 		uint32_t id = sent->message + i;
 		struct tx_message *message =
@@ -374,24 +412,45 @@ acknowledge_packets(struct transport *t, uint64_t now, struct flow *f,
 	return progress;
 }
 
+static void
+limits_receive(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_ack *ack)
+{
+	bool reopened = f->peer_credit == 0 && ack->credit != 0;
+
+	f->peer_credit = ack->credit;
+	if (serial_before(f->peer_limit, ack->message_limit)) {
+		f->peer_limit = ack->message_limit;
+		f->tries = 0;
+	}
+	if (!reopened)
+		return;
+	f->tries = 0;
+	f->probing = false;
+	if (f->rto_deadline_ns != 0) {
+		f->rto_deadline_ns = now + rto_ns(f);
+		flow_arm(t, f);
+	}
+}
+
 void
 send_ack_received(struct transport *t, uint64_t now, struct flow *f,
 	const struct wire_ack *ack)
 {
-	/* A peer that received nothing names the number before the first. */
 	if (ack->largest >= f->number_next) {
 		t->counters.packets_malformed++;
 		return;
 	}
-	if (serial_before(f->peer_limit, ack->message_limit))
-		f->peer_limit = ack->message_limit;
-	/* An ACK that was overtaken says nothing about credit any more. */
-	if (ack->largest >= f->acked_largest) {
-		f->acked_largest = ack->largest;
-		f->peer_credit = ack->credit;
+	/* One that was overtaken says nothing new; one that is older than the
+	 * connection is forged. A peer that received nothing names the number
+	 * before the first. */
+	if (ack->largest < f->acked_largest) {
+		t->counters.packets_stale++;
+		return;
 	}
+	f->acked_largest = ack->largest;
+	limits_receive(t, now, f, ack);
 	if (f->sent != NULL && acknowledge_packets(t, now, f, ack)) {
-		f->tries = 0;
 		f->probing = false;
 		f->rto_deadline_ns = f->inflight == 0 ? 0 : now + rto_ns(f);
 		flow_arm(t, f);
@@ -406,17 +465,15 @@ send_ack_received(struct transport *t, uint64_t now, struct flow *f,
 void
 send_timeout(struct transport *t, uint64_t now, struct flow *f)
 {
-	if (f->inflight == 0) {
-		f->probe_due = !send_idle(f);
-		send_ready(t, now, f);
-		return;
-	}
-	t->counters.timeouts++;
-	for (uint64_t n = f->number_oldest; n != f->number_next; n++)
-		packet_lost(f, &f->sent->packets[n & WINDOW_MASK]);
-	forget_done(f);
 	f->probing = true;
-	f->probe_due = f->lost == 0;
+	f->probe_due = !send_idle(f);
+	if (f->inflight != 0) {
+		t->counters.timeouts++;
+		for (uint64_t n = f->number_oldest; n != f->number_next; n++)
+			packet_lost(f, &f->sent->packets[n & WINDOW_MASK]);
+		forget_done(f);
+		f->probe_due = true;
+	}
 	send_ready(t, now, f);
 }
 

@@ -71,6 +71,7 @@ struct endpoint {
 	struct list starved; /* whose peers were told to wait for memory */
 	uint32_t flows_length;
 	struct fragment_map *maps; /* free ones */
+	bool full;		   /* an event found no room */
 };
 
 /*

@@ -12,6 +12,7 @@ import type { Core } from "./core.ts";
 import { Inbox } from "./inbox.ts";
 import { ReceivedMessage } from "./message.ts";
 import { AllocatedMessage } from "./outgoing.ts";
+import { kick } from "./pump.ts";
 
 /** Someone who waits for a message. */
 export interface Reader {
@@ -33,6 +34,11 @@ const DONE: Promise<void> = Promise.resolve();
 
 const EMPTY = new Uint8Array(0);
 const CLOSE_TIMEOUT_MS = 5000;
+
+// How long a reset waits for room for its reason. The full channel may be what
+// the reset is there to end.
+const REASON_PATIENCE_MS = 10;
+
 const encoder = new TextEncoder();
 
 /** The inside of a connection. */
@@ -318,14 +324,15 @@ export class ConnectionState {
     this.#finish(status, "");
     const bytes = new Uint8Array(LIMITS.MACHNET_REASON_BYTES_MAX);
     const { written } = encoder.encodeInto(reason, bytes);
-    core.request(this, () => {
+    const deadline = performance.now() + REASON_PATIENCE_MS;
+    const waits = core.request(this, () => {
       const call = core.calls.machnet_reset;
       const status = call(core.channel, this.id, bytes, written);
-      // A full arena has no room for the reason; the reset matters more.
-      return status === Status.AGAIN && written > 0
+      return status === Status.AGAIN && performance.now() >= deadline
         ? call(core.channel, this.id, bytes, 0)
         : status;
     });
+    if (waits) setTimeout(kick, REASON_PATIENCE_MS);
   }
 
   /** The engine says that it is over. */

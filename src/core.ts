@@ -159,26 +159,26 @@ export class Core implements Pumped {
   /**
    * Ask the engine for something that has no answer of its own; where the
    * channel is full, as soon as it is not.
+   *
+   * @returns Whether it waits.
    */
   request(
     owner: object,
     attempt: () => number,
-    settle?: (status: number) => void,
-  ): void {
+    settle: (status: number) => void = () => {},
+  ): boolean {
     if (this.over !== Status.OK) {
-      settle?.(this.over);
-      return;
+      settle(this.over);
+      return false;
     }
     const status = this.#requests.waiting ? Status.AGAIN : attempt();
     kick();
-    if (status !== Status.AGAIN) settle?.(status);
-    else {
-      this.#requests.push({
-        owner,
-        attempt,
-        settle: (status) => settle?.(status),
-      });
+    if (status !== Status.AGAIN) {
+      settle(status);
+      return false;
     }
+    this.#requests.push({ owner, attempt, settle });
+    return true;
   }
 
   /**

@@ -1,0 +1,276 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Connection } from "../../mod.ts";
+import {
+  connectPair,
+  type Hosts,
+  skip,
+  sleep,
+  startHosts,
+} from "../testing/hosts.ts";
+import { matches, pattern } from "../testing/pattern.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+// All tests of this file share two hosts; the last one stops them.
+const hosts: Hosts = skip === false ? await startHosts() : {} as Hosts;
+
+/** Send until nothing fits any more, neither here nor at the peer. */
+async function fill(connection: Connection, size: number): Promise<number> {
+  let sent = 0;
+  for (let before = -1; before !== sent;) {
+    before = sent;
+    while (connection.trySend(pattern(sent, size))) sent++;
+    await sleep(100);
+  }
+  return sent;
+}
+
+/** Reject rather than hang. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  const late = sleep(ms).then(() => {
+    throw new Error(`not settled after ${ms} ms`);
+  });
+  late.catch(() => {});
+  return await Promise.race([promise, late]);
+}
+
+test("close() delivers all that was accepted", { skip }, async () => {
+  for (const [count, size] of [[1000, 100], [40, 1 << 20]] as const) {
+    const [client, server] = await connectPair(hosts);
+    const closing = (async () => {
+      for (let number = 0; number < count; number++) {
+        await client.send(pattern(number, size));
+      }
+      await client.close();
+    })();
+    let number = 0;
+    for await (const message of server) {
+      assert.ok(matches(message.data, number, size), `message ${number}`);
+      number++;
+    }
+    assert.equal(number, count);
+    await closing;
+    await Promise.all([client.closed, server.closed]);
+  }
+});
+
+test("close() delivers also what still waits to be accepted", {
+  skip,
+}, async () => {
+  const [client, server] = await connectPair(hosts);
+  const sends = Array.from(
+    { length: 30 },
+    (_, number) => client.send(pattern(number, 4 << 20)),
+  );
+  const closing = client.close();
+  let number = 0;
+  for await (const message of server) {
+    assert.ok(matches(message.data, number++, 4 << 20));
+  }
+  assert.equal(number, sends.length);
+  await Promise.all([...sends, closing]);
+});
+
+test("both ends may close at the same time", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  await Promise.all([client.close(), server.close()]);
+  await Promise.all([client.closed, server.closed]);
+});
+
+test("close() of the peer ends send() and receive()", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  const pending = client.receive();
+  await server.close();
+  await assert.rejects(pending, { code: "CONNECTION_CLOSED" });
+  await assert.rejects(client.send(new Uint8Array(1)), {
+    code: "CONNECTION_CLOSED",
+  });
+});
+
+test("close() gives up on a peer that does not read", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  await fill(client, 1 << 20);
+  const started = performance.now();
+  await assert.rejects(client.close({ timeout: 300 }), {
+    code: "CLOSE_TIMED_OUT",
+  });
+  const took = performance.now() - started;
+  assert.ok(took >= 250 && took < 1500, `${took} ms`);
+  await assert.rejects(within(2000, server.closed), {
+    code: "CONNECTION_RESET",
+  });
+});
+
+test("reset() reaches the peer with its reason", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  const loop = (async () => {
+    for await (const _ of server) assert.fail();
+  })();
+  client.reset("wrong password");
+  await client.closed;
+  await assert.rejects(within(1000, loop), {
+    code: "CONNECTION_RESET",
+    message: /: wrong password$/,
+  });
+  await assert.rejects(server.closed, { code: "CONNECTION_RESET" });
+  await server.close();
+});
+
+test("a connection can be reset while both ends send", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  const flood = async (one: typeof client): Promise<void> => {
+    for (;;) await one.send(pattern(1, 10_000));
+  };
+  const sending = Promise.allSettled([flood(client), flood(server)]);
+  await sleep(20);
+  client.reset();
+  const results = await within(2000, sending);
+  assert.deepEqual(
+    results.map((result) => result.status === "rejected" && result.reason.code),
+    ["CONNECTION_CLOSED", "CONNECTION_RESET"],
+  );
+});
+
+test("receive() can be aborted, and used again", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  const signal = AbortSignal.timeout(20);
+  await assert.rejects(server.receive({ signal }), { name: "TimeoutError" });
+  await client.send(encoder.encode("after"));
+  using message = await server.receive();
+  assert.equal(decoder.decode(message.data), "after");
+  await client.close();
+});
+
+test("send() can be aborted while it waits for room", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  const accepted = await fill(client, 1 << 20);
+  const signal = AbortSignal.timeout(20);
+  const aborted = client.send(pattern(0, 1 << 20), { signal });
+  const last = client.send(encoder.encode("last"));
+  await assert.rejects(aborted, { name: "TimeoutError" });
+  for (let taken = 0; taken < accepted; taken++) {
+    using message = await server.receive();
+    assert.ok(matches(message.data, taken, 1 << 20), `message ${taken}`);
+  }
+  await last;
+  using message = await server.receive();
+  assert.equal(decoder.decode(message.data), "last");
+  await client.close();
+});
+
+test("accept() and connect() can be aborted", { skip }, async () => {
+  const { listener, client } = hosts;
+  await assert.rejects(
+    listener.accept({ signal: AbortSignal.timeout(20) }),
+    { name: "TimeoutError" },
+  );
+  // Nobody answers there, for longer than the signal waits.
+  await assert.rejects(
+    client.connect({
+      hostname: "10.90.0.77",
+      port: 1,
+      timeout: 5000,
+      signal: AbortSignal.timeout(20),
+    }),
+    { name: "TimeoutError" },
+  );
+});
+
+test("connect() to a port on which nobody listens", { skip }, async () => {
+  const { client, server } = hosts;
+  await assert.rejects(
+    within(1000, client.connect({ hostname: server.address, port: 999 })),
+    {
+      code: "CONNECTION_REFUSED",
+      message: "Cannot connect to 10.90.0.1:999: nobody listens on the port",
+    },
+  );
+});
+
+test("connect() to an address that nobody has", { skip }, async () => {
+  await assert.rejects(
+    within(3000, hosts.client.connect({ hostname: "10.90.0.77", port: 1 })),
+    {
+      code: "HOST_UNREACHABLE",
+      message: "Cannot connect to 10.90.0.77:1: the host does not answer ARP",
+    },
+  );
+});
+
+test("connect() to a name that does not exist", { skip }, async () => {
+  await assert.rejects(
+    hosts.client.connect({ hostname: "nobody.invalid", port: 1 }),
+    (error: Error & { code: string }) => {
+      assert.equal(error.code, "NAME_NOT_FOUND");
+      assert.match(error.message, /^Cannot connect to nobody\.invalid:1: /);
+      assert.ok(error.cause instanceof Error);
+      return true;
+    },
+  );
+});
+
+test("listen() on a port that is taken, and again when it is free", {
+  skip,
+}, async () => {
+  const { server } = hosts;
+  await assert.rejects(server.listen({ port: 888 }), {
+    code: "ADDRESS_IN_USE",
+    message: "Cannot listen on 10.90.0.1:888: the address or port is taken",
+  });
+  const first = await server.listen({ port: 0 });
+  assert.ok(first.port > 0);
+  await first.close();
+  const { port } = first;
+  await using second = await server.listen({ port, hostname: "10.90.0.1" });
+  assert.equal(second.port, port);
+});
+
+test("listen() on an address that is not the sidecar's", {
+  skip,
+}, async () => {
+  await assert.rejects(
+    hosts.server.listen({ hostname: "10.90.0.2", port: 5 }),
+    { code: "ADDRESS_NOT_AVAILABLE" },
+  );
+});
+
+test("leaving the iteration closes neither listener nor connection", {
+  skip,
+}, async () => {
+  const { listener, client } = hosts;
+  const endpoint = { hostname: listener.hostname, port: listener.port };
+  for (let round = 0; round < 2; round++) {
+    const connecting = client.connect(endpoint);
+    for await (const connection of listener) {
+      const one = await connecting;
+      await one.send(encoder.encode("a"));
+      await one.send(encoder.encode("b"));
+      for await (const _ of connection) break;
+      using message = await connection.receive();
+      assert.equal(decoder.decode(message.data), "b");
+      await one.close();
+      break;
+    }
+  }
+});
+
+test("a thousand connections open and close", { skip }, async () => {
+  for (let round = 0; round < 10; round++) {
+    const pairs = await Promise.all(
+      Array.from({ length: 100 }, () => connectPair(hosts)),
+    );
+    await Promise.all(pairs.map(async ([client, server], index) => {
+      await client.send(encoder.encode(`${index}`));
+      using message = await server.receive();
+      assert.ok(message.length > 0);
+      await client.close();
+      await server.closed;
+    }));
+  }
+});
+
+test("the hosts stop", { skip }, async () => {
+  await hosts[Symbol.asyncDispose]();
+});

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "engine/neighbors.h"
 
 /* Requests of one channel in a turn of the loop. */
 #define SERVE_BURST 64u
@@ -122,9 +123,13 @@ channel_destroy(struct channel *channel)
 	if (channel->base != NULL)
 		munmap(channel->base, channel->layout.bytes);
 	if (channel->memfd >= 0) {
-		fallocate(channel->memfd,
-			FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			channel->layout.bytes);
+		/* Not the header, where the application looks for the reason,
+		 * nor the rings, where it would take zeros for events. */
+		if (channel->status != MACHNET_SIDECAR_STOPPED)
+			fallocate(channel->memfd,
+				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				channel->layout.tx_arena,
+				2 * (off_t)channel->layout.arena_bytes);
 		close(channel->memfd);
 	}
 	if (channel->eventfd >= 0)
@@ -144,15 +149,23 @@ corrupt(struct channel *channel)
 	return false;
 }
 
-/* Do so many bytes there lie in the application's own arena? */
-static bool
-in_tx_arena(const struct channel *channel, uint32_t offset, uint32_t length)
+/* The bytes that a request names, or NULL if they are too many or not all in
+ * the application's own arena. The offset of no bytes means nothing. */
+static const uint8_t *
+bytes_of(const struct channel *channel, const struct submission *request,
+	uint32_t length_max)
 {
 	const struct channel_layout *layout = &channel->layout;
+	uint32_t offset = request->offset;
 
-	return offset >= layout->tx_arena &&
-	       offset - layout->tx_arena <= layout->arena_bytes &&
-	       length <= layout->arena_bytes - (offset - layout->tx_arena);
+	if (request->length == 0)
+		return channel->base;
+	if (request->length > length_max || offset < layout->tx_arena ||
+		offset - layout->tx_arena > layout->arena_bytes ||
+		request->length >
+			layout->arena_bytes - (offset - layout->tx_arena))
+		return NULL;
+	return channel->base + offset;
 }
 
 static void
@@ -167,18 +180,29 @@ sent_home(struct channel *channel, uint32_t offset)
 	channel->room_made = true;
 }
 
+/* Room for events, or less than 1. */
+static int32_t
+events_room(struct channel *channel)
+{
+	int32_t room = ring_room(&channel->completions, 1);
+
+	if (room < 0)
+		corrupt(channel);
+	return room;
+}
+
 static bool
 serve_send(struct channel *channel, uint64_t now_ns,
 	const struct submission *request)
 {
 	struct tx_message *message = channel->free_records;
+	const uint8_t *bytes =
+		bytes_of(channel, request, MACHNET_MESSAGE_BYTES_MAX);
 
-	if (request->length > MACHNET_MESSAGE_BYTES_MAX ||
-		(request->length != 0 && !in_tx_arena(channel, request->offset,
-						 request->length)))
+	if (bytes == NULL)
 		return corrupt(channel);
 	channel->free_records = message->next;
-	message->bytes = channel->base + request->offset;
+	message->bytes = bytes;
 	message->offset = request->offset;
 	message->length = request->length;
 	message->fin = false;
@@ -191,16 +215,36 @@ static bool
 serve_reset(struct channel *channel, uint64_t now_ns,
 	const struct submission *request)
 {
-	if (request->length > MACHNET_REASON_BYTES_MAX ||
-		(request->length != 0 && !in_tx_arena(channel, request->offset,
-						 request->length)))
+	const uint8_t *reason =
+		bytes_of(channel, request, MACHNET_REASON_BYTES_MAX);
+
+	if (reason == NULL)
 		return corrupt(channel);
 	transport_reset(channel->transport, now_ns, &channel->endpoint,
-		request->connection, channel->base + request->offset,
-		request->length);
+		request->connection, reason, request->length);
 	if (request->length != 0)
 		sent_home(channel, request->offset);
 	return true;
+}
+
+static void
+serve_connect(struct channel *channel, uint64_t now_ns,
+	const struct submission *request)
+{
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_CONNECTED,
+		.token = request->token,
+		.status = MACHNET_HOST_UNREACHABLE,
+		.address = request->address,
+		.port = request->port,
+	};
+
+	if (neighbors_addressable(request->address))
+		transport_connect(channel->transport, now_ns,
+			&channel->endpoint, request->token, request->address,
+			request->port, request->timeout_ms);
+	else
+		channel_deliver(channel, &event);
 }
 
 static void
@@ -259,8 +303,7 @@ serve_one(struct channel *channel, uint64_t now_ns,
 		transport_accept(transport, endpoint, request->connection);
 		return true;
 	case SUBMISSION_CONNECT:
-		transport_connect(transport, now_ns, endpoint, request->token,
-			request->address, request->port, request->timeout_ms);
+		serve_connect(channel, now_ns, request);
 		return true;
 	case SUBMISSION_LISTEN:
 		serve_listen(channel, request);
@@ -279,21 +322,34 @@ serve_one(struct channel *channel, uint64_t now_ns,
 	}
 }
 
+/* Is there a request, and what it may need: a record, room for its answer? */
+static bool
+submissions_open(struct channel *channel)
+{
+	int32_t available = ring_available(&channel->submissions);
+
+	if (available < 0)
+		corrupt(channel);
+	return !channel->corrupt && available > 0 &&
+	       channel->free_records != NULL && events_room(channel) > 0;
+}
+
+/* Do events wait, and is there room for them? */
+static bool
+pending_open(struct channel *channel)
+{
+	return !list_empty(&channel->endpoint.pending) &&
+	       events_room(channel) > 0;
+}
+
 static uint32_t
 serve_submissions(struct channel *channel, uint64_t now_ns)
 {
 	uint32_t done = 0;
 
-	while (done < SERVE_BURST && !channel->corrupt) {
-		int32_t available = ring_available(&channel->submissions);
+	while (done < SERVE_BURST && submissions_open(channel)) {
 		struct submission request;
 
-		if (available < 0)
-			corrupt(channel);
-		/* Every request may need a record, or room for its answer. */
-		if (available <= 0 || channel->free_records == NULL ||
-			ring_room(&channel->completions, 1) < 1)
-			break;
 		ring_pop(&channel->submissions, &request);
 		serve_one(channel, now_ns, &request);
 		done++;
@@ -335,16 +391,16 @@ uint32_t
 channel_serve(struct channel *channel, uint64_t now_ns)
 {
 	struct endpoint *endpoint = &channel->endpoint;
-	uint32_t released = serve_released(channel);
-	uint32_t served;
+	uint32_t released;
 
+	if (channel->corrupt)
+		return 0;
+	released = serve_released(channel);
 	if ((released != 0 && !list_empty(&endpoint->starved)) ||
-		(!list_empty(&endpoint->pending) &&
-			ring_room(&channel->completions, 1) > 0))
+		pending_open(channel))
 		endpoint_resume(
 			channel->transport, now_ns, endpoint, released != 0);
-	served = serve_submissions(channel, now_ns);
-	return released + served;
+	return released + serve_submissions(channel, now_ns);
 }
 
 void
@@ -372,14 +428,27 @@ channel_flush(struct channel *channel)
 	channel->room_made = false;
 }
 
+void
+channel_end(struct channel *channel, int32_t status)
+{
+	channel_flush(channel);
+	channel->status = status;
+	/* After the last event. The end of the doorbell's stream will wake. */
+	atomic_store_explicit(
+		&channel->header->ended, status, memory_order_release);
+}
+
 bool
 channel_sleep(struct channel *channel)
 {
 	atomic_store_explicit(
 		&channel->header->engine_waits, 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
-	return ring_available(&channel->submissions) == 0 &&
-	       ring_available(&channel->released) == 0;
+	/* Requests of an application that takes no events are no work. */
+	return channel->corrupt ||
+	       (ring_available(&channel->released) == 0 &&
+		       !submissions_open(channel) && !pending_open(channel) &&
+		       !channel->corrupt);
 }
 
 void
@@ -428,11 +497,7 @@ channel_message_sent(struct channel *channel, struct tx_message *message)
 bool
 channel_deliver(struct channel *channel, const struct machnet_event *event)
 {
-	int32_t room = ring_room(&channel->completions, 1);
-
-	if (room < 0)
-		corrupt(channel);
-	if (room < 1)
+	if (events_room(channel) < 1)
 		return false;
 	ring_push(&channel->completions, event);
 	channel->events_pushed = true;

@@ -34,8 +34,10 @@ struct channel {
 	struct tx_message *records;
 	struct tx_message *free_records;
 	bool events_pushed; /* since the last channel_flush */
-	bool room_made; /* blocks went home, or submissions were taken */
+	bool room_made;	    /* blocks went home, or submissions were taken */
 	bool corrupt;
+	bool reported;	/* that it is corrupt */
+	int32_t status; /* why it was ended, or MACHNET_OK */
 };
 
 /**
@@ -45,7 +47,10 @@ struct channel {
 int32_t channel_create(struct channel **channel, uint32_t arena_bytes,
 	int socket, struct machnet_error *error);
 
-/** The pages are freed even if the application still maps them. */
+/**
+ * The pages of the arenas are freed even if the application still maps them,
+ * unless it is the sidecar that ends: then it may still read what it got.
+ */
 void channel_destroy(struct channel *channel);
 
 /**
@@ -57,6 +62,9 @@ uint32_t channel_serve(struct channel *channel, uint64_t now_ns);
 
 /** Show the application what was pushed, and ring if it waits for it. */
 void channel_flush(struct channel *channel);
+
+/** The last word to the application. @param status why the channel ends */
+void channel_end(struct channel *channel, int32_t status);
 
 /** Say that this end is about to sleep. @return false: there is work */
 bool channel_sleep(struct channel *channel);

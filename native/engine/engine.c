@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/engine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -140,40 +141,48 @@ adopt(struct engine *engine, struct channel *channel)
 	epoll_ctl(engine->epoll, EPOLL_CTL_ADD, channel->eventfd, &interest);
 }
 
+/* For the peers. */
+static const char *
+drop_reason(int32_t status)
+{
+	switch (status) {
+	case MACHNET_SIDECAR_STOPPED:
+		return "the sidecar was stopped";
+	case MACHNET_CHANNEL_CORRUPT:
+		return "the application broke its channel";
+	default:
+		return "the application ended";
+	}
+}
+
 static void
 drop(struct engine *engine, uint64_t now, struct channel *channel,
 	int32_t status)
 {
-	const char *reason = status == MACHNET_SIDECAR_STOPPED
-				     ? "the sidecar was stopped"
-			     : status == MACHNET_CHANNEL_CORRUPT
-				     ? "the application broke its channel"
-				     : "the application ended";
 	uint32_t i = 0;
 
 	while (i < engine->channels_length && engine->channels[i] != channel)
 		i++;
-	if (i < engine->channels_length) {
-		engine->channels[i] =
-			engine->channels[--engine->channels_length];
-		epoll_ctl(engine->epoll, EPOLL_CTL_DEL, channel->eventfd, NULL);
-		listeners_remove_endpoint(
-			engine->options.listeners, &channel->endpoint);
-		endpoint_close(
-			engine->transport, now, &channel->endpoint, reason);
-		atomic_store_explicit(
-			&channel->header->ended, status, memory_order_release);
-		channel_flush(channel);
-	}
+	assert(i < engine->channels_length);
+	engine->channels[i] = engine->channels[--engine->channels_length];
+	epoll_ctl(engine->epoll, EPOLL_CTL_DEL, channel->eventfd, NULL);
+	listeners_remove_endpoint(
+		engine->options.listeners, &channel->endpoint);
+	endpoint_close(engine->transport, now, &channel->endpoint,
+		drop_reason(status));
+	channel_end(channel, status);
+	engine->counters.channels_corrupt += status == MACHNET_CHANNEL_CORRUPT;
 	notify(engine, ENGINE_DROPPED, channel, NULL);
 }
 
-static void
+/* @return how many orders there were */
+static uint32_t
 obey(struct engine *engine, uint64_t now)
 {
 	struct engine_order order;
+	uint32_t done = 0;
 
-	while (mail_receive(&engine->orders, &order)) {
+	for (; mail_receive(&engine->orders, &order); done++) {
 		switch (order.kind) {
 		case ENGINE_ADOPT:
 			adopt(engine, order.channel);
@@ -197,6 +206,7 @@ obey(struct engine *engine, uint64_t now)
 			break;
 		}
 	}
+	return done;
 }
 
 /* The loop. */
@@ -206,35 +216,54 @@ serve_channels(struct engine *engine, uint64_t now)
 {
 	uint32_t work = 0;
 
-	for (uint32_t i = 0; i < engine->channels_length; i++) {
-		struct channel *channel = engine->channels[i];
-
-		if (channel->corrupt)
-			continue;
-		work += channel_serve(channel, now);
-		if (channel->corrupt) {
-			engine->counters.channels_corrupt++;
-			notify(engine, ENGINE_CORRUPT, channel, NULL);
-		}
-	}
+	for (uint32_t i = 0; i < engine->channels_length; i++)
+		work += channel_serve(engine->channels[i], now);
 	return work;
 }
 
-/* @return whether there was anything to do */
+/* Whatever was served, received or timed out may have events for anybody, and
+ * may have found anybody's memory to be nonsense. */
+static void
+flush_channels(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->channels_length; i++) {
+		struct channel *channel = engine->channels[i];
+
+		channel_flush(channel);
+		if (channel->corrupt && !channel->reported) {
+			channel->reported = true;
+			notify(engine, ENGINE_CORRUPT, channel, NULL);
+		}
+	}
+}
+
+/* @return whether anything could be done */
 static bool
 turn(struct engine *engine, uint64_t now)
 {
+	uint64_t sent = engine->counters.frames_sent;
 	uint32_t work = network_receive(&engine->network, now);
 
+	if (mail_waiting(&engine->orders))
+		work += obey(engine, now);
 	work += serve_channels(engine, now);
 	network_timers(&engine->network, now);
 	transport_poll(engine->transport, now);
 	network_flush(&engine->network);
-	for (uint32_t i = 0; i < engine->channels_length; i++)
-		channel_flush(engine->channels[i]);
-	if (mail_waiting(&engine->orders))
-		obey(engine, now);
-	return work != 0 || engine->network.out_length != 0;
+	flush_channels(engine);
+	return work != 0 || engine->counters.frames_sent != sent;
+}
+
+/* How long there is nothing to do but to look for packets. */
+static uint64_t
+pause_ns(const struct engine *engine, uint64_t now)
+{
+	uint64_t deadline = transport_deadline_ns(engine->transport);
+
+	/* Of what is due there is nothing that could be sent. */
+	if (engine->network.stuck)
+		return engine->sleep_ns;
+	return deadline <= now ? 0 : u64_min(engine->sleep_ns, deadline - now);
 }
 
 static void
@@ -242,17 +271,12 @@ sleep_until(struct engine *engine, uint64_t now)
 {
 	struct pollfd poll_fd = {.fd = engine->epoll, .events = POLLIN};
 	struct epoll_event events[16];
-	uint64_t deadline = transport_deadline_ns(engine->transport);
-	uint64_t sleep_ns = engine->sleep_ns;
-	struct timespec timeout;
-	bool quiet = true;
+	struct timespec timeout = {.tv_nsec = (long)pause_ns(engine, now)};
+	bool quiet = timeout.tv_nsec != 0;
 
-	sleep_ns = deadline <= now ? 0 : u64_min(sleep_ns, deadline - now);
 	for (uint32_t i = 0; i < engine->channels_length; i++)
 		quiet &= channel_sleep(engine->channels[i]);
-	if (quiet && !mail_waiting(&engine->orders) && sleep_ns != 0) {
-		timeout.tv_sec = 0;
-		timeout.tv_nsec = (long)sleep_ns;
+	if (quiet && !mail_waiting(&engine->orders)) {
 		engine->counters.sleeps++;
 		if (ppoll(&poll_fd, 1, &timeout, NULL) > 0) {
 			/* A doorbell: more will come. */

@@ -113,8 +113,8 @@ void engine_order(struct engine *engine, const struct engine_order *order);
 void engine_destroy(struct engine *engine);
 
 /**
- * Does another host use our address? Asks three times over 150 ms (RFC 5227,
- * in a hurry). Before the engine of that queue starts.
+ * Does another host use our address, or is about to? Asks three times over
+ * 150 ms (RFC 5227, in a hurry). Before the engine of that queue starts.
  * @param mac the other's, if so
  */
 bool engine_address_in_use(

@@ -42,6 +42,16 @@ struct neighbors {
 	struct neighbor all[NEIGHBORS_MAX];
 };
 
+/** Can it be the address of a host (RFC 1122, 3.2.1.3)? Others must not be
+ * entered. */
+static inline bool
+neighbors_addressable(uint32_t address)
+{
+	uint32_t first = address >> 24;
+
+	return first != 0 && first != 127 && first < 224;
+}
+
 void neighbors_init(struct neighbors *neighbors);
 
 /** Find an entry and count it as used; NULL if there is none. */

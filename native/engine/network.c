@@ -4,6 +4,17 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Codes of destination unreachable, RFC 792. */
+#define ICMP_PROTOCOL_UNREACHABLE 2
+#define ICMP_PORT_UNREACHABLE 3
+#define ICMP_FRAGMENTATION_NEEDED 4
+
+/* To see whether an address is free: requests, and the time for each answer. */
+#define PROBES 3u
+#define PROBE_NS (50 * NS_PER_MS)
+/* A link that is not up by then may stay down for long. */
+#define PROBE_LINK_NS (250 * NS_PER_MS)
+
 void
 network_init(struct network *network, const struct engine_options *options,
 	struct engine_counters *counters, struct transport *transport)
@@ -55,6 +66,7 @@ network_flush(struct network *network)
 	network->out_length -= sent;
 	memmove(network->out, network->out + sent,
 		network->out_length * sizeof(network->out[0]));
+	network->stuck |= network->out_length != 0;
 }
 
 static void
@@ -105,8 +117,10 @@ network_packet_begin(struct network *network)
 		return NULL;
 	if (network->begun == NULL)
 		network->begun = mbuf_allocate(network);
-	if (network->begun == NULL)
+	if (network->begun == NULL) {
+		network->stuck = true;
 		return NULL;
+	}
 	return rte_pktmbuf_mtod_offset(
 		network->begun, uint8_t *, UDP_PAYLOAD_OFFSET);
 }
@@ -168,6 +182,27 @@ network_packet_send(struct network *network, const struct transport_path *path,
 		arp_ask(network, neighbor);
 }
 
+/* Nobody answers for a neighbor: tell those whose packet waits for it, which
+ * may be one of another subnet. */
+static void
+give_up(struct network *network, struct neighbor *neighbor)
+{
+	uint32_t address = neighbor->address;
+	struct rte_mbuf *mbuf = neighbor_forget(&network->neighbors, neighbor);
+	struct frame frame;
+
+	network->counters->neighbors_unreachable++;
+	if (mbuf != NULL) {
+		frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *),
+			mbuf->data_len,
+			FRAME_VERIFIED_IPV4 | FRAME_VERIFIED_UDP);
+		address = frame.destination_ip;
+		rte_pktmbuf_free(mbuf);
+	}
+	transport_host_unreachable(
+		network->transport, network->now_ns, address);
+}
+
 void
 network_timers(struct network *network, uint64_t now_ns)
 {
@@ -176,17 +211,10 @@ network_timers(struct network *network, uint64_t now_ns)
 	network->now_ns = now_ns;
 	while ((neighbor = neighbors_due(&network->neighbors, now_ns)) !=
 		NULL) {
-		uint32_t address = neighbor->address;
-
-		if (neighbor->tries < NEIGHBOR_TRIES) {
-			if (neighbor_ask(&network->neighbors, neighbor, now_ns))
-				arp_ask(network, neighbor);
-			continue;
-		}
-		network->counters->neighbors_unreachable++;
-		rte_pktmbuf_free(
-			neighbor_forget(&network->neighbors, neighbor));
-		transport_host_unreachable(network->transport, now_ns, address);
+		if (neighbor->tries == NEIGHBOR_TRIES)
+			give_up(network, neighbor);
+		else if (neighbor_ask(&network->neighbors, neighbor, now_ns))
+			arp_ask(network, neighbor);
 	}
 }
 
@@ -216,6 +244,11 @@ arp_receive(struct network *network, const struct frame *frame)
 
 	if (frame->sender_ip == options->address) {
 		network->counters->arp_conflicts++;
+		return;
+	}
+	/* One that probes (RFC 5227) has no address yet. */
+	if (frame->sender_ip != 0 && !neighbors_addressable(frame->sender_ip)) {
+		network->counters->frames_foreign++;
 		return;
 	}
 	/* What we know is brought up to date by anybody's word; what we do
@@ -265,12 +298,21 @@ unreachable_receive(struct network *network, const struct frame *frame)
 		.remote_port = frame->destination_port,
 	};
 
-	if (frame->icmp_code == 1)
-		transport_host_unreachable(
-			network->transport, network->now_ns, path.address);
-	else
+	switch (frame->icmp_code) {
+	case ICMP_FRAGMENTATION_NEEDED:
+		/* No word about the host, and our MTU is not a guess. */
+		network->counters->frames_foreign++;
+		break;
+	case ICMP_PROTOCOL_UNREACHABLE:
+	case ICMP_PORT_UNREACHABLE:
 		transport_port_unreachable(
 			network->transport, network->now_ns, &path);
+		break;
+	default:
+		transport_host_unreachable(
+			network->transport, network->now_ns, path.address);
+		break;
+	}
 }
 
 static void
@@ -295,7 +337,7 @@ frame_receive(struct network *network, struct rte_mbuf *mbuf)
 {
 	const struct engine_options *options = network->options;
 	struct frame frame;
-	bool to_us;
+	bool to_us, valid;
 
 	if (mbuf->nb_segs != 1) {
 		network->counters->frames_malformed++;
@@ -303,7 +345,11 @@ frame_receive(struct network *network, struct rte_mbuf *mbuf)
 	}
 	frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len,
 		port_rx_verified(mbuf));
-	to_us = frame.destination_ip == options->address;
+	to_us = frame.destination_ip == options->address &&
+		memcmp(&frame.destination, &options->port->mac,
+			sizeof(frame.destination)) == 0;
+	/* What is answered must have come from a host. */
+	valid = neighbors_addressable(frame.source_ip);
 	if (frame.kind == FRAME_MALFORMED)
 		network->counters->frames_malformed++;
 	else if (memcmp(&frame.source, &options->port->mac,
@@ -312,9 +358,9 @@ frame_receive(struct network *network, struct rte_mbuf *mbuf)
 	else if (frame.kind == FRAME_ARP_REQUEST ||
 		 frame.kind == FRAME_ARP_REPLY)
 		arp_receive(network, &frame);
-	else if (frame.kind == FRAME_UDP && to_us)
+	else if (frame.kind == FRAME_UDP && to_us && valid)
 		udp_receive(network, &frame);
-	else if (frame.kind == FRAME_ICMP_ECHO && to_us)
+	else if (frame.kind == FRAME_ICMP_ECHO && to_us && valid)
 		echo_receive(network, &frame);
 	else if (frame.kind == FRAME_ICMP_UNREACHABLE &&
 		 frame.source_ip == options->address)
@@ -332,6 +378,7 @@ network_receive(struct network *network, uint64_t now_ns)
 		port_rx_burst(options->port, options->queue, in, NETWORK_BURST);
 
 	network->now_ns = now_ns;
+	network->stuck = false;
 	for (uint16_t i = 0; i < length; i++) {
 		if (i + 1 < length)
 			rte_prefetch0(rte_pktmbuf_mtod(in[i + 1], void *));
@@ -342,46 +389,74 @@ network_receive(struct network *network, uint64_t now_ns)
 	return length;
 }
 
+/* @return whether it went out */
+static bool
+probe_send(const struct engine_options *options)
+{
+	const struct port *port = options->port;
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->pools[options->queue]);
+
+	if (mbuf == NULL)
+		return false;
+	mbuf->data_len =
+		(uint16_t)arp_request_write(rte_pktmbuf_mtod(mbuf, uint8_t *),
+			&port->mac, 0, options->address);
+	mbuf->pkt_len = mbuf->data_len;
+	if (port_tx_burst(port, options->queue, &mbuf, 1) == 1)
+		return true;
+	rte_pktmbuf_free(mbuf);
+	return false;
+}
+
+/* Does the next frame, if there is one, come from a host that has the address,
+ * or that is about to take it? */
+static bool
+probe_answered(const struct engine_options *options, bool *any, struct mac *mac)
+{
+	const struct port *port = options->port;
+	struct rte_mbuf *mbuf;
+	struct frame frame;
+	bool answered;
+
+	*any = port_rx_burst(port, options->queue, &mbuf, 1) == 1;
+	if (!*any)
+		return false;
+	frame_parse(
+		&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, 0);
+	answered = frame.kind == FRAME_ARP_REPLY ||
+		   frame.kind == FRAME_ARP_REQUEST;
+	answered = answered &&
+		   (frame.sender_ip == options->address ||
+			   (frame.sender_ip == 0 &&
+				   frame.target_ip == options->address)) &&
+		   memcmp(&frame.sender_mac, &port->mac, sizeof(*mac)) != 0;
+	if (answered)
+		*mac = frame.sender_mac;
+	rte_pktmbuf_free(mbuf);
+	return answered;
+}
+
 bool
 engine_address_in_use(const struct engine_options *options, struct mac *mac)
 {
-	const struct port *port = options->port;
-	uint64_t begin_ns = clock_now_ns();
-	uint64_t next_ns = begin_ns;
+	uint64_t next_ns = clock_now_ns();
+	uint64_t end_ns = next_ns + PROBE_LINK_NS;
+	uint32_t probes = 0;
 	uint64_t now_ns;
-	bool found = false;
 
-	while (!found &&
-		(now_ns = clock_now_ns()) < begin_ns + 150 * NS_PER_MS) {
-		struct rte_mbuf *mbuf;
-		struct frame frame;
+	while ((now_ns = clock_now_ns()) < end_ns) {
+		bool any;
 
-		if (now_ns >= next_ns) {
-			next_ns += 50 * NS_PER_MS;
-			mbuf = rte_pktmbuf_alloc(port->pools[options->queue]);
-			if (mbuf == NULL)
-				return false;
-			mbuf->data_len = (uint16_t)arp_request_write(
-				rte_pktmbuf_mtod(mbuf, uint8_t *), &port->mac,
-				0, options->address);
-			mbuf->pkt_len = mbuf->data_len;
-			if (port_tx_burst(port, options->queue, &mbuf, 1) == 0)
-				rte_pktmbuf_free(mbuf);
+		if (probes < PROBES && now_ns >= next_ns &&
+			probe_send(options)) {
+			probes++;
+			next_ns = now_ns + PROBE_NS;
+			end_ns = next_ns + (PROBES - probes) * PROBE_NS;
 		}
-		if (port_rx_burst(port, options->queue, &mbuf, 1) == 0) {
+		if (probe_answered(options, &any, mac))
+			return true;
+		if (!any)
 			usleep(1000); /* no device here has an RX interrupt */
-			continue;
-		}
-		frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *),
-			mbuf->data_len, 0);
-		found = (frame.kind == FRAME_ARP_REPLY ||
-				frame.kind == FRAME_ARP_REQUEST) &&
-			frame.sender_ip == options->address &&
-			memcmp(&frame.sender_mac, &port->mac,
-				sizeof(port->mac)) != 0;
-		if (found)
-			*mac = frame.sender_mac;
-		rte_pktmbuf_free(mbuf);
 	}
-	return found;
+	return false;
 }

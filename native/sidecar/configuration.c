@@ -1,12 +1,39 @@
 // SPDX-License-Identifier: MIT
 #include "sidecar/configuration.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "port/port.h"
+#include "engine/neighbors.h"
 #include "wire/ethernet.h"
+
+static uint32_t
+mask(const struct configuration *configuration)
+{
+	return UINT32_MAX << (32 - configuration->prefix_length);
+}
+
+static bool
+in_subnet(const struct configuration *configuration, uint32_t address)
+{
+	return ((address ^ configuration->address) & mask(configuration)) == 0;
+}
+
+/* Of one host, and neither the subnet's own address nor its broadcast address,
+ * which there are where the prefix leaves room (RFC 3021)? */
+static bool
+host_address(const struct configuration *configuration, uint32_t address)
+{
+	uint32_t host = address & ~mask(configuration);
+
+	return neighbors_addressable(address) &&
+	       (configuration->prefix_length > 30 ||
+		       !in_subnet(configuration, address) ||
+		       (host != 0 && host != ~mask(configuration)));
+}
 
 static int32_t
 ip_read(struct configuration *configuration, const char *ip,
@@ -22,12 +49,39 @@ ip_read(struct configuration *configuration, const char *ip,
 		prefix = strtoul(slash + 1, &end, 10);
 	}
 	if (slash == NULL || !ipv4_parse(&configuration->address, address) ||
-		end == slash + 1 || *end != '\0' || prefix < 1 || prefix > 32)
+		!isdigit((unsigned char)slash[1]) || *end != '\0' ||
+		prefix < 1 || prefix > 32)
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
 			"Cannot use ip \"%s\": expected an IPv4 address and a "
 			"prefix length, as in 10.0.0.2/24",
 			ip);
 	configuration->prefix_length = (uint32_t)prefix;
+	if (!host_address(configuration, configuration->address))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use ip \"%s\": no host can have that address",
+			ip);
+	return MACHNET_OK;
+}
+
+static int32_t
+gateway_read(struct configuration *configuration, const char *gateway,
+	struct machnet_error *error)
+{
+	if (gateway[0] == '\0')
+		return MACHNET_OK;
+	if (!ipv4_parse(&configuration->gateway, gateway))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use gateway \"%s\": expected an IPv4 address",
+			gateway);
+	/* Clouds that give a host a /32 have a gateway beside it. */
+	if (!host_address(configuration, configuration->gateway) ||
+		configuration->gateway == configuration->address ||
+		(configuration->prefix_length != 32 &&
+			!in_subnet(configuration, configuration->gateway)))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use gateway \"%s\": it is no other host of "
+			"our own subnet",
+			gateway);
 	return MACHNET_OK;
 }
 
@@ -54,18 +108,19 @@ configuration_read(struct configuration *configuration,
 	status = ip_read(configuration, options->ip, error);
 	if (status != MACHNET_OK)
 		return status;
-	if (options->gateway[0] != '\0' &&
-		!ipv4_parse(&configuration->gateway, options->gateway))
-		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot use gateway \"%s\": expected an IPv4 address",
-			options->gateway);
+	status = gateway_read(configuration, options->gateway, error);
+	if (status != MACHNET_OK)
+		return status;
 	if (options->queues > 1)
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
 			"Cannot use %u queues: this version drives one",
 			options->queues);
 	if (options->poll > MACHNET_POLL_BUSY)
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot use poll mode %u", options->poll);
+			"Cannot use poll mode %u: there are adaptive (%d) and "
+			"busy (%d)",
+			options->poll, MACHNET_POLL_ADAPTIVE,
+			MACHNET_POLL_BUSY);
 	memcpy(configuration->device, options->device,
 		sizeof(configuration->device));
 	memcpy(configuration->socket, options->socket,

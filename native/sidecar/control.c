@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "sidecar/control.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,31 +43,73 @@ struct client {
 
 /* Binding. */
 
-static bool
-somebody_listens(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool listens = fd >= 0 && connect(fd, (const struct sockaddr *)address,
-					  sizeof(*address)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return listens;
-}
-
-/* The folder of the default path may not be there yet. */
-static void
-folder_make(const char *path)
+/* Of two sidecars that start at once, each must see the other's socket: this
+ * is held from the look to the bind, and leaves no file. @return a descriptor,
+ * or -1 if the folder cannot be made or opened: then bind will say why */
+static int
+folder_lock(const char *path)
 {
 	char folder[MACHNET_SOCKET_PATH_BYTES];
 	char *slash;
+	int fd;
 
 	strcpy(folder, path);
 	slash = strrchr(folder, '/');
-	if (slash == NULL || slash == folder)
-		return;
-	*slash = '\0';
+	if (slash == NULL)
+		strcpy(folder, ".");
+	else
+		slash[slash == folder] = '\0';
 	mkdir(folder, 0755);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
+}
+
+static int
+call(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int errnum = 0;
+
+	if (fd < 0)
+		return errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) !=
+		0)
+		errnum = errno;
+	close(fd);
+	return errnum;
+}
+
+/* Is the path free? What a dead sidecar left is removed, nothing else. */
+static int32_t
+path_free(const struct sockaddr_un *address, struct machnet_error *error)
+{
+	const char *path = address->sun_path;
+	struct stat status;
+	int errnum;
+
+	if (lstat(path, &status) != 0)
+		return MACHNET_OK;
+	if (!S_ISSOCK(status.st_mode))
+		return error_set(error, MACHNET_ADDRESS_IN_USE,
+			"Cannot listen on control socket \"%s\": the file "
+			"exists and is not a socket; choose another path with "
+			"--socket",
+			path);
+	errnum = call(address);
+	/* EAGAIN: so many call it that it has no room for us. */
+	if (errnum == 0 || errnum == EAGAIN)
+		return error_set(error, MACHNET_ADDRESS_IN_USE,
+			"Cannot listen on control socket \"%s\": another "
+			"sidecar does; give this one its own with --socket",
+			path);
+	if (errnum != ECONNREFUSED || unlink(path) != 0)
+		return error_set_errno(error, MACHNET_ADDRESS_IN_USE,
+			errnum != ECONNREFUSED ? errnum : errno,
+			"Cannot listen on control socket \"%s\", which exists",
+			path);
+	return MACHNET_OK;
 }
 
 static void
@@ -72,10 +117,8 @@ permissions_set(const char *path)
 {
 	struct group *group;
 
-	if (geteuid() != 0) {
-		chmod(path, 0600);
+	if (geteuid() != 0)
 		return;
-	}
 	chmod(path, 0660);
 	group = getgrnam("machnet");
 	if (group != NULL && chown(path, 0, group->gr_gid) != 0)
@@ -86,18 +129,25 @@ static int32_t
 bind_and_listen(struct control *control, const struct sockaddr_un *address,
 	struct machnet_error *error)
 {
-	struct epoll_event interest = {.events = EPOLLIN};
-	mode_t mask = umask(0177);
-	int result = bind(control->fd, (const struct sockaddr *)address,
-		sizeof(*address));
+	/* Edge triggered: out of descriptors, an application that cannot be
+	 * taken in must not keep us awake. It is looked for now and then. */
+	struct epoll_event interest = {.events = EPOLLIN | EPOLLET};
 
-	umask(mask);
-	if (result == 0)
-		permissions_set(control->path);
-	if (result != 0 || listen(control->fd, 128) != 0)
+	/* The file gets the mode of the socket, without a word to umask(2),
+	 * which belongs to the whole process. */
+	if (fchmod(control->fd, 0600) != 0 ||
+		bind(control->fd, (const struct sockaddr *)address,
+			sizeof(*address)) != 0)
 		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
+			"Cannot make control socket \"%s\"", control->path);
+	permissions_set(control->path);
+	if (listen(control->fd, 128) != 0) {
+		error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
 			"Cannot listen on control socket \"%s\"",
 			control->path);
+		unlink(control->path);
+		return MACHNET_SYSTEM_ERROR;
+	}
 	epoll_ctl(control->epoll, EPOLL_CTL_ADD, control->fd, &interest);
 	return MACHNET_OK;
 }
@@ -108,6 +158,7 @@ control_open(struct control *control, const char *path, int epoll,
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int32_t status;
+	int folder;
 
 	memset(control, 0, sizeof(*control));
 	list_init(&control->clients);
@@ -119,16 +170,12 @@ control_open(struct control *control, const char *path, int epoll,
 	if (control->fd < 0)
 		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
 			"Cannot make the control socket");
-	folder_make(path);
-	if (somebody_listens(&address)) {
-		status = error_set(error, MACHNET_ADDRESS_IN_USE,
-			"Cannot listen on control socket \"%s\": another "
-			"sidecar does; give this one its own with --socket",
-			path);
-	} else {
-		unlink(path);
+	folder = folder_lock(path);
+	status = path_free(&address, error);
+	if (status == MACHNET_OK)
 		status = bind_and_listen(control, &address, error);
-	}
+	if (folder >= 0)
+		close(folder);
 	if (status != MACHNET_OK) {
 		close(control->fd);
 		control->fd = -1;
@@ -332,6 +379,26 @@ client_read(struct control *control, struct client *client, uint64_t now)
 	}
 }
 
+/* Who has said nothing for longest makes room: applications say what they want
+ * as soon as they are here. */
+static void
+room_make(struct control *control)
+{
+	struct list *node;
+
+	if (control->clients_length < CLIENTS_MAX)
+		return;
+	for (node = control->clients.next; node != &control->clients;
+		node = node->next) {
+		struct client *client = container_of(node, struct client, node);
+
+		if (client->state == CLIENT_NEW) {
+			client_end(control, client);
+			return;
+		}
+	}
+}
+
 static void
 clients_accept(struct control *control, uint64_t now)
 {
@@ -342,6 +409,7 @@ clients_accept(struct control *control, uint64_t now)
 			SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		struct client *client = NULL;
 
+		room_make(control);
 		if (control->clients_length < CLIENTS_MAX)
 			client = calloc(1, sizeof(*client));
 		if (client == NULL) {
@@ -353,6 +421,7 @@ clients_accept(struct control *control, uint64_t now)
 		list_append(&control->clients, &client->node);
 		control->clients_length++;
 		epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &interest);
+		client_read(control, client, now);
 	}
 }
 
@@ -371,13 +440,17 @@ control_serve(struct control *control)
 	}
 }
 
+/* The engine tells of a channel only until it has told that it was dropped, and
+ * the client lives until then. */
 static struct client *
 client_of(struct control *control, const struct channel *channel)
 {
 	struct list *node = control->clients.next;
 
-	while (container_of(node, struct client, node)->channel != channel)
+	while (container_of(node, struct client, node)->channel != channel) {
 		node = node->next;
+		assert(node != &control->clients);
+	}
 	return container_of(node, struct client, node);
 }
 

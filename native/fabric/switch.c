@@ -11,7 +11,8 @@
 #include "fabric/delay_line.h"
 #include "wire/ethernet.h"
 
-#define ADDRESSES 1024u /* power of two */
+#define ADDRESS_SETS 128u
+#define ADDRESS_WAYS 8u
 
 /* xoshiro256** 1.0 (Blackman and Vigna) */
 struct dice {
@@ -22,6 +23,7 @@ struct address {
 	struct mac mac;
 	bool known;
 	uint8_t port;
+	uint64_t heard_ns;
 };
 
 struct queued {
@@ -56,8 +58,8 @@ struct fabric_switch {
 	struct odds odds;
 	uint32_t queue_mask;
 	struct delay_line line;
-	/* By hash; a collision forgets, and so floods. */
-	struct address addresses[ADDRESSES];
+	/* By hash. A full set forgets whom it has not heard for longest. */
+	struct address addresses[ADDRESS_SETS][ADDRESS_WAYS];
 	struct switch_port ports[SWITCH_PORTS_MAX];
 };
 
@@ -211,22 +213,34 @@ switch_accepts(
 	       now_ns + duration_ns(fabric, SWITCH_BUFFER_BYTES);
 }
 
+/* The entry of an address, or the one to replace by it. */
 static struct address *
-address_slot(struct fabric_switch *fabric, const struct mac *mac)
+address_find(struct fabric_switch *fabric, const struct mac *mac)
 {
+	struct address *set, *oldest;
 	uint64_t state = 0;
 
 	memcpy(&state, mac->bytes, sizeof(mac->bytes));
-	return &fabric->addresses[splitmix64(&state) % ADDRESSES];
+	set = fabric->addresses[splitmix64(&state) % ADDRESS_SETS];
+	oldest = set;
+	for (uint32_t i = 0; i < ADDRESS_WAYS; i++) {
+		if (set[i].known && memcmp(&set[i].mac, mac, sizeof(*mac)) == 0)
+			return &set[i];
+		if (set[i].heard_ns < oldest->heard_ns)
+			oldest = &set[i];
+	}
+	return oldest;
 }
 
 static void
-learn(struct fabric_switch *fabric, const struct mac *source, uint32_t port)
+learn(struct fabric_switch *fabric, const struct mac *source, uint32_t port,
+	uint64_t now_ns)
 {
-	*address_slot(fabric, source) = (struct address){
+	*address_find(fabric, source) = (struct address){
 		.mac = *source,
 		.known = true,
 		.port = (uint8_t)port,
+		.heard_ns = now_ns,
 	};
 }
 
@@ -234,7 +248,7 @@ learn(struct fabric_switch *fabric, const struct mac *source, uint32_t port)
 static uint32_t
 look_up(struct fabric_switch *fabric, const struct mac *destination)
 {
-	const struct address *address = address_slot(fabric, destination);
+	const struct address *address = address_find(fabric, destination);
 
 	if ((destination->bytes[0] & 1) != 0 || !address->known ||
 		memcmp(&address->mac, destination, sizeof(*destination)) != 0)
@@ -359,7 +373,7 @@ switch_receive(struct fabric_switch *fabric, uint32_t port, void *frame,
 	}
 	memcpy(&destination, bytes, sizeof(destination));
 	memcpy(&source, bytes + sizeof(destination), sizeof(source));
-	learn(fabric, &source, port);
+	learn(fabric, &source, port, now_ns);
 	from->out_ns =
 		u64_max(from->out_ns, now_ns) + duration_ns(fabric, length);
 	to = look_up(fabric, &destination);

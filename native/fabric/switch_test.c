@@ -300,6 +300,32 @@ unknown_addresses_reach_all(void **state)
 	assert_int_equal(lab.arrived, 20000);
 }
 
+/* Pairs of random addresses: none makes the switch forget the other. */
+static void
+addresses_do_not_displace_each_other(void **state)
+{
+	uint8_t bytes[ETHERNET_BYTES] = {0};
+
+	(void)state;
+	start(&plain);
+	for (uint32_t i = 0; i < 10000; i++) {
+		for (uint32_t from = 0; from < 2; from++) {
+			uint32_t to = 1 - from;
+
+			lab.now_ns++;
+			memcpy(bytes + 1, &i, sizeof(i));
+			memcpy(bytes + 7, &i, sizeof(i));
+			bytes[5] = (uint8_t)to;
+			bytes[11] = (uint8_t)from;
+			switch_receive(lab.fabric, from, packet_create(i),
+				bytes, FRAME_BYTES, lab.now_ns);
+			run_for(0);
+		}
+	}
+	assert_int_equal(counters(0)->flooded, 10000);
+	assert_int_equal(counters(1)->flooded, 0);
+}
+
 static void
 frames_that_cannot_be_sent_are_counted(void **state)
 {
@@ -793,6 +819,7 @@ main(void)
 		TEST(a_host_that_moves_is_found_again),
 		TEST(a_group_address_is_nobodys),
 		TEST(unknown_addresses_reach_all),
+		TEST(addresses_do_not_displace_each_other),
 		TEST(frames_that_cannot_be_sent_are_counted),
 		TEST(frames_stay_in_order_and_arrive_after_the_latency),
 		TEST(losses_are_as_many_as_asked_for),

@@ -2,14 +2,27 @@
 #include "port/port.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "port/attach.h"
 #include "port/eal.h"
+#include "port/guard.h"
 #include "port/pool.h"
 
 #define DESCRIPTORS_MAX 16384u
+/* What the driver lends the kernel, whatever the number of descriptors. */
+#define XDP_FILL_MBUFS 2048u
+/* The kernel takes its time to part from a socket that was closed: EBUSY. */
+#define XDP_BUSY_NS_MAX (1 * NS_PER_S)
+#define XDP_RETRY_US 20000
+#define POOL_MBUFS_HELD_MAX (1u << 20)
+/* A memif client: how long a handshake may take before it begins anew. */
+#define CONNECT_NS_MAX (500 * NS_PER_MS)
+/* And how often it looks for its server. */
+#define CONNECT_PERIOD_NS (20 * NS_PER_MS)
 /* What the driver lends the kernel, whatever the number of descriptors. */
 #define XDP_FILL_MBUFS 2048u
 /* The kernel takes its time to part from a socket that was closed: EBUSY. */
@@ -184,17 +197,28 @@ pools_free(struct port *port)
 		rte_mempool_free(port->pools[queue]);
 }
 
+/* The driver forgets its sockets; while one is open nobody gets its queue. */
+static void
+xdp_sockets_close(const struct sockets *sockets)
+{
+	uint32_t i;
+
+	for (i = 0; i < sockets->count; i++)
+		if (socket_is_xdp(sockets->fds[i]))
+			close(sockets->fds[i]);
+}
+
 static void
 detach(struct port *port)
 {
 	struct rte_eth_dev_info info;
 	int result = rte_eth_dev_info_get(port->id, &info);
 
+	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
 	if (result == 0)
 		rte_dev_remove(info.device);
 	xdp_sockets_close(&port->xdp_sockets);
-	port->xdp_sockets.count = 0;
 	pools_free(port);
 }
 
@@ -237,8 +261,9 @@ start(struct port *port)
 {
 	int result = rte_eth_dev_start(port->id);
 
-	atomic_store_explicit(
-		&port->started, result == 0, memory_order_release);
+	port->connect_ns = clock_now_ns();
+	atomic_store(&port->running, result == 0);
+	atomic_store(&port->started, result == 0);
 	return -result;
 }
 
@@ -277,27 +302,68 @@ set_up(struct port *port, const struct attachment *attachment,
 	return MACHNET_OK;
 }
 
+static bool
+is_new_xdp(int fd, const void *others)
+{
+	return socket_is_xdp(fd) && !sockets_contain(others, fd);
+}
+
 static int32_t
 open_once(struct port *port, const struct attachment *attachment,
 	const struct port_options *options, struct machnet_error *error)
 {
-	bool xdp = port->device.kind == DEVICE_AF_XDP;
-	struct xdp_sockets others;
+	static const struct sockets none;
+	struct sockets others;
 	int32_t status;
 	int errnum;
 
-	if (xdp)
-		xdp_sockets_list(&others, &port->xdp_sockets);
+	sockets_list(&others, is_new_xdp, &none);
 	eal_log_reset();
 	errnum = attach(port, attachment);
 	if (errnum != 0)
 		return fail(options->device, "attach", errnum, error);
 	status = set_up(port, attachment, options, error);
-	if (xdp)
-		xdp_sockets_list(&port->xdp_sockets, &others);
-	if (status != MACHNET_OK) {
-		rte_eth_dev_stop(port->id);
+	sockets_list(&port->xdp_sockets, is_new_xdp, &others);
+	if (status != MACHNET_OK)
 		detach(port);
+	return status;
+}
+
+static int32_t
+open_memif(struct port *port, const struct attachment *attachment,
+	const struct port_options *options, struct machnet_error *error)
+{
+	size_t bytes = port->queues * sizeof(*port->bursts);
+	int32_t status;
+
+	port->bursts = aligned_alloc(alignof(struct port_burst), bytes);
+	if (port->bursts == NULL)
+		return error_set(error, MACHNET_OUT_OF_MEMORY,
+			"Cannot open device \"%s\"", options->device);
+	memset(port->bursts, 0, bytes);
+	guard_hold();
+	status = open_once(port, attachment, options, error);
+	if (status == MACHNET_OK) {
+		status = guard_add(port, error);
+		if (status != MACHNET_OK)
+			detach(port);
+	}
+	guard_release();
+	if (status != MACHNET_OK)
+		free(port->bursts);
+	return status;
+}
+
+static int32_t
+open_xdp(struct port *port, const struct attachment *attachment,
+	const struct port_options *options, struct machnet_error *error)
+{
+	uint64_t end_ns = clock_now_ns() + XDP_BUSY_NS_MAX;
+	int32_t status = open_once(port, attachment, options, error);
+
+	while (status != MACHNET_OK && clock_now_ns() < end_ns) {
+		rte_delay_us_sleep(XDP_RETRY_US);
+		status = open_once(port, attachment, options, error);
 	}
 	return status;
 }
@@ -306,7 +372,6 @@ int32_t
 port_open(struct port *port, const struct port_options *options,
 	struct machnet_error *error)
 {
-	uint64_t end_ns = clock_now_ns() + XDP_BUSY_NS_MAX;
 	struct port_options complete = *options;
 	struct port_eal_options eal_options = {0};
 	struct attachment attachment;
@@ -325,30 +390,37 @@ port_open(struct port *port, const struct port_options *options,
 	if (status != MACHNET_OK)
 		return status;
 	port->queues = (uint16_t)complete.queues;
-	status = open_once(port, &attachment, &complete, error);
-	while (status == MACHNET_DEVICE_FAILED &&
-		port->device.kind == DEVICE_AF_XDP && clock_now_ns() < end_ns) {
-		rte_delay_us_sleep(XDP_RETRY_US);
-		status = open_once(port, &attachment, &complete, error);
-	}
-	return status;
+	if (port->device.kind == DEVICE_MEMIF)
+		return open_memif(port, &attachment, &complete, error);
+	if (port->device.kind == DEVICE_AF_XDP)
+		return open_xdp(port, &attachment, &complete, error);
+	return open_once(port, &attachment, &complete, error);
 }
 
 void
 port_close(struct port *port)
 {
-	atomic_store_explicit(&port->started, false, memory_order_release);
-	rte_eth_dev_stop(port->id);
+	if (port->bursts == NULL) {
+		detach(port);
+		return;
+	}
+	guard_hold();
+	guard_remove(port);
 	detach(port);
+	guard_release();
+	free(port->bursts);
 }
 
 /* The driver connects when it is started, and only then. */
 static void
-reconnect(struct port *port)
+connect_again(struct port *port)
 {
-	atomic_store_explicit(&port->started, false, memory_order_release);
+	guard_hold();
+	atomic_store(&port->running, false);
+	guard_stop(port);
 	rte_eth_dev_stop(port->id);
 	start(port);
+	guard_release();
 }
 
 static bool
@@ -356,30 +428,20 @@ link_read(const struct port *port)
 {
 	struct rte_eth_link link = {0};
 
-	if (!atomic_load_explicit(&port->started, memory_order_relaxed))
-		return false;
-	return rte_eth_link_get_nowait(port->id, &link) == 0 &&
+	return port->running && rte_eth_link_get_nowait(port->id, &link) == 0 &&
 	       link.link_status == RTE_ETH_LINK_UP;
 }
 
 bool
 port_link_up(struct port *port)
 {
-	uint64_t now_ns;
+	uint64_t wait_ns = port->running ? CONNECT_NS_MAX : CONNECT_PERIOD_NS;
 
-	if (link_read(port)) {
-		port->down_ns = 0;
+	if (link_read(port))
 		return true;
-	}
-	if (!is_memif_client(port))
+	if (!is_memif_client(port) ||
+		clock_now_ns() - port->connect_ns < wait_ns)
 		return false;
-	now_ns = clock_now_ns();
-	if (port->down_ns == 0)
-		port->down_ns = now_ns;
-	if (atomic_load_explicit(&port->started, memory_order_relaxed) &&
-		now_ns - port->down_ns < RECONNECT_AFTER_NS)
-		return false;
-	reconnect(port);
-	port->down_ns = 0;
+	connect_again(port);
 	return link_read(port);
 }

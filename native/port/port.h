@@ -15,6 +15,11 @@
  * - Anything may arrive: drop what has more than one segment (longer than the
  *   MTU) and, on af_packet, what has our own MAC as its source (frames that
  *   the kernel sends from the same interface are seen, ours are not).
+ * - memif: only the peer may reach the socket, so keep it in a folder of mode
+ *   0700: another process that connects and goes away at once makes EAL panic
+ *   in the server (22.11). A server can send only after its client has received
+ *   once; both ends cannot be in one process unless the server opens first.
+ *   Queues pause for some 0.1 ms when a peer comes or goes, see guard.h.
  * - af_packet, af_xdp over veth: UDP and TCP that a *kernel* sends from the
  *   other end of a veth pair, or from a VM over virtio, have no valid checksum
  *   (CHECKSUM_PARTIAL; the driver does not look at TP_STATUS_CSUMNOTREADY) and
@@ -29,6 +34,8 @@
 #ifndef PORT_PORT_H
 #define PORT_PORT_H
 
+#include <sched.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,7 +43,7 @@
 #include "machnet/machnet.h"
 #include "port/device.h"
 #include "port/dpdk.h"
-#include "port/xdp.h"
+#include "port/sockets.h"
 #include "wire/ethernet.h"
 
 #define PORT_QUEUES_MAX 64u
@@ -64,12 +71,13 @@ struct port_options {
 			       * those in rings; 0: 1024 */
 };
 
+/* On a cache line of its own: a queue's thread writes it in every burst. */
+struct port_burst {
+	alignas(CACHE_LINE_BYTES) atomic_bool busy;
+};
+
 struct port {
 	uint16_t id; /* DPDK's */
-	/* Bursts may be called. Only a memif client without its server is not
-	 * started. */
-	atomic_bool started;
-	uint64_t down_ns; /* when the link was seen to be down; 0: it is up */
 	uint16_t queues;
 	uint16_t rx_descriptors; /* per queue, as the driver adjusted them */
 	uint16_t tx_descriptors;
@@ -84,7 +92,14 @@ struct port {
 	uint16_t queues_max;  /* that the device could have */
 	struct device device;
 	struct rte_mempool *pools[PORT_QUEUES_MAX];
-	struct xdp_sockets xdp_sockets; /* af_xdp only */
+
+	/* The rest is of no use outside port/. */
+	atomic_bool running;	   /* the driver was started */
+	atomic_bool started;	   /* bursts reach it */
+	struct port_burst *bursts; /* memif: see guard.h; else NULL */
+	struct port *next_guarded;
+	uint64_t connect_ns;	    /* memif client: last attempt */
+	struct sockets xdp_sockets; /* af_xdp: those of the driver */
 };
 
 /**
@@ -116,7 +131,7 @@ void port_thread_end(void);
  * says what the device refused, MACHNET_ADDRESS_IN_USE that a server lives on
  * the memif socket, MACHNET_INVALID_ARGUMENT what was wrong with options.
  *
- * @param port undefined after an error
+ * @param port must stay where it is until port_close; undefined after an error
  */
 int32_t port_open(struct port *port, const struct port_options *options,
 	struct machnet_error *error);
@@ -130,26 +145,48 @@ void port_close(struct port *port);
 /**
  * Is somebody at the other end? False until a memif peer connects. Call it from
  * the control thread every 100 ms or so: a memif client whose server was away
- * connects from here, and queues are silent until then. About 20 ns if the link
- * is up, 50 us if it is not.
+ * connects from here. About 20 ns, or 50 us when it connects.
  */
 bool port_link_up(struct port *port);
 
+/* A burst begins; false: the port is paused or not running. */
+static inline bool
+port_burst_begin(const struct port *port, uint16_t queue)
+{
+	if (port->bursts == NULL)
+		return true;
+	atomic_store(&port->bursts[queue].busy, true);
+	if (atomic_load(&port->started))
+		return true;
+	atomic_store(&port->bursts[queue].busy, false);
+	return false;
+}
+
+static inline void
+port_burst_end(const struct port *port, uint16_t queue)
+{
+	if (port->bursts != NULL)
+		atomic_store_explicit(
+			&port->bursts[queue].busy, false, memory_order_release);
+}
+
 /**
- * Take up to count packets. Belonging to a queue's thread, it never blocks.
+ * Take up to count packets. Never blocks.
  * @return their number; the mbufs are the caller's
  */
 static inline uint16_t
 port_rx_burst(const struct port *port, uint16_t queue, struct rte_mbuf **mbufs,
 	uint16_t count)
 {
-	if (!atomic_load_explicit(&port->started, memory_order_acquire))
+	if (!port_burst_begin(port, queue))
 		return 0;
-	return rte_eth_rx_burst(port->id, queue, mbufs, count);
+	count = rte_eth_rx_burst(port->id, queue, mbufs, count);
+	port_burst_end(port, queue);
+	return count;
 }
 
 /**
- * Send up to count packets.
+ * Send up to count packets. Waits out a pause of the port, some 0.1 ms.
  * @return the number taken, the first ones; the others are still the caller's.
  *         0 while the link is down, too
  */
@@ -157,9 +194,14 @@ static inline uint16_t
 port_tx_burst(const struct port *port, uint16_t queue, struct rte_mbuf **mbufs,
 	uint16_t count)
 {
-	if (!atomic_load_explicit(&port->started, memory_order_acquire))
-		return 0;
-	return rte_eth_tx_burst(port->id, queue, mbufs, count);
+	while (!port_burst_begin(port, queue)) {
+		if (!atomic_load(&port->running))
+			return 0;
+		sched_yield();
+	}
+	count = rte_eth_tx_burst(port->id, queue, mbufs, count);
+	port_burst_end(port, queue);
+	return count;
 }
 
 /** Which checksums (enum frame_verified) the device verified. */

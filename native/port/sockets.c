@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "port/sockets.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+void
+sockets_list(struct sockets *sockets,
+	bool (*wanted)(int fd, const void *context), const void *context)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	const struct dirent *each;
+	int fd;
+
+	sockets->count = 0;
+	if (folder == NULL)
+		return;
+	while ((each = readdir(folder)) != NULL &&
+		sockets->count < SOCKETS_MAX) {
+		fd = each->d_name[0] == '.' ? -1 : atoi(each->d_name);
+		if (fd >= 0 && wanted(fd, context))
+			sockets->fds[sockets->count++] = fd;
+	}
+	closedir(folder);
+}
+
+bool
+sockets_contain(const struct sockets *sockets, int fd)
+{
+	uint32_t i;
+
+	for (i = 0; i < sockets->count; i++)
+		if (sockets->fds[i] == fd)
+			return true;
+	return false;
+}
+
+bool
+socket_is_xdp(int fd)
+{
+	int domain = 0;
+	socklen_t length = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+	       domain == AF_XDP;
+}

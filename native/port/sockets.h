@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets of this process, those that drivers opened and do not show too. */
+#ifndef PORT_SOCKETS_H
+#define PORT_SOCKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SOCKETS_MAX 256u
+
+struct sockets {
+	uint32_t count;
+	int fds[SOCKETS_MAX];
+};
+
+/** List the descriptors that wanted says true to, up to SOCKETS_MAX. */
+void sockets_list(struct sockets *sockets,
+	bool (*wanted)(int fd, const void *context), const void *context);
+
+bool sockets_contain(const struct sockets *sockets, int fd);
+
+/** Is it of AF_XDP? */
+bool socket_is_xdp(int fd);
+
+#endif

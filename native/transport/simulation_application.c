@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The applications of a simulation. What they send is made from a key and a
+ * number, so that what they get can be checked without a copy of it.
+ */
+#include "base/bits.h"
+#include "transport/flow.h"
+#include "transport/simulation.h"
+
+struct record {
+	struct tx_message message; /* first */
+	struct application *application;
+	struct stream *stream;
+	uint8_t *bytes;
+};
+
+/* What message_allocate lent, by offset. */
+struct block {
+	uint8_t *bytes;
+	uint32_t length;
+};
+
+#define BLOCKS_MAX 8192u
+static struct block blocks[BLOCKS_MAX]; /* 0 is not used */
+static uint32_t blocks_next;
+
+/* Bytes of messages are windows into this. */
+#define NOISE_BYTES (2 * MACHNET_MESSAGE_BYTES_MAX)
+static uint64_t noise_words[NOISE_BYTES / 8];
+
+static const uint8_t *
+noise(uint64_t key, uint32_t number)
+{
+	uint64_t start = (key + number) * UINT64_C(0x9e3779b97f4a7c15);
+
+	for (uint32_t i = 0; noise_words[NOISE_BYTES / 8 - 1] == 0; i++)
+		noise_words[i] = (i + 1) * UINT64_C(0xd1342543de82ef95);
+	return (const uint8_t *)noise_words + (start >> 41);
+}
+
+static struct application *
+application_of(struct endpoint *endpoint)
+{
+	return (struct application *)endpoint;
+}
+
+static struct simulation *
+simulation_of(const struct application *application)
+{
+	return application->host->simulation;
+}
+
+/* What the transport asks for. */
+
+static uint8_t *
+packet_begin_op(void *context)
+{
+	return packet_room(context);
+}
+
+static void
+packet_send_op(
+	void *context, const struct transport_path *path, uint32_t length)
+{
+	packet_transmit(context, path, length);
+}
+
+static uint8_t *
+message_allocate_op(void *context, struct endpoint *endpoint, uint32_t length,
+	bool urgent, uint32_t *offset)
+{
+	struct application *application = application_of(endpoint);
+	struct simulation *s = simulation_of(application);
+	uint64_t used = application->memory_used + length;
+	uint64_t limit = application->memory_bytes / (urgent ? 1 : 2);
+	uint32_t at;
+
+	(void)context;
+	CHECK(s, application->open);
+	CHECK(s, length != 0 && length <= MACHNET_MESSAGE_BYTES_MAX);
+	if (used > limit)
+		return NULL;
+	do
+		at = 1 + blocks_next++ % (BLOCKS_MAX - 1);
+	while (blocks[at].bytes != NULL);
+	blocks[at].bytes = malloc(length);
+	assert_non_null(blocks[at].bytes);
+	blocks[at].length = length;
+	application->memory_used = used;
+	application->blocks_used++;
+	*offset = at;
+	return blocks[at].bytes;
+}
+
+static void
+message_free_op(void *context, struct endpoint *endpoint, uint32_t offset)
+{
+	struct application *application = application_of(endpoint);
+
+	(void)context;
+	CHECK(simulation_of(application), offset < BLOCKS_MAX);
+	CHECK(simulation_of(application), blocks[offset].bytes != NULL);
+	free(blocks[offset].bytes);
+	blocks[offset].bytes = NULL;
+	application->memory_used -= blocks[offset].length;
+	application->blocks_used--;
+}
+
+static void
+message_sent_op(
+	void *context, struct endpoint *endpoint, struct tx_message *message)
+{
+	struct record *record = (struct record *)message;
+
+	(void)context;
+	CHECK(simulation_of(record->application),
+		&record->application->endpoint == endpoint);
+	record->application->records_used--;
+	record->stream->sent++;
+	free(record->bytes);
+	free(record);
+}
+
+/* Connections. */
+
+static struct connection *
+connection_new(struct application *application, bool server)
+{
+	struct simulation *s = simulation_of(application);
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	assert_non_null(connection);
+	connection->application = application;
+	connection->server = server;
+	connection->token = s->tokens++;
+	connection->next = s->connections;
+	s->connections = connection;
+	return connection;
+}
+
+/* The youngest of that name in which this end is not taken, or a new one. */
+static struct link *
+link_get(struct simulation *s, uint32_t client_address, uint32_t client_id,
+	bool server)
+{
+	struct link *link = s->links;
+
+	while (link != NULL && (link->client_address != client_address ||
+				       link->client_id != client_id ||
+				       link->ends[server] != NULL))
+		link = link->next;
+	if (link != NULL)
+		return link;
+	link = calloc(1, sizeof(*link));
+	assert_non_null(link);
+	link->client_address = client_address;
+	link->client_id = client_id;
+	link->streams[0].key = simulation_random(s, UINT64_MAX);
+	link->streams[1].key = simulation_random(s, UINT64_MAX);
+	link->next = s->links;
+	s->links = link;
+	return link;
+}
+
+/* A connection was made: join its ends. That is done before the application
+ * reads of it, while the transport knows what the peer calls it. */
+static void
+connection_join(struct connection *connection, uint32_t id)
+{
+	struct application *application = connection->application;
+	struct simulation *s = simulation_of(application);
+	const struct flow *f = flow_get(application->host->transport, id);
+
+	CHECK(s, f != NULL);
+	connection->id = id;
+	if (connection->server)
+		connection->link =
+			link_get(s, f->path.address, f->peer_id, true);
+	else
+		connection->link =
+			link_get(s, application->host->address, id, false);
+	connection->link->ends[connection->server] = connection;
+}
+
+static struct connection *
+connection_of_token(struct simulation *s, uint32_t token)
+{
+	struct connection *connection = s->connections;
+
+	while (connection != NULL && connection->token != token)
+		connection = connection->next;
+	CHECK(s, connection != NULL);
+	return connection;
+}
+
+static struct connection *
+connection_of(const struct application *application, uint32_t id)
+{
+	struct simulation *s = simulation_of(application);
+	struct connection *connection = s->connections;
+
+	while (connection != NULL &&
+		(connection->application != application ||
+			connection->id != id || connection->closed))
+		connection = connection->next;
+	CHECK(s, connection != NULL);
+	return connection;
+}
+
+static bool
+deliver_op(void *context, struct endpoint *endpoint,
+	const struct machnet_event *event)
+{
+	struct application *application = application_of(endpoint);
+	struct simulation *s = simulation_of(application);
+
+	(void)context;
+	CHECK(s, application->open);
+	if (application->events_length >= application->event_room)
+		return false;
+	if (event->kind == MACHNET_EVENT_ACCEPTED)
+		connection_join(
+			connection_new(application, true), event->connection);
+	else if (event->kind == MACHNET_EVENT_CONNECTED && event->status == 0)
+		connection_join(connection_of_token(s, event->token),
+			event->connection);
+	application->events[(application->events_first +
+				    application->events_length++) %
+			    EVENTS_MAX] = *event;
+	return true;
+}
+
+const struct transport_ops application_ops = {
+	.packet_begin = packet_begin_op,
+	.packet_send = packet_send_op,
+	.message_allocate = message_allocate_op,
+	.message_free = message_free_op,
+	.message_sent = message_sent_op,
+	.deliver = deliver_op,
+};
+
+/* What applications do. */
+
+struct application *
+application_start(struct host *host)
+{
+	struct simulation *s = host->simulation;
+	struct application *application = calloc(1, sizeof(*application));
+
+	assert_non_null(application);
+	assert_true(s->applications_length < APPLICATIONS_MAX);
+	s->applications[s->applications_length++] = application;
+	application->host = host;
+	application->open = true;
+	application->reading = true;
+	application->accepting = true;
+	application->event_room = 256;
+	application->memory_bytes = 64 << 20;
+	assert_true(endpoint_open(&application->endpoint));
+	return application;
+}
+
+void
+application_kill(struct application *application)
+{
+	struct host *host = application->host;
+	struct simulation *s = host->simulation;
+
+	if (!application->open)
+		return;
+	listeners_remove_endpoint(
+		host->options.listeners, &application->endpoint);
+	endpoint_close(host->transport, s->now_ns, &application->endpoint,
+		"the application ended");
+	while (application->events_length != 0) {
+		struct machnet_event *event =
+			&application->events[application->events_first++ %
+					     EVENTS_MAX];
+
+		application->events_length--;
+		if (event->length != 0)
+			message_free_op(
+				host, &application->endpoint, event->offset);
+	}
+	for (struct connection *c = s->connections; c != NULL; c = c->next)
+		if (c->application == application)
+			c->closed = true;
+	CHECK(s, application->records_used == 0);
+	CHECK(s, application->blocks_used == 0);
+	CHECK(s, application->endpoint.flows_length == 0);
+	application->open = false;
+}
+
+static void
+connected(struct application *application, const struct machnet_event *event)
+{
+	struct simulation *s = simulation_of(application);
+	struct connection *connection = connection_of_token(s, event->token);
+
+	CHECK(s, !connection->connected && !connection->closed);
+	connection->status = event->status;
+	connection->connected = event->status == 0;
+	connection->closed = event->status != 0;
+}
+
+static void
+message_read(struct application *application, const struct machnet_event *event)
+{
+	struct simulation *s = simulation_of(application);
+	struct connection *connection =
+		connection_of(application, event->connection);
+	struct stream *in = connection_in(connection);
+	uint32_t number = in->received++;
+
+	CHECK(s, connection->connected);
+	CHECK(s, number < in->accepted);
+	CHECK(s, event->length == in->lengths[number]);
+	if (event->length == 0)
+		return;
+	CHECK(s, memcmp(blocks[event->offset].bytes, noise(in->key, number),
+			 event->length) == 0);
+	message_free_op(
+		application->host, &application->endpoint, event->offset);
+}
+
+static void
+closed(struct application *application, const struct machnet_event *event)
+{
+	struct simulation *s = simulation_of(application);
+	struct connection *connection =
+		connection_of(application, event->connection);
+	struct connection *peer =
+		connection->link->ends[connection->server ? 0 : 1];
+
+	CHECK(s, connection->connected);
+	connection->closed = true;
+	connection->status = event->status;
+	CHECK(s, connection_out(connection)->sent ==
+			 connection_out(connection)->accepted);
+	/* The peer's FIN ended it, so all that came before it is here. */
+	if (event->status == 0 && !connection->closing && peer != NULL)
+		CHECK(s, connection_delivered(peer));
+	if (event->length == 0)
+		return;
+	CHECK(s, event->length <= MACHNET_REASON_BYTES_MAX);
+	memcpy(connection->reason, blocks[event->offset].bytes, event->length);
+	message_free_op(
+		application->host, &application->endpoint, event->offset);
+}
+
+static void
+event_read(struct application *application, const struct machnet_event *event)
+{
+	struct host *host = application->host;
+
+	switch (event->kind) {
+	case MACHNET_EVENT_CONNECTED:
+		connected(application, event);
+		break;
+	case MACHNET_EVENT_ACCEPTED:
+		connection_of(application, event->connection)->connected = true;
+		if (application->accepting)
+			transport_accept(host->transport,
+				&application->endpoint, event->connection);
+		break;
+	case MACHNET_EVENT_MESSAGE:
+		message_read(application, event);
+		break;
+	case MACHNET_EVENT_CLOSED:
+		closed(application, event);
+		break;
+	}
+}
+
+uint32_t
+application_read(struct application *application, uint32_t max)
+{
+	struct simulation *s = simulation_of(application);
+	uint64_t used = application->memory_used;
+	uint32_t count = 0;
+
+	while (application->events_length != 0 && count < max) {
+		struct machnet_event event =
+			application->events[application->events_first++ %
+					    EVENTS_MAX];
+
+		application->events_length--;
+		event_read(application, &event);
+		count++;
+	}
+	if (count != 0)
+		endpoint_resume(application->host->transport, s->now_ns,
+			&application->endpoint,
+			application->memory_used < used);
+	return count;
+}
+
+void
+application_resume(struct application *application, uint64_t memory_bytes)
+{
+	struct simulation *s = simulation_of(application);
+
+	application->memory_bytes = memory_bytes;
+	endpoint_resume(application->host->transport, s->now_ns,
+		&application->endpoint, true);
+}
+
+void
+application_listen(
+	struct application *application, uint16_t port, uint32_t backlog)
+{
+	int32_t status;
+
+	application->listener =
+		listeners_add(application->host->options.listeners,
+			&application->endpoint, port, backlog, &status);
+	assert_non_null(application->listener);
+}
+
+struct connection *
+application_connect(struct application *application, const struct host *to,
+	uint16_t port, uint32_t timeout_ms)
+{
+	struct connection *connection = connection_new(application, false);
+	struct host *host = application->host;
+
+	/* A failure is delivered on the spot. */
+	if (application->events_length == application->event_room)
+		application_read(application, 1);
+	transport_connect(host->transport, host->simulation->now_ns,
+		&application->endpoint, connection->token, to->address, port,
+		timeout_ms);
+	return connection;
+}
+
+struct connection *
+application_accepted(struct application *application)
+{
+	struct connection *connection = simulation_of(application)->connections;
+
+	while (connection != NULL &&
+		(connection->application != application || !connection->server))
+		connection = connection->next;
+	return connection;
+}
+
+bool
+connection_send(struct connection *connection, uint32_t length)
+{
+	struct application *application = connection->application;
+	struct stream *out = connection_out(connection);
+	struct record *record = calloc(1, sizeof(*record));
+	uint32_t sent = out->sent;
+
+	assert_non_null(record);
+	if (out->accepted == out->capacity) {
+		out->capacity = out->capacity * 2 + 16;
+		out->lengths = realloc(
+			out->lengths, out->capacity * sizeof(*out->lengths));
+		assert_non_null(out->lengths);
+	}
+	record->application = application;
+	record->stream = out;
+	record->bytes = malloc(length);
+	memcpy(record->bytes, noise(out->key, out->accepted), length);
+	record->message.bytes = record->bytes;
+	record->message.length = length;
+	application->records_used++;
+	out->lengths[out->accepted++] = length;
+	transport_send(application->host->transport,
+		simulation_of(application)->now_ns, &application->endpoint,
+		connection->id, &record->message);
+	if (out->sent == sent)
+		return true;
+	out->sent--;
+	out->accepted--;
+	return false;
+}
+
+void
+connection_close(struct connection *connection, uint32_t timeout_ms)
+{
+	struct application *application = connection->application;
+
+	connection->closing = true;
+	transport_close(application->host->transport,
+		simulation_of(application)->now_ns, &application->endpoint,
+		connection->id, timeout_ms);
+}
+
+void
+connection_reset(struct connection *connection, const char *reason)
+{
+	struct application *application = connection->application;
+
+	/* CLOSED is delivered on the spot. */
+	if (application->events_length == application->event_room)
+		application_read(application, 1);
+	if (connection->closed)
+		return;
+	transport_reset(application->host->transport,
+		simulation_of(application)->now_ns, &application->endpoint,
+		connection->id, (const uint8_t *)reason,
+		(uint32_t)strlen(reason));
+}
+
+struct stream *
+connection_out(const struct connection *connection)
+{
+	return &connection->link->streams[connection->server ? 1 : 0];
+}
+
+struct stream *
+connection_in(const struct connection *connection)
+{
+	return &connection->link->streams[connection->server ? 0 : 1];
+}
+
+bool
+connection_delivered(const struct connection *connection)
+{
+	const struct stream *out = connection_out(connection);
+
+	return out->received == out->accepted;
+}
+
+void
+pair_connect(struct pair *pair)
+{
+	pair->client = application_connect(
+		pair->client_application, pair->server_host, PORT, 0);
+	RUN_UNTIL(pair->s, pair->client->connected, NS_PER_S);
+	RUN_UNTIL(pair->s,
+		pair->client->link->ends[1] != NULL &&
+			pair->client->link->ends[1]->connected,
+		NS_PER_S);
+	pair->server = pair->client->link->ends[1];
+}
+
+struct pair
+pair_start(struct simulation *s)
+{
+	struct pair pair = {.s = s != NULL ? s : simulation_create(1)};
+
+	pair.client_host = host_start(pair.s);
+	pair.server_host = host_start(pair.s);
+	pair.client_application = application_start(pair.client_host);
+	pair.server_application = application_start(pair.server_host);
+	application_listen(pair.server_application, PORT, 128);
+	pair_connect(&pair);
+	return pair;
+}

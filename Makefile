@@ -32,6 +32,14 @@ build: native/build/build.ninja ## build the libraries, machnetd and the fabric
 demo: build $(MODULES) ## build, then run examples/demo.ts
 	$(DENO) run -A examples/demo.ts
 
+.PHONY: bench
+bench: build $(MODULES) ## build, then measure round trips and operations
+	@$(DENO) run -A bench/round_trip.ts
+	@echo
+	@$(DENO) run -A bench/operations.ts
+	@echo
+	@$(BUN) bench/operations.ts
+
 .PHONY: test
 test: $(MODULES) ## run every test: C, C under sanitizers, Deno, Bun
 	@$(RUN_TESTS)
@@ -89,7 +97,9 @@ $(PACKAGES): native/tools/install-debian-packages.sh
 	native/tools/install-debian-packages.sh
 	@mkdir -p $(@D) && touch $@
 
-# Without install scripts: all they do is copy the binaries found above.
+# Without install scripts: all they do is copy the binaries found above. A link
+# does what Bun's would, so that node_modules/.bin/bun works, too.
 $(MODULES): package-lock.json
 	npm ci --ignore-scripts
+	ln -f node_modules/@oven/bun-*/bin/bun node_modules/bun/bin/bun.exe
 	@touch $@

@@ -1,0 +1,97 @@
+/**
+ * What single operations cost this script, in nanoseconds, under the runtime
+ * that runs it. What takes two hosts uses a lab with a direct wire, an echo
+ * server in a process of its own on the other one.
+ *
+ *     deno run --allow-all bench/operations.ts
+ *     bun bench/operations.ts
+ *
+ * Options: --seconds (of measuring per operation, 1 by default).
+ */
+import { type Connection, Lab } from "machnet";
+import { do_not_optimize, measure } from "mitata";
+import process from "node:process";
+import { parseArgs } from "#std/cli/parse_args";
+import { RUNTIME_NAMES, Script } from "./processes.ts";
+import { type Column, heading, messageSize, row } from "./table.ts";
+
+/** Messages under way at a time: enough to hide the way to the other host. */
+const WINDOW = 64;
+
+const COLUMNS: readonly Column[] = [
+  { title: "operation", width: 46, align: "left" },
+  { title: "ns", width: 8 },
+];
+
+/** What is measured. */
+interface Operation {
+  readonly name: string;
+  /** How often one call does it. */
+  readonly times: number;
+  readonly call: () => unknown;
+}
+
+function operations(connection: Connection): Operation[] {
+  const small = messageSize(64);
+  return [
+    {
+      name: `borrow room for ${small}, give it back`,
+      times: 1,
+      call: () => connection.tryAllocate(64)!.release(),
+    },
+    {
+      name: `borrow room for ${small}, view it, give it back`,
+      times: 1,
+      call: () => {
+        const room = connection.tryAllocate(64)!;
+        do_not_optimize(room.data);
+        room.release(); // `using` would cost more than all this in Deno
+      },
+    },
+    ...[64, 1024, 32 * 1024].map((size) => {
+      const bytes = new Uint8Array(size);
+      const name = `send ${messageSize(size)} and receive its echo`;
+      const call = (): Promise<void> => exchange(connection, bytes);
+      return { name: `${name}, ${WINDOW} under way`, times: WINDOW, call };
+    }),
+  ];
+}
+
+/** A window of messages out, and as many answers in. */
+async function exchange(
+  connection: Connection,
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let sent = 0; sent < WINDOW; sent++) await connection.send(bytes);
+  for (let received = 0; received < WINDOW; received++) {
+    const message = await connection.receive();
+    do_not_optimize(message.data);
+    message.release();
+  }
+}
+
+if (import.meta.main) {
+  const { seconds } = parseArgs(process.argv.slice(2), { string: ["seconds"] });
+  const nanoseconds = 1e9 * Number(seconds ?? 1);
+  const runtime = process.versions["bun"] ? "bun" : "deno";
+  await using lab = await Lab.start({ hosts: 2, wire: "direct" });
+  const [here, there] = lab.hosts;
+  await using echo = Script.start({
+    runtime,
+    file: "examples/echo_server.ts",
+    parameters: ["--socket", there!.socket, "--port", "0"],
+  });
+  const [, port] = await echo.line(/listening on .*:(\d+)/);
+  await using channel = await here!.attach();
+  await using connection = await channel.connect({
+    hostname: there!.address,
+    port: Number(port),
+  });
+  console.log(`Operations in ${RUNTIME_NAMES[runtime]}, the median of each\n`);
+  console.log(heading(COLUMNS));
+  for (const { name, times, call } of operations(connection)) {
+    // mitata warms up by itself before it measures.
+    const { p50 } = await measure(call, { min_cpu_time: nanoseconds });
+    console.log(row(COLUMNS, [name, `${Math.round(p50 / times)}`]));
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Round trips between two scripts on two hosts of a lab, joined by a direct
+ * wire: how long until the answer to a message is there, one at a time.
+ *
+ *     deno run --allow-all bench/round_trip.ts
+ *     bun bench/round_trip.ts
+ *
+ * Options: --seconds (of measuring per size, 2 by default). Both scripts and
+ * both sidecars want a core; with fewer cores the times are those of taking
+ * turns.
+ */
+import { Lab, type LabHost } from "machnet";
+import { availableParallelism } from "node:os";
+import process from "node:process";
+import { parseArgs } from "#std/cli/parse_args";
+import { type Runtime, RUNTIME_NAMES, RUNTIMES, Script } from "./processes.ts";
+import type { RoundTrips } from "./round_trip_client.ts";
+import {
+  type Column,
+  heading,
+  messageSize,
+  microseconds,
+  row,
+} from "./table.ts";
+
+/** The sizes that the published system was measured with, and 1 kB. */
+export const SIZES: readonly number[] = [64, 1024, 32 * 1024];
+
+const COLUMNS: readonly Column[] = [
+  { title: "both ends", width: 12, align: "left" },
+  { title: "message", width: 8 },
+  { title: "p50", width: 8 },
+  { title: "p99", width: 8 },
+  { title: "p99.9", width: 8 },
+  { title: "round trips", width: 12 },
+];
+
+/** What is to be measured. */
+export interface RoundTripOptions {
+  readonly client: Pick<LabHost, "socket">;
+  readonly server: Pick<LabHost, "socket" | "address">;
+  readonly runtime: Runtime;
+  readonly sizes: readonly number[];
+  /** Per size. */
+  readonly seconds: number;
+}
+
+/** Measure with both scripts under one runtime; results come as they are had. */
+export async function* roundTrips(
+  options: RoundTripOptions,
+): AsyncGenerator<RoundTrips, void, undefined> {
+  const { client, server, runtime, sizes, seconds } = options;
+  await using echo = Script.start({
+    runtime,
+    file: "examples/echo_server.ts",
+    parameters: ["--socket", server.socket, "--port", "0"],
+  });
+  const [, port = ""] = await echo.line(/listening on .*:(\d+)/);
+  await using script = Script.start({
+    runtime,
+    file: "bench/round_trip_client.ts",
+    parameters: [
+      server.address,
+      ...sizes.map(String),
+      ...["--port", port, "--socket", client.socket],
+      ...["--seconds", `${seconds}`],
+    ],
+  });
+  for (const size of sizes) {
+    const [line] = await script.line(new RegExp(`^{"size":${size},.*$`));
+    yield JSON.parse(line) as RoundTrips;
+  }
+  await script.finish();
+  await echo.stop();
+}
+
+/** What measures: two scripts and two sidecars. */
+const THREADS = 4;
+
+/** Measure under both runtimes, and print a table, line by line. */
+export async function printRoundTrips(
+  [client, server]: readonly [LabHost, LabHost],
+  seconds: number,
+): Promise<void> {
+  console.log(heading(COLUMNS));
+  for (const runtime of RUNTIMES) {
+    const results = roundTrips({
+      client,
+      server,
+      runtime,
+      sizes: SIZES,
+      seconds,
+    });
+    for await (const { size, p50, p99, p999, count } of results) {
+      console.log(row(COLUMNS, [
+        RUNTIME_NAMES[runtime],
+        messageSize(size),
+        ...[p50, p99, p999].map(microseconds),
+        `${count}`,
+      ]));
+    }
+  }
+  const cores = availableParallelism();
+  if (cores >= THREADS) return;
+  console.log(
+    `Two scripts and two sidecars share ${cores} cores: ` +
+      `the slow trips waited for one.`,
+  );
+}
+
+if (import.meta.main) {
+  const { seconds } = parseArgs(process.argv.slice(2), {
+    string: ["seconds"],
+  });
+  await using lab = await Lab.start({ hosts: 2, wire: "direct" });
+  console.log("Round trips over a direct wire, in microseconds\n");
+  const [client, server] = lab.hosts;
+  await printRoundTrips([client!, server!], Number(seconds ?? 2));
+}

@@ -10,7 +10,8 @@
 
 struct control {
 	struct sockaddr_un address;
-	int fd; /* readable when somebody connects */
+	int fd;	  /* readable when somebody connects */
+	int last; /* whom we served last, -1 for nobody */
 };
 
 /**
@@ -22,7 +23,7 @@ int32_t control_open(struct control *control, const char *directory,
 
 /** Serve one connection, if there is one; never blocks. A system call. */
 void control_serve(
-	const struct control *control, const struct fabric_switch *network);
+	struct control *control, const struct fabric_switch *network);
 
 /** Removes the socket. */
 void control_close(struct control *control);

@@ -145,7 +145,7 @@ rest(struct fabric *fabric, uint64_t now_ns)
 
 /* @return false if the signal has come */
 static bool
-look(const struct fabric *fabric, const struct control *control, int signal_fd,
+look(const struct fabric *fabric, struct control *control, int signal_fd,
 	uint64_t rest_ns)
 {
 	const struct timespec timeout = {.tv_nsec = (long)rest_ns};
@@ -162,7 +162,7 @@ look(const struct fabric *fabric, const struct control *control, int signal_fd,
 }
 
 void
-fabric_run(struct fabric *fabric, const struct control *control, int signal_fd)
+fabric_run(struct fabric *fabric, struct control *control, int signal_fd)
 {
 	uint64_t looked_ns = 0;
 	bool running = true;

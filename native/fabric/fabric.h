@@ -39,8 +39,7 @@ int32_t fabric_open(struct fabric *fabric, const char *directory,
  * @param control served meanwhile
  * @param signal_fd readable when the signal has come
  */
-void fabric_run(
-	struct fabric *fabric, const struct control *control, int signal_fd);
+void fabric_run(struct fabric *fabric, struct control *control, int signal_fd);
 
 /** Drops all frames, closes all ports, removes their sockets. */
 void fabric_close(struct fabric *fabric);

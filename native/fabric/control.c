@@ -12,8 +12,7 @@
 #define TEXT_BYTES 65536
 
 void
-control_serve(
-	const struct control *control, const struct fabric_switch *network)
+control_serve(struct control *control, const struct fabric_switch *network)
 {
 	char text[TEXT_BYTES];
 	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -22,7 +21,14 @@ control_serve(
 		return;
 	send(fd, text, switch_counters_format(network, text, sizeof(text)),
 		MSG_NOSIGNAL);
-	close(fd);
+	/*
+	 * The end of the text, but not yet of the connection: Bun takes one
+	 * that is closed before it looked for one that never was.
+	 */
+	shutdown(fd, SHUT_WR);
+	if (control->last >= 0)
+		close(control->last);
+	control->last = fd;
 }
 
 static bool
@@ -67,7 +73,10 @@ control_open(struct control *control, const char *directory,
 {
 	const size_t capacity = sizeof(control->address.sun_path);
 
-	*control = (struct control){.address.sun_family = AF_UNIX};
+	*control = (struct control){
+		.address.sun_family = AF_UNIX,
+		.last = -1,
+	};
 	if (snprintf(control->address.sun_path, capacity, "%s/fabric.sock",
 		    directory) >= (int)capacity)
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
@@ -78,6 +87,8 @@ control_open(struct control *control, const char *directory,
 void
 control_close(struct control *control)
 {
+	if (control->last >= 0)
+		close(control->last);
 	close(control->fd);
 	unlink(control->address.sun_path);
 }

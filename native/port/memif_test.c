@@ -87,6 +87,7 @@ close_pair(struct port *server, struct port *client)
 static void
 eal_starts_once_and_leaves_no_trace(void **state)
 {
+	struct port client;
 	cpu_set_t before, after;
 	sigset_t signals_before, signals_after;
 	int i;
@@ -103,6 +104,9 @@ eal_starts_once_and_leaves_no_trace(void **state)
 	dup2(capture, STDOUT_FILENO);
 	assert_int_equal(port_eal_start(NULL, NULL), MACHNET_OK);
 	assert_int_equal(port_eal_start(NULL, NULL), MACHNET_OK);
+	/* Without a server: an error to the driver. */
+	frames_open(&client, &(struct port_options){.device = client_device});
+	port_close(&client);
 	fflush(stdout);
 	dup2(output, STDOUT_FILENO);
 	close(output);

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+/* Everything that can be asked for and cannot be had: which error, in which
+ * words, and in bounded time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sidecar/application.h"
+#include "sidecar/hosts.h"
+
+#define B_ADDRESS 0x0a000002u
+#define NOBODY 0x0a00004du /* 10.0.0.77 */
+#define PORT 888
+
+static struct host a, b;
+static struct application client, server;
+
+static int
+set_up(void **state)
+{
+	if (hosts_set_up(state) != 0)
+		return -1;
+	host_start(&a, &(struct host_options){
+			       .name = "a",
+			       .device = hosts_memif("wire", true),
+			       .ip = "10.0.0.1/24",
+		       });
+	host_start(&b, &(struct host_options){
+			       .name = "b",
+			       .device = hosts_memif("wire", false),
+			       .ip = "10.0.0.2/24",
+		       });
+	application_attach(&client, &a);
+	application_attach(&server, &b);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	return hosts_tear_down(state);
+}
+
+static void
+connect_fails(uint32_t address, uint16_t port, int32_t status, uint64_t ms_max)
+{
+	uint64_t begin_ms = hosts_now_ms();
+	struct machnet_event event =
+		application_connect(&client, address, port, 0);
+
+	assert_string_equal(
+		machnet_status_name(event.status), machnet_status_name(status));
+	assert_int_equal(event.connection, 0);
+	assert_int_equal(event.token, 8);
+	assert_in_range(hosts_now_ms() - begin_ms, 0, ms_max);
+}
+
+static void
+an_address_that_nobody_has_is_unreachable(void **state)
+{
+	(void)state;
+	connect_fails(NOBODY, PORT, MACHNET_HOST_UNREACHABLE, 999);
+	/* Once more, now that it was forgotten. */
+	connect_fails(NOBODY, PORT, MACHNET_HOST_UNREACHABLE, 999);
+}
+
+static void
+an_address_that_no_host_can_have_is_unreachable_at_once(void **state)
+{
+	const uint32_t addresses[] = {
+		0, 1, 0x7f000001, 0xe0000001, 0xf0000000, 0xffffffff};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
+		connect_fails(
+			addresses[i], PORT, MACHNET_HOST_UNREACHABLE, 200);
+}
+
+static void
+a_port_without_a_listener_refuses(void **state)
+{
+	(void)state;
+	connect_fails(B_ADDRESS, 9999, MACHNET_CONNECTION_REFUSED, 500);
+	connect_fails(B_ADDRESS, 65535, MACHNET_CONNECTION_REFUSED, 500);
+}
+
+static void
+connecting_takes_well_under_50_ms(void **state)
+{
+	uint32_t client_side, server_side;
+	uint64_t best_ms = UINT64_MAX;
+
+	(void)state;
+	application_listen(&server, 0, PORT);
+	for (int i = 0; i < 10; i++) {
+		uint64_t begin_ms = hosts_now_ms();
+
+		application_pair(
+			&client, &client_side, &server, &server_side, PORT);
+		if (hosts_now_ms() - begin_ms < best_ms)
+			best_ms = hosts_now_ms() - begin_ms;
+		machnet_reset(client.channel, client_side, NULL, 0);
+		application_event(&client, MACHNET_EVENT_CLOSED);
+		application_closed(
+			&server, server_side, MACHNET_CONNECTION_RESET, NULL);
+	}
+	assert_in_range(best_ms, 0, 20);
+}
+
+static void
+a_busy_port_is_in_use(void **state)
+{
+	struct application other;
+	struct machnet_event event;
+
+	(void)state;
+	application_attach(&other, &b);
+	event = application_listen(&other, 0, 4000);
+	assert_int_equal(event.status, MACHNET_OK);
+	assert_int_equal(event.port, 4000);
+	assert_int_equal(event.address, B_ADDRESS);
+	assert_int_equal(application_listen(&server, 0, 4000).status,
+		MACHNET_ADDRESS_IN_USE);
+	assert_int_equal(application_listen(&other, 0, 4000).status,
+		MACHNET_ADDRESS_IN_USE);
+	assert_int_equal(
+		machnet_unlisten(other.channel, event.listener), MACHNET_OK);
+	application_event(&other, MACHNET_EVENT_UNLISTENED);
+	assert_int_equal(
+		application_listen(&server, 0, 4000).status, MACHNET_OK);
+	application_end(&other);
+}
+
+static void
+only_the_sidecars_own_address_is_available(void **state)
+{
+	struct machnet_event event;
+
+	(void)state;
+	assert_int_equal(application_listen(&server, NOBODY, 4001).status,
+		MACHNET_ADDRESS_NOT_AVAILABLE);
+	assert_int_equal(application_listen(&server, B_ADDRESS, 4001).status,
+		MACHNET_OK);
+	event = application_listen(&server, 0, 0);
+	assert_int_equal(event.status, MACHNET_OK);
+	assert_in_range(event.port, 49152, 65535);
+}
+
+/* Of starting. */
+
+static void
+refused(const char *device, const char *ip, const char *parameter,
+	const char *value, const char *text)
+{
+	const char *const texts[] = {text, NULL};
+	const char *const more[] = {parameter, value, NULL};
+
+	host_refuses(
+		&(struct host_options){
+			.name = "c", .device = device, .ip = ip, .more = more},
+		texts);
+	/* It left nothing: the two sidecars' sockets and the memif. */
+	assert_int_equal(hosts_files(hosts_folder, ""), 3);
+}
+
+static void
+a_device_is_refused_by_name(void **state)
+{
+	const char *ip = "10.0.0.3/24";
+
+	(void)state;
+	refused("foo:bar", ip, NULL, NULL,
+		"Cannot use device \"foo:bar\": a device is one of memif:");
+	refused("af_packet:nope0", ip, NULL, NULL,
+		"Cannot find network interface \"nope0\": there are lo");
+	refused("af_xdp:nope0", ip, NULL, NULL,
+		"Cannot find network interface \"nope0\": there are lo");
+	refused("0000:ff:1f.7", ip, NULL, NULL,
+		"Cannot find PCI device 0000:ff:1f.7: the network devices "
+		"are ");
+	refused("memif:/nonexistent/wire", ip, NULL, NULL,
+		"Cannot use memif socket \"/nonexistent/wire\"");
+	refused(hosts_memif("wire", true), ip, NULL, NULL,
+		"another process does");
+}
+
+static void
+a_parameter_is_refused_by_name(void **state)
+{
+	const char *device = hosts_memif("other", true);
+	const char *const ips[] = {"10.0.0.3", "10.0.0.3/", "10.0.0.3/33",
+		"10.0.0.3/0", "10.0.0/24", "10.0.0.256/24", "name/24",
+		"10.0.0.3/24x", "10.0.0.0/24", "10.0.0.255/24", "0.0.0.0/8",
+		"127.0.0.1/8", "224.0.0.1/4"};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ips) / sizeof(ips[0]); i++) {
+		snprintf(text, sizeof(text), "Cannot use ip \"%s\": ", ips[i]);
+		refused(device, ips[i], NULL, NULL, text);
+	}
+	refused(device, "10.0.0.3/24", "--mtu", "100", "mtu 100 is not in");
+	refused(device, "10.0.0.3/24", "--mtu", "big", "\"big\" is not a");
+	refused(device, "10.0.0.3/24", "--gateway", "10.0.1.1",
+		"Cannot use gateway \"10.0.1.1\"");
+	refused(device, "10.0.0.3/24", "--queues", "2",
+		"Cannot use 2 queues: this version drives one");
+	refused(device, "10.0.0.3/24", "--poll", "often",
+		"--poll is busy or adaptive");
+	refused(NULL, "10.0.0.3/24", NULL, NULL,
+		"--device and --ip are needed");
+}
+
+static void
+a_control_socket_that_is_served_is_in_use(void **state)
+{
+	char text[256];
+	const char *const texts[] = {text, "--socket", NULL};
+
+	(void)state;
+	snprintf(text, sizeof(text),
+		"Cannot listen on control socket \"%s\": another sidecar does",
+		a.socket);
+	host_refuses(&(struct host_options){.name = "a",
+			     .device = hosts_memif("other", true),
+			     .ip = "10.0.0.3/24"},
+		texts);
+	assert_int_equal(host_counter(&a, "channels"), 1);
+}
+
+static void
+a_file_in_the_place_of_the_control_socket_stays(void **state)
+{
+	const char *const texts[] = {
+		"the file exists and is not a socket", NULL};
+	char path[128];
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/file.sock", hosts_folder);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fclose(file);
+	host_refuses(&(struct host_options){.name = "file",
+			     .device = hosts_memif("other", true),
+			     .ip = "10.0.0.3/24"},
+		texts);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
+an_address_that_another_host_has_is_in_use(void **state)
+{
+	const char *const texts[] = {"Cannot use address 10.0.0.1: the host ",
+		" on this link has it", NULL};
+	unsigned mac[6];
+	const char *host;
+	struct host c;
+
+	(void)state;
+	host_stop(&b);
+	host_begin(&c, &(struct host_options){.name = "c",
+			       .device = hosts_memif("wire", false),
+			       .ip = "10.0.0.1/24"});
+	assert_int_not_equal(host_wait(&c), 0);
+	host = strstr(c.said, texts[0]);
+	if (host == NULL || strstr(host, texts[1]) == NULL ||
+		sscanf(host + strlen(texts[0]), "%2x:%2x:%2x:%2x:%2x:%2x",
+			&mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
+			&mac[5]) != 6)
+		fail_msg("machnetd said: %s", c.said);
+	assert_true(host_lives(&a));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_address_that_nobody_has_is_unreachable),
+		cmocka_unit_test(
+			an_address_that_no_host_can_have_is_unreachable_at_once),
+		cmocka_unit_test(a_port_without_a_listener_refuses),
+		cmocka_unit_test(connecting_takes_well_under_50_ms),
+		cmocka_unit_test(a_busy_port_is_in_use),
+		cmocka_unit_test(only_the_sidecars_own_address_is_available),
+		cmocka_unit_test(a_device_is_refused_by_name),
+		cmocka_unit_test(a_parameter_is_refused_by_name),
+		cmocka_unit_test(a_control_socket_that_is_served_is_in_use),
+		cmocka_unit_test(
+			a_file_in_the_place_of_the_control_socket_stays),
+		cmocka_unit_test(an_address_that_another_host_has_is_in_use),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/* An application that does not keep up harms its own connections only. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sidecar/application.h"
+#include "sidecar/hosts.h"
+
+#define B_ADDRESS 0x0a000002u
+#define PORT 888
+#define OTHER_PORT 889
+#define MESSAGE_BYTES 1000
+#define MESSAGES_PER_MS 2
+
+static struct host a, b;
+
+static int
+set_up(void **state)
+{
+	if (hosts_set_up(state) != 0)
+		return -1;
+	host_start(&a, &(struct host_options){
+			       .name = "a",
+			       .device = hosts_memif("wire", true),
+			       .ip = "10.0.0.1/24",
+		       });
+	host_start(&b, &(struct host_options){
+			       .name = "b",
+			       .device = hosts_memif("wire", false),
+			       .ip = "10.0.0.2/24",
+		       });
+	return 0;
+}
+
+static uint32_t
+connection_open(struct application *application, uint16_t port)
+{
+	struct machnet_event event = application_connect(
+		application, B_ADDRESS, port, HOSTS_WAIT_MS);
+
+	assert_int_equal(event.status, MACHNET_OK);
+	return event.connection;
+}
+
+/* A round trip over an echo. @return ms */
+static uint64_t
+echo_ms(struct application *application, uint32_t connection)
+{
+	uint64_t begin_ms = hosts_now_ms();
+
+	application_send(application, connection, "still there?", 12);
+	application_receive(application, connection, "still there?", 12);
+	return hosts_now_ms() - begin_ms;
+}
+
+static void
+message_write(uint8_t message[MESSAGE_BYTES], uint32_t number)
+{
+	memset(message, (int)number, MESSAGE_BYTES);
+	memcpy(message, &number, sizeof(number));
+}
+
+static void
+a_receiver_that_is_paused_delays_nobody_else(void **state)
+{
+	pid_t paused = application_echo(&b, PORT);
+	struct application client, other;
+	uint32_t connection, other_connection;
+	uint64_t begin_ms, worst_ms = 0;
+	uint8_t message[MESSAGE_BYTES];
+	uint32_t sent = 0;
+
+	(void)state;
+	application_echo(&b, OTHER_PORT);
+	application_attach(&client, &a);
+	application_attach(&other, &a);
+	connection = connection_open(&client, PORT);
+	other_connection = connection_open(&other, OTHER_PORT);
+
+	kill(paused, SIGSTOP);
+	begin_ms = hosts_now_ms();
+	while (hosts_now_ms() - begin_ms < 1000) {
+		uint64_t due = MESSAGES_PER_MS * (hosts_now_ms() - begin_ms);
+		uint64_t ms;
+
+		for (; sent < due; sent++) {
+			message_write(message, sent);
+			application_send(
+				&client, connection, message, MESSAGE_BYTES);
+		}
+		ms = echo_ms(&other, other_connection);
+		worst_ms = ms > worst_ms ? ms : worst_ms;
+	}
+	assert_in_range(worst_ms, 0, 500);
+	assert_in_range(sent, 1900, UINT32_MAX);
+	kill(paused, SIGCONT);
+	for (uint32_t i = 0; i < sent; i++) {
+		message_write(message, i);
+		application_receive(
+			&client, connection, message, MESSAGE_BYTES);
+	}
+	application_end(&other);
+	application_end(&client);
+}
+
+/* Neither here nor there does it fill more than its own memory. */
+static void
+a_sender_that_does_not_read_replies_delays_nobody_else(void **state)
+{
+	struct application deaf, other;
+	uint32_t connection, other_connection;
+	uint64_t begin_ms, worst_ms = 0;
+	uint8_t message[MESSAGE_BYTES];
+	uint32_t sent = 0, refused = 0;
+
+	(void)state;
+	application_echo(&b, PORT);
+	application_echo(&b, OTHER_PORT);
+	application_attach(&deaf, &a);
+	application_attach(&other, &a);
+	connection = connection_open(&deaf, PORT);
+	other_connection = connection_open(&other, OTHER_PORT);
+	begin_ms = hosts_now_ms();
+	while (hosts_now_ms() - begin_ms < 1000) {
+		uint64_t ms;
+
+		for (int i = 0; i < 100; i++) {
+			message_write(message, sent);
+			if (machnet_send(deaf.channel, connection, message,
+				    MESSAGE_BYTES) == MACHNET_OK)
+				sent++;
+			else
+				refused++;
+		}
+		ms = echo_ms(&other, other_connection);
+		worst_ms = ms > worst_ms ? ms : worst_ms;
+	}
+	assert_in_range(worst_ms, 0, 500);
+	/* It was told that there is no room: the rings are full. */
+	assert_in_range(refused, 1, UINT32_MAX);
+	assert_in_range(sent, 2048, UINT32_MAX);
+	/* Nothing is lost for it. */
+	for (uint32_t i = 0; i < sent; i++) {
+		message_write(message, i);
+		application_receive(&deaf, connection, message, MESSAGE_BYTES);
+	}
+	application_end(&other);
+	application_end(&deaf);
+	host_stop(&a);
+	host_stop(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_receiver_that_is_paused_delays_nobody_else, set_up,
+			hosts_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_sender_that_does_not_read_replies_delays_nobody_else,
+			set_up, hosts_tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+/* From the start of a sidecar to its end, gentle or not: two of them, joined by
+ * a memif, and what their applications hear. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sidecar/application.h"
+#include "sidecar/hosts.h"
+
+#define A_ADDRESS 0x0a000001u
+#define B_ADDRESS 0x0a000002u
+#define PORT 888
+
+static struct host a, b;
+
+static void
+start_a(void)
+{
+	host_start(&a, &(struct host_options){
+			       .name = "a",
+			       .device = hosts_memif("wire", true),
+			       .ip = "10.0.0.1/24",
+		       });
+}
+
+static void
+start_b(void)
+{
+	host_start(&b, &(struct host_options){
+			       .name = "b",
+			       .device = hosts_memif("wire", false),
+			       .ip = "10.0.0.2/24",
+		       });
+}
+
+static int
+pair_set_up(void **state)
+{
+	if (hosts_set_up(state) != 0)
+		return -1;
+	start_a();
+	start_b();
+	return 0;
+}
+
+/* Of this user, as DPDK chooses it; see also runtime_dir_remove in port/. */
+static uint32_t
+runtime_folders(void)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char folder[128];
+
+	if (geteuid() == 0)
+		snprintf(folder, sizeof(folder), "/var/run/dpdk");
+	else
+		snprintf(folder, sizeof(folder), "%s/dpdk",
+			runtime != NULL ? runtime : "/tmp");
+	return hosts_files(folder, "machnet-");
+}
+
+static void
+a_sidecar_says_when_it_is_ready_and_leaves_nothing(void **state)
+{
+	uint32_t folders = runtime_folders();
+	char expected[256];
+
+	(void)state;
+	start_a();
+	snprintf(expected, sizeof(expected),
+		"machnetd: ready: 10.0.0.1/24 on memif:%s/wire.memif,server, "
+		"control socket %s/a.sock\n",
+		hosts_folder, hosts_folder);
+	assert_string_equal(a.said, expected);
+	assert_int_equal(hosts_files(hosts_folder, ""), 2);
+	host_stop(&a);
+	assert_string_equal(a.said, expected);
+	assert_int_equal(hosts_files(hosts_folder, ""), 0);
+	assert_int_equal(runtime_folders(), folders);
+}
+
+static void
+any_signal_that_asks_for_an_end_gets_a_clean_one(void **state)
+{
+	const int signals[] = {SIGINT, SIGHUP};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		start_a();
+		kill(a.pid, signals[i]);
+		assert_int_equal(host_wait(&a), 0);
+		assert_int_equal(hosts_files(hosts_folder, ""), 0);
+	}
+}
+
+static void
+only_its_user_may_reach_a_sidecar(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	start_a();
+	assert_int_equal(stat(a.socket, &status), 0);
+	assert_int_equal(status.st_mode & 0777, geteuid() == 0 ? 0660 : 0600);
+	host_stop(&a);
+}
+
+static void
+datagram_expect(int fd, const char *text)
+{
+	char bytes[64] = "";
+	struct timeval wait = {.tv_sec = HOSTS_WAIT_MS / 1000};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	assert_true(recv(fd, bytes, sizeof(bytes) - 1, 0) > 0);
+	assert_string_equal(bytes, text);
+}
+
+static void
+systemd_is_told_instead_if_it_asks(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify",
+		hosts_folder);
+	assert_int_equal(
+		bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	host_begin(&a, &(struct host_options){
+			       .name = "a",
+			       .device = hosts_memif("wire", true),
+			       .ip = "10.0.0.1/24",
+		       });
+	unsetenv("NOTIFY_SOCKET");
+	datagram_expect(fd, "READY=1");
+	host_stop(&a);
+	datagram_expect(fd, "STOPPING=1");
+	close(fd);
+	assert_string_equal(a.said, "");
+}
+
+static void
+a_sidecar_ends_with_its_parent_if_told_to(void **state)
+{
+	const char *const more[] = {"--exit-with-parent", NULL};
+	int ready[2], done[2];
+	char byte;
+	pid_t parent;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(done), 0);
+	parent = hosts_fork();
+	if (parent == 0) {
+		/* The end of `done` is the end of both. */
+		host_start(&a, &(struct host_options){
+				       .name = "a",
+				       .device = hosts_memif("wire", true),
+				       .ip = "10.0.0.1/24",
+				       .more = more,
+			       });
+		(void)!write(ready[1], "", 1);
+		pause();
+	}
+	close(ready[1]);
+	close(done[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	hosts_kill(parent);
+	assert_int_equal(read(done[0], &byte, 1), 0);
+	close(ready[0]);
+	close(done[0]);
+	/* By SIGTERM, not by SIGKILL. */
+	assert_int_equal(hosts_files(hosts_folder, ""), 0);
+}
+
+static void
+stopping_tells_applications_and_peers(void **state)
+{
+	struct application client, idle, server;
+	uint32_t client_side, server_side;
+
+	(void)state;
+	application_attach(&client, &a);
+	application_attach(&idle, &a);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	application_round_trip(&client, client_side, &server, server_side);
+	/* What is there can still be read when the sidecar is not. */
+	application_send(&server, server_side, "last words", 10);
+	host_counts(&a, "messages_received", 2);
+	host_stop(&a);
+	application_receive(&client, client_side, "last words", 10);
+	assert_int_equal(application_loss(&client), MACHNET_SIDECAR_STOPPED);
+	assert_int_equal(application_loss(&idle), MACHNET_SIDECAR_STOPPED);
+	application_closed(&server, server_side, MACHNET_CONNECTION_RESET,
+		"the sidecar was stopped");
+	application_end(&server);
+	machnet_mapping_release(client.info.base, NULL);
+	machnet_mapping_release(idle.info.base, NULL);
+	host_stop(&b);
+	assert_int_equal(hosts_files(hosts_folder, ""), 0);
+}
+
+static void
+a_killed_application_frees_all_and_resets_its_peers(void **state)
+{
+	struct application client, other;
+	struct machnet_event event;
+	uint64_t begin_ms;
+	uint32_t descriptors = hosts_descriptors(b.pid);
+	pid_t server;
+
+	(void)state;
+	server = application_echo(&b, PORT);
+	application_attach(&client, &a);
+	event = application_connect(&client, B_ADDRESS, PORT, HOSTS_WAIT_MS);
+	assert_int_equal(event.status, MACHNET_OK);
+	application_send(&client, event.connection, "ping", 4);
+	application_receive(&client, event.connection, "ping", 4);
+	begin_ms = hosts_now_ms();
+	hosts_kill(server);
+	application_closed(&client, event.connection, MACHNET_CONNECTION_RESET,
+		"the application ended");
+	assert_true(hosts_now_ms() - begin_ms < 1000);
+	host_settles(&b, "channels", 0);
+	assert_int_equal(hosts_descriptors(b.pid), descriptors);
+	application_attach(&other, &b);
+	assert_int_equal(
+		application_listen(&other, 0, PORT).status, MACHNET_OK);
+	/* Finished connections linger, so that repeats are known as such. */
+	host_settles(&a, "connections", 0);
+	application_end(&other);
+	application_end(&client);
+	host_stop(&b);
+	host_stop(&a);
+}
+
+static void
+a_killed_sidecar_is_noticed_by_all_and_can_come_back(void **state)
+{
+	struct application client, server, again;
+	uint32_t client_side, server_side, again_side;
+	uint64_t begin_ms;
+
+	(void)state;
+	application_attach(&client, &a);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	application_round_trip(&client, client_side, &server, server_side);
+
+	begin_ms = hosts_now_ms();
+	host_kill(&b);
+	assert_int_equal(application_loss(&server), MACHNET_SIDECAR_GONE);
+	assert_true(hosts_now_ms() - begin_ms < 1000);
+	assert_int_equal(access(b.socket, F_OK), 0);
+
+	/* Its successor knows nothing of the connection, and says so. */
+	start_b();
+	application_closed(
+		&client, client_side, MACHNET_CONNECTION_RESET, NULL);
+	assert_true(hosts_now_ms() - begin_ms < 5000);
+	application_attach(&again, &b);
+	application_listen(&again, 0, PORT);
+	application_pair(&client, &client_side, &again, &again_side, PORT);
+	application_round_trip(&client, client_side, &again, again_side);
+	application_end(&again);
+	application_closed(&client, client_side, MACHNET_CONNECTION_RESET,
+		"the application ended");
+	application_end(&client);
+	machnet_mapping_release(server.info.base, NULL);
+	host_stop(&b);
+	host_stop(&a);
+}
+
+/* It has the server's end of the memif, too, whose file it leaves. */
+static void
+a_killed_sidecar_that_stays_away_is_lost(void **state)
+{
+	struct application client, server;
+	uint32_t client_side, server_side;
+	uint64_t begin_ms;
+
+	(void)state;
+	application_attach(&client, &a);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	begin_ms = hosts_now_ms();
+	host_kill(&a);
+	application_closed(&server, server_side, MACHNET_CONNECTION_LOST, NULL);
+	assert_true(hosts_now_ms() - begin_ms < 5000);
+	machnet_mapping_release(client.info.base, NULL);
+
+	start_a();
+	application_attach(&client, &a);
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	application_round_trip(&client, client_side, &server, server_side);
+	application_end(&server);
+	application_end(&client);
+	host_stop(&b);
+	host_stop(&a);
+	assert_int_equal(hosts_files(hosts_folder, ""), 0);
+}
+
+static uint64_t
+cpu_ticks(pid_t pid)
+{
+	unsigned long user, system;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file,
+				 "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u "
+				 "%*u %*u %lu %lu",
+				 &user, &system),
+		2);
+	fclose(file);
+	return user + system;
+}
+
+/* Whether with a connection that says nothing, or at a wire that ends nowhere,
+ * where what is to be sent cannot be. The bound is for busy machines. */
+static void
+an_idle_sidecar_uses_little_cpu(void **state)
+{
+	const uint64_t period_ms = 2000;
+	struct application client, server;
+	uint32_t client_side, server_side;
+	uint64_t used, alone;
+
+	(void)state;
+	application_attach(&client, &a);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	used = cpu_ticks(a.pid);
+	assert_false(application_take(
+		&client, &(struct machnet_event){0}, (uint32_t)period_ms));
+	used = cpu_ticks(a.pid) - used;
+
+	host_stop(&b);
+	assert_int_equal(
+		machnet_connect(client.channel, 1, B_ADDRESS, PORT, 60000, 0),
+		MACHNET_OK);
+	alone = cpu_ticks(a.pid);
+	while (application_take(
+		&client, &(struct machnet_event){0}, (uint32_t)period_ms))
+		alone = cpu_ticks(a.pid);
+	alone = cpu_ticks(a.pid) - alone;
+	print_message("# idle: %.2f %% of a core, without a peer: %.2f %%\n",
+		100.0 * (double)used * 1000 /
+			(double)(sysconf(_SC_CLK_TCK) * (long)period_ms),
+		100.0 * (double)alone * 1000 /
+			(double)(sysconf(_SC_CLK_TCK) * (long)period_ms));
+	assert_in_range(
+		used * 1000 / (uint64_t)sysconf(_SC_CLK_TCK), 0, period_ms / 5);
+	assert_in_range(alone * 1000 / (uint64_t)sysconf(_SC_CLK_TCK), 0,
+		period_ms / 5);
+	application_loss(&server);
+	machnet_mapping_release(server.info.base, NULL);
+	application_end(&client);
+	host_stop(&a);
+}
+
+#define ALONE(f)                                                               \
+	cmocka_unit_test_setup_teardown(f, hosts_set_up, hosts_tear_down)
+#define PAIR(f) cmocka_unit_test_setup_teardown(f, pair_set_up, hosts_tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ALONE(a_sidecar_says_when_it_is_ready_and_leaves_nothing),
+		ALONE(any_signal_that_asks_for_an_end_gets_a_clean_one),
+		ALONE(only_its_user_may_reach_a_sidecar),
+		ALONE(systemd_is_told_instead_if_it_asks),
+		ALONE(a_sidecar_ends_with_its_parent_if_told_to),
+		PAIR(stopping_tells_applications_and_peers),
+		PAIR(a_killed_application_frees_all_and_resets_its_peers),
+		PAIR(a_killed_sidecar_is_noticed_by_all_and_can_come_back),
+		PAIR(a_killed_sidecar_that_stays_away_is_lost),
+		PAIR(an_idle_sidecar_uses_little_cpu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

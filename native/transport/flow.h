@@ -40,9 +40,10 @@
 #define RESET_TRIES 10u
 /* A client that has not sent anything by then is asked whether it is there. */
 #define ACCEPT_PROBE_NS (1 * NS_PER_S)
-/* A peer that is silent gets a PING after the one, and is lost after the
- * other. */
+/* A peer that is silent gets a PING after the first, again after each of the
+ * second, and is lost after the third. */
 #define PEER_SILENT_NS (500 * NS_PER_MS)
+#define PING_RETRY_NS (250 * NS_PER_MS)
 #define PEER_LOST_NS (3 * NS_PER_S)
 /* Packets after a missing one that show it to be lost (RFC 9002, 6.1.1). */
 #define LOSS_PACKET_THRESHOLD 3u

@@ -124,9 +124,9 @@ ping_send(struct transport *t, struct peer *peer)
 
 	if (packet == NULL)
 		return;
-	do
+	/* The same one until it is answered, however long that takes. */
+	while (peer->ping == 0)
 		peer->ping = random_u64(&t->random);
-	while (peer->ping == 0);
 	t->counters.pings_sent++;
 	packet_send(t, &peer->path,
 		wire_ping_write(
@@ -144,9 +144,13 @@ peer_timeout(struct transport *t, uint64_t now, struct peer *peer)
 		end_all(t, now, peer, MACHNET_CONNECTION_LOST, NULL);
 		return;
 	}
-	if (silent_ns >= PEER_SILENT_NS)
-		ping_send(t, peer);
-	wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
+	if (silent_ns < PEER_SILENT_NS) {
+		wheel_set(&t->peer_timers, &peer->timer,
+			peer->heard_ns + PEER_SILENT_NS);
+		return;
+	}
+	ping_send(t, peer);
+	wheel_set(&t->peer_timers, &peer->timer, now + PING_RETRY_NS);
 }
 
 void

@@ -282,6 +282,10 @@ next_ns(const struct simulation *s)
 	for (uint32_t i = 0; i < s->hosts_length; i++)
 		next = u64_min(
 			next, transport_deadline_ns(s->hosts[i].transport));
+	for (uint32_t i = 0; i < s->applications_length; i++)
+		if (s->applications[i]->reading &&
+			s->applications[i]->events_length != 0)
+			next = 0;
 	return u64_max(next, s->now_ns + TURN_NS);
 }
 

@@ -74,7 +74,7 @@ export async function* roundTrips(
   await echo.stop();
 }
 
-/** What measures: two scripts and two sidecars. */
+/** What wants a core: two scripts and two sidecars. */
 const THREADS = 4;
 
 /** Measure under both runtimes, and print a table, line by line. */
@@ -103,8 +103,8 @@ export async function printRoundTrips(
   const cores = availableParallelism();
   if (cores >= THREADS) return;
   console.log(
-    `Two scripts and two sidecars share ${cores} cores: ` +
-      `the slow trips waited for one.`,
+    `(Two scripts and two sidecars share ${cores} cores: ` +
+      "the times include waiting for one.)",
   );
 }
 

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { test } from "node:test";
+import { Engine } from "../../mod.ts";
+import { skip } from "../testing/hosts.ts";
+import { startScript } from "../testing/script.ts";
+
+/** A directory for a test's files. */
+function scratch(): { path: string } & Disposable {
+  const path = mkdtempSync("/tmp/machnet-engine-");
+  return {
+    path,
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+test("Engine.start() ten times in one process", { skip }, async () => {
+  using directory = scratch();
+  const socket = `${directory.path}/engine.sock`;
+  for (let round = 0; round < 10; round++) {
+    await using engine = await Engine.start({
+      device: `memif:${directory.path}/wire.memif,server`,
+      ip: `10.91.0.${round + 1}/24`,
+      socket,
+    });
+    assert.equal(engine.socket, socket);
+    await using channel = await engine.attach();
+    assert.equal(channel.address, `10.91.0.${round + 1}`);
+    await using listener = await channel.listen({ port: 888 });
+    assert.equal(listener.port, 888);
+    assert.ok(Object.keys(await engine.stats()).length > 0);
+  }
+  assert.ok(!existsSync(socket));
+});
+
+test("a second Engine.start() at the same time is refused", {
+  skip,
+}, async () => {
+  using directory = scratch();
+  const options = {
+    device: `memif:${directory.path}/wire.memif,server`,
+    ip: "10.91.0.1/24",
+    socket: `${directory.path}/engine.sock`,
+  };
+  await using _ = await Engine.start(options);
+  await assert.rejects(Engine.start(options), {
+    code: "ENGINE_ALREADY_RUNNING",
+  });
+});
+
+test("Engine.start() names a device that does not exist", {
+  skip,
+}, async () => {
+  using directory = scratch();
+  await assert.rejects(
+    Engine.start({
+      device: "af_packet:no-such-if",
+      ip: "10.91.0.1/24",
+      socket: `${directory.path}/engine.sock`,
+    }),
+    { name: "MachnetError", code: "DEVICE_NOT_FOUND", message: /no-such-if/ },
+  );
+});
+
+test("engine.close() tells the applications", { skip }, async () => {
+  using directory = scratch();
+  const engine = await Engine.start({
+    device: `memif:${directory.path}/wire.memif,server`,
+    ip: "10.91.0.1/24",
+    socket: `${directory.path}/engine.sock`,
+  });
+  const channel = await engine.attach();
+  const listener = await channel.listen({ port: 1 });
+  const pending = listener.accept();
+  pending.catch(() => {});
+  await engine.close();
+  await engine.closed;
+  await assert.rejects(pending, { code: "SIDECAR_STOPPED" });
+  await engine.close();
+});
+
+test("two processes with an engine each exchange messages", {
+  skip,
+}, async () => {
+  using directory = scratch();
+  await using engine = await Engine.start({
+    device: `memif:${directory.path}/wire.memif,server`,
+    ip: "10.91.0.1/24",
+    socket: `${directory.path}/engine.sock`,
+  });
+  await using channel = await engine.attach();
+  await using listener = await channel.listen({ port: 888 });
+  const script = startScript("engine_client.ts", [directory.path]);
+  const connection = await Promise.race([
+    listener.accept(),
+    script.ended.then(() => assert.fail(script.stderr())),
+  ]);
+  using message = await connection.receive();
+  await connection.send(message.data);
+  assert.equal(await script.line(), "hello");
+  assert.equal(await script.ended, 0);
+});

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { attach, Lab } from "../../mod.ts";
+import { connectPair, skip, sleep, startHosts } from "../testing/hosts.ts";
+import { startScript } from "../testing/script.ts";
+
+/** Reject if it takes longer than the second that we promise. */
+async function withinASecond<T>(promise: Promise<T>): Promise<T> {
+  const started = performance.now();
+  const result = await promise;
+  const took = performance.now() - started;
+  assert.ok(took < 1000, `it took ${took} ms`);
+  return result;
+}
+
+test("attach() without a sidecar says where it looked", async () => {
+  await assert.rejects(attach({ socket: "/tmp/no-such-machnet.sock" }), {
+    name: "MachnetError",
+    code: "SIDECAR_NOT_RUNNING",
+    message: /\/tmp\/no-such-machnet\.sock/,
+  });
+});
+
+test("kill -9 of a sidecar fails every pending call", { skip }, async () => {
+  await using hosts = await startHosts();
+  const [client, server] = await connectPair(hosts);
+  await client.send(new TextEncoder().encode("held"));
+  const message = await server.receive();
+  const view = message.data;
+  const { server: channel, listener, lab } = hosts;
+  const pending = [
+    server.receive(),
+    server.closed,
+    listener.accept(),
+    channel.connect({ hostname: "10.90.0.77", port: 1, timeout: 60_000 }),
+    (async () => {
+      for (;;) await server.send(new Uint8Array(1 << 20));
+    })(),
+  ];
+  await sleep(50);
+  process.kill(lab.hosts[0]!.pid, "SIGKILL");
+  await withinASecond(
+    Promise.all(pending.map((promise) =>
+      assert.rejects(promise, {
+        name: "MachnetError",
+        code: "SIDECAR_GONE",
+        message: /the sidecar ended without a word$/,
+      })
+    )),
+  );
+  await assert.rejects(channel.listen({ port: 5 }), { code: "SIDECAR_GONE" });
+  assert.throws(() => server.trySend(new Uint8Array(1)), {
+    code: "SIDECAR_GONE",
+  });
+  assert.throws(() => message.data, { code: "SIDECAR_GONE" });
+  assert.ok(view.every((byte) => byte === 0));
+  view.fill(7);
+  assert.ok(view.every((byte) => byte === 7));
+});
+
+test("SIGTERM of a sidecar says so, and resets its peers", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts();
+  const [client, server] = await connectPair(hosts);
+  const pending = [
+    assert.rejects(server.receive(), { code: "SIDECAR_STOPPED" }),
+    assert.rejects(client.receive(), { code: "CONNECTION_RESET" }),
+  ];
+  const { pid, socket } = hosts.lab.hosts[0]!;
+  process.kill(pid, "SIGTERM");
+  await withinASecond(Promise.all(pending));
+  await sleep(200);
+  assert.ok(!existsSync(socket), "the control socket stayed behind");
+});
+
+test("kill -9 of an application resets its peers, frees its port", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts();
+  const { client, lab, server } = hosts;
+  const script = startScript("hold.ts", [lab.hosts[0]!.socket]);
+  assert.equal(await script.line(), "listening");
+  const endpoint = { hostname: server.address, port: 999 };
+  const connection = await client.connect(endpoint);
+  for (let count = 0; count < 100; count++) {
+    await connection.send(new Uint8Array(10_000));
+  }
+  await assert.rejects(server.listen({ port: 999 }), {
+    code: "ADDRESS_IN_USE",
+  });
+  script.process.kill("SIGKILL");
+  await withinASecond(assert.rejects(connection.closed, {
+    code: "CONNECTION_RESET",
+  }));
+  await using again = await server.listen({ port: 999 });
+  assert.equal(again.port, 999);
+});
+
+test("attach() works again after a sidecar was killed and restarted", {
+  skip,
+}, async () => {
+  const lab = await Lab.start({ hosts: 2, wire: "direct" });
+  process.kill(lab.hosts[1]!.pid, "SIGKILL");
+  await sleep(100);
+  const { socket } = lab.hosts[1]!;
+  assert.ok(existsSync(socket), "kill -9 leaves the file");
+  await assert.rejects(attach({ socket }), { code: "SIDECAR_NOT_RUNNING" });
+  await lab.close();
+  assert.ok(!existsSync(socket));
+  await using next = await Lab.start({ hosts: 2, wire: "direct" });
+  await using channel = await next.hosts[1]!.attach();
+  assert.equal(channel.address, "10.90.0.2");
+});
+
+test("attach() works with --allow-ffi alone", { skip }, async () => {
+  await using hosts = await startHosts();
+  const { lab, listener } = hosts;
+  const script = startScript("echo_once.ts", [
+    lab.hosts[1]!.socket,
+    listener.hostname,
+  ], ["--allow-ffi"]);
+  const connection = await Promise.race([
+    listener.accept(),
+    script.ended.then(() => assert.fail(script.stderr())),
+  ]);
+  using message = await connection.receive();
+  await connection.send(message.data);
+  assert.equal(await script.line(), "hello");
+  assert.equal(await script.ended, 0);
+});
+
+test("a process ends when nothing is open on its channels", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts();
+  const { lab, listener } = hosts;
+  for (const what of ["channel", "reset"]) {
+    const { socket } = lab.hosts[1]!;
+    const parameters = [socket, what, listener.hostname];
+    const script = startScript("process_exit.ts", parameters);
+    assert.equal(await script.line(), "left");
+    assert.equal(await withinASecond(script.ended), 0, what);
+  }
+});
+
+test("a process lives while a connection or listener is open", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts();
+  const { lab, listener } = hosts;
+  for (const what of ["connection", "listener"]) {
+    const { socket } = lab.hosts[1]!;
+    const parameters = [socket, what, listener.hostname];
+    const script = startScript("process_exit.ts", parameters);
+    assert.equal(await script.line(), "left");
+    const outcome = await Promise.race([
+      script.ended,
+      sleep(700).then(() => "alive"),
+    ]);
+    assert.equal(outcome, "alive", what);
+    script.process.kill("SIGKILL");
+    await script.ended;
+  }
+});

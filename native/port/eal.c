@@ -53,7 +53,7 @@ eal_has_pci(void)
 	return eal.pci;
 }
 
-/* EAL's own stream goes to stdout and to syslog. */
+/* EAL's own stream goes to the terminal and to syslog. */
 static ssize_t
 log_write(void *cookie, const char *line, size_t length)
 {

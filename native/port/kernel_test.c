@@ -32,8 +32,8 @@ static pid_t peer;
  * For LeakSanitizer: the AF_XDP driver loses 80 bytes of libxdp's at every
  * close, which only the slow unwinder can tell.
  */
-const char *__asan_default_options(void);
-const char *__lsan_default_suppressions(void);
+MACHNET_API const char *__asan_default_options(void);
+MACHNET_API const char *__lsan_default_suppressions(void);
 
 const char *
 __asan_default_options(void)

@@ -92,6 +92,7 @@ eal_starts_once_and_leaves_no_trace(void **state)
 	sigset_t signals_before, signals_after;
 	int i;
 	int output = dup(STDOUT_FILENO);
+	int errors = dup(STDERR_FILENO);
 	int capture = open(folder, O_TMPFILE | O_RDWR, 0600);
 
 	(void)state;
@@ -102,6 +103,7 @@ eal_starts_once_and_leaves_no_trace(void **state)
 	sigprocmask(SIG_BLOCK, NULL, &signals_before);
 	fflush(stdout);
 	dup2(capture, STDOUT_FILENO);
+	dup2(capture, STDERR_FILENO);
 	assert_int_equal(port_eal_start(NULL, NULL), MACHNET_OK);
 	assert_int_equal(port_eal_start(NULL, NULL), MACHNET_OK);
 	/* Without a server: an error to the driver. */
@@ -109,7 +111,9 @@ eal_starts_once_and_leaves_no_trace(void **state)
 	port_close(&client);
 	fflush(stdout);
 	dup2(output, STDOUT_FILENO);
+	dup2(errors, STDERR_FILENO);
 	close(output);
+	close(errors);
 	assert_int_equal(lseek(capture, 0, SEEK_END), 0);
 	close(capture);
 

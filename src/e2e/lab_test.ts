@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { Lab, MachnetError } from "../../mod.ts";
+import { connectPair, skip, sleep, startHosts } from "../testing/hosts.ts";
+import { logUniform, matches, pattern, random } from "../testing/pattern.ts";
+import { startScript } from "../testing/script.ts";
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("Lab.start() joins three hosts, each with all others", {
+  skip,
+}, async () => {
+  await using lab = await Lab.start({ hosts: 3, seed: 7 });
+  assert.deepEqual(
+    lab.hosts.map(({ address }) => address),
+    ["10.90.0.1", "10.90.0.2", "10.90.0.3"],
+  );
+  const channels = await Promise.all(lab.hosts.map((host) => host.attach()));
+  for (const [index, channel] of channels.entries()) {
+    assert.equal(channel.address, lab.hosts[index]!.address);
+    await using listener = await channel.listen({ port: 888 });
+    for (const [other, from] of channels.entries()) {
+      if (other === index) continue;
+      const [client, server] = await Promise.all([
+        from.connect({ hostname: listener.hostname, port: 888 }),
+        listener.accept(),
+      ]);
+      assert.equal(server.remote.hostname, lab.hosts[other]!.address);
+      await client.send(pattern(other, 2000));
+      using message = await server.receive();
+      assert.ok(matches(message.data, other, 2000));
+      await client.close();
+    }
+  }
+  await Promise.all(channels.map((channel) => channel.close()));
+});
+
+test("Lab.start() makes a private directory, and leaves nothing", {
+  skip,
+}, async () => {
+  const lab = await Lab.start({ hosts: 2 });
+  const directory = dirname(lab.hosts[0]!.socket);
+  assert.equal(statSync(directory).mode & 0o777, 0o700);
+  const pids = lab.hosts.map(({ pid }) => pid);
+  pids.push(lab.fabricPid!);
+  assert.ok(pids.every(alive));
+  await lab.close();
+  await lab.close();
+  assert.ok(!existsSync(directory));
+  assert.ok(!pids.some(alive));
+});
+
+test("lab.stats() counts packets", { skip }, async () => {
+  await using hosts = await startHosts({ wire: "fabric" });
+  const [client, server] = await connectPair(hosts);
+  await client.send(pattern(1, 100));
+  using _ = await server.receive();
+  const stats = await hosts.lab.stats();
+  assert.ok(stats["port0_rx_packets"]! > 0, JSON.stringify(stats));
+  const sidecar = await hosts.lab.hosts[0]!.stats();
+  assert.ok(Object.values(sidecar).every(Number.isFinite));
+  assert.ok(Object.keys(sidecar).length > 5);
+  await client.close();
+});
+
+test("messages survive loss, duplication, reordering and corruption", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts({
+    wire: "fabric",
+    seed: 7,
+    loss: 0.01,
+    duplicate: 0.01,
+    reorder: 0.01,
+    corrupt: 0.01,
+    latencyUs: 20,
+  });
+  const [client, server] = await connectPair(hosts);
+  const next = random(3);
+  const sizes = Array.from({ length: 2000 }, () => logUniform(next, 16 * 1024));
+  sizes.push(1 << 20);
+  const sending = (async () => {
+    for (const [number, size] of sizes.entries()) {
+      await client.send(pattern(number, size));
+    }
+    await client.close({ timeout: 60_000 });
+  })();
+  let number = 0;
+  for await (const message of server) {
+    const size = sizes[number]!;
+    assert.ok(matches(message.data, number, size), `message ${number}`);
+    number++;
+  }
+  assert.equal(number, sizes.length);
+  await sending;
+  const stats = await hosts.lab.stats();
+  for (const name of ["drop_loss", "corrupted", "duplicated", "reordered"]) {
+    const sum = stats[`port0_${name}`]! + stats[`port1_${name}`]!;
+    assert.ok(sum > 0, `${name}: ${JSON.stringify(stats)}`);
+  }
+});
+
+test("kill -9 of the fabric is a host that stopped answering", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts({ wire: "fabric" });
+  const [client, server] = await connectPair(hosts);
+  process.kill(hosts.lab.fabricPid!, "SIGKILL");
+  for (const end of [client, server]) {
+    await assert.rejects(end.receive(), { code: "CONNECTION_LOST" });
+  }
+});
+
+test("a lab's processes end with the script that is killed", {
+  skip,
+}, async () => {
+  const script = startScript("lab_forever.ts", []);
+  const line = await script.line();
+  const pids = JSON.parse(line) as number[];
+  assert.equal(pids.length, 3);
+  assert.ok(pids.every(alive));
+  script.process.kill("SIGKILL");
+  for (let wait = 0; wait < 100 && pids.some(alive); wait++) await sleep(20);
+  assert.ok(!pids.some(alive));
+});
+
+test("a lab that was forgotten does not keep the process alive", {
+  skip,
+}, async () => {
+  const script = startScript("lab_forever.ts", ["end"]);
+  const pids = JSON.parse(await script.line()) as number[];
+  assert.equal(await script.ended, 0);
+  for (let wait = 0; wait < 100 && pids.some(alive); wait++) await sleep(20);
+  assert.ok(!pids.some(alive));
+});
+
+test("Lab.start() that is aborted leaves nothing", { skip }, async () => {
+  const before = new Set(readdirSync("/tmp"));
+  const signal = AbortSignal.timeout(100);
+  await assert.rejects(Lab.start({ hosts: 2, signal }), {
+    name: "TimeoutError",
+  });
+  const left = readdirSync("/tmp").filter((name) =>
+    name.startsWith("machnet-lab-") && !before.has(name)
+  );
+  assert.deepEqual(left, []);
+});
+
+test("Lab.start() that fails shows what the program said", {
+  skip,
+}, async () => {
+  await assert.rejects(
+    Lab.start({ hosts: 2, wire: "direct", mtu: 9600 }),
+    (error: MachnetError) => {
+      assert.ok(error instanceof MachnetError);
+      assert.equal(error.code, "SYSTEM_ERROR");
+      assert.match(error.message, /^Cannot start machnetd: it ended with/);
+      return true;
+    },
+  );
+});

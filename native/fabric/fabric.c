@@ -70,13 +70,6 @@ port_receive(struct fabric *fabric, uint32_t index, uint64_t now_ns)
 	return count > 0;
 }
 
-/* All ports stand still for a moment when a host comes or goes. */
-static bool
-is_paused(const struct port *port)
-{
-	return !atomic_load_explicit(&port->started, memory_order_relaxed);
-}
-
 /* @return whether a frame moved; *paused is set if that is for later */
 static bool
 port_send(struct fabric *fabric, uint32_t index, bool *paused)
@@ -95,12 +88,14 @@ port_send(struct fabric *fabric, uint32_t index, bool *paused)
 			fabric->network, index, frames, BURST_FRAMES);
 		if (offered == 0)
 			return moved;
-		taken = port_tx_burst(
-			port, 0, (struct rte_mbuf **)frames, (uint16_t)offered);
-		if (taken == 0 && is_paused(port)) {
+		/* All ports stand still while a host comes or goes. */
+		if (!port_burst_begin(port, 0)) {
 			*paused = true;
 			return moved;
 		}
+		taken = rte_eth_tx_burst(port->id, 0,
+			(struct rte_mbuf **)frames, (uint16_t)offered);
+		port_burst_end(port, 0);
 		switch_taken(fabric->network, index, offered, taken);
 		moved |= taken > 0;
 		if (taken < offered)

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machnet-fabric as a process, between hosts that are ports of this one. Its
+ * path is the argument.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "port/port.h"
+
+#define HOSTS 3u
+#define FRAME_BYTES 1000u
+#define PATIENCE_NS (5 * NS_PER_S)
+
+extern char **environ;
+
+static const char *program;
+static char folder[] = "/tmp/machnet-fabric-XXXXXX";
+static pid_t fabric;
+static struct port hosts[HOSTS];
+
+static const char *
+path(const char *name)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%s/%s", folder, name);
+	return text;
+}
+
+/* @return its process, once it is ready, or -1 if it ended */
+static pid_t
+fabric_spawn(const char *option, const char *value)
+{
+	const char *const argv[] = {program, "--directory", folder, "--hosts",
+		"3", "--exit-with-parent", option, value, NULL};
+	posix_spawn_file_actions_t actions;
+	char line[64] = "";
+	int fds[2];
+	pid_t pid;
+	FILE *output;
+
+	assert_int_equal(pipe(fds), 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
+	posix_spawn_file_actions_addclose(&actions, fds[0]);
+	posix_spawn_file_actions_addclose(&actions, fds[1]);
+	assert_int_equal(posix_spawn(&pid, program, &actions, NULL,
+				 (char *const *)argv, environ),
+		0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	output = fdopen(fds[0], "r");
+	assert_non_null(output);
+	if (fgets(line, sizeof(line), output) == NULL) {
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	} else {
+		assert_string_equal(line, "machnet-fabric: ready\n");
+	}
+	fclose(output);
+	return pid;
+}
+
+static int
+fabric_end(int signal)
+{
+	int status = 0;
+
+	kill(fabric, signal);
+	waitpid(fabric, &status, 0);
+	fabric = 0;
+	return status;
+}
+
+/* Within PATIENCE_NS, all hosts. */
+static void
+wait_for_links(void)
+{
+	struct rte_mbuf *mbuf;
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+	uint32_t up = 0;
+
+	while (up < HOSTS) {
+		assert_true(clock_now_ns() < end_ns);
+		usleep(1000);
+		up = 0;
+		for (uint32_t i = 0; i < HOSTS; i++)
+			up += port_link_up(&hosts[i]);
+	}
+	/* A memif client has no room before it looks for the first time, and
+	 * cannot look while ports stand still. */
+	for (uint32_t i = 0; i < 100 * HOSTS; i++) {
+		assert_int_equal(
+			port_rx_burst(&hosts[i % HOSTS], 0, &mbuf, 1), 0);
+		usleep(100);
+	}
+}
+
+static void
+host_open(uint32_t index)
+{
+	char device[96];
+	struct machnet_error error;
+	const struct port_options options = {.device = device};
+
+	snprintf(
+		device, sizeof(device), "memif:%s/host%u.memif", folder, index);
+	if (port_open(&hosts[index], &options, &error) != MACHNET_OK)
+		fail_msg("%s", error.message);
+}
+
+static void
+start(const char *option, const char *value)
+{
+	fabric = fabric_spawn(option, value);
+	assert_true(fabric > 0);
+	for (uint32_t i = 0; i < HOSTS; i++)
+		host_open(i);
+	wait_for_links();
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < HOSTS; i++)
+		if (hosts[i].queues != 0)
+			port_close(&hosts[i]);
+	memset(hosts, 0, sizeof(hosts));
+	if (fabric > 0)
+		fabric_end(SIGKILL);
+	return 0;
+}
+
+static void
+frame_write(uint8_t *bytes, uint32_t from, uint32_t to, uint8_t content)
+{
+	memset(bytes, content, FRAME_BYTES);
+	memcpy(bytes, to < HOSTS ? &hosts[to].mac : &mac_broadcast, 6);
+	memcpy(bytes + 6, &hosts[from].mac, 6);
+}
+
+/* @param to HOSTS for all */
+static void
+send_frame(uint32_t from, uint32_t to, uint8_t content)
+{
+	struct port *port = &hosts[from];
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->pools[0]);
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+
+	frame_write((uint8_t *)rte_pktmbuf_append(mbuf, FRAME_BYTES), from, to,
+		content);
+	while (port_tx_burst(port, 0, &mbuf, 1) == 0)
+		assert_true(clock_now_ns() < end_ns);
+}
+
+/* @return the frame, or NULL if none came in time */
+static struct rte_mbuf *
+receive(uint32_t at, uint64_t patience_ns)
+{
+	uint64_t end_ns = clock_now_ns() + patience_ns;
+	struct rte_mbuf *mbuf;
+
+	while (port_rx_burst(&hosts[at], 0, &mbuf, 1) == 0) {
+		if (clock_now_ns() > end_ns)
+			return NULL;
+		sched_yield();
+	}
+	assert_int_equal(rte_pktmbuf_data_len(mbuf), FRAME_BYTES);
+	return mbuf;
+}
+
+static bool
+receive_frame(uint32_t at, uint8_t *content, uint64_t patience_ns)
+{
+	struct rte_mbuf *mbuf = receive(at, patience_ns);
+
+	if (mbuf == NULL)
+		return false;
+	*content = *rte_pktmbuf_mtod_offset(mbuf, uint8_t *, FRAME_BYTES - 1);
+	rte_pktmbuf_free(mbuf);
+	return true;
+}
+
+static void
+pass_frame(uint32_t from, uint32_t to, uint8_t content)
+{
+	uint8_t received;
+
+	send_frame(from, to, content);
+	assert_true(receive_frame(to, &received, PATIENCE_NS));
+	assert_int_equal(received, content);
+}
+
+/* A broadcast of each host, so that the fabric knows them. */
+static void
+introduce(void)
+{
+	uint8_t content;
+
+	for (uint32_t from = 0; from < HOSTS; from++) {
+		send_frame(from, HOSTS, (uint8_t)from);
+		for (uint32_t to = 0; to < HOSTS; to++) {
+			if (to == from)
+				continue;
+			assert_true(receive_frame(to, &content, PATIENCE_NS));
+			assert_int_equal(content, from);
+		}
+	}
+}
+
+/* @return a counter, as the control socket tells it */
+static uint64_t
+counter(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char text[65536] = "\n";
+	char key[64];
+	size_t used = 1;
+	ssize_t got;
+	const char *found;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/fabric.sock",
+		folder);
+	assert_int_equal(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	while ((got = read(fd, text + used, sizeof(text) - used - 1)) > 0)
+		used += (size_t)got;
+	close(fd);
+	text[used] = '\0';
+	snprintf(key, sizeof(key), "\n%s ", name);
+	found = strstr(text, key);
+	assert_non_null(found);
+	return strtoull(found + strlen(key), NULL, 10);
+}
+
+static void
+frames_reach_their_host_and_are_counted(void **state)
+{
+	uint8_t content;
+
+	(void)state;
+	start(NULL, NULL);
+	introduce();
+	for (uint32_t i = 0; i < 1000; i++)
+		pass_frame(i % HOSTS, (i + 1) % HOSTS, (uint8_t)i);
+	assert_false(receive_frame(0, &content, 10 * NS_PER_MS));
+	assert_int_equal(counter("port0_rx_packets"), 1 + 334);
+	assert_int_equal(counter("port0_tx_packets"), 2 + 333);
+	assert_int_equal(counter("port0_tx_bytes"), FRAME_BYTES * 335);
+	assert_int_equal(counter("port2_flooded"), 1);
+	assert_int_equal(counter("port1_drop_depth"), 0);
+}
+
+/* All copies are one mbuf, until a bit of one of them must flip. */
+static void
+corruption_spares_the_other_copies(void **state)
+{
+	uint32_t corrupted[HOSTS] = {0};
+	uint8_t sent[FRAME_BYTES];
+
+	(void)state;
+	start("--corrupt", "0.5");
+	frame_write(sent, 0, HOSTS, 0);
+	for (uint32_t i = 0; i < 200; i++) {
+		send_frame(0, HOSTS, 0);
+		for (uint32_t at = 1; at < HOSTS; at++) {
+			struct rte_mbuf *mbuf = receive(at, PATIENCE_NS);
+
+			assert_non_null(mbuf);
+			corrupted[at] += memcmp(rte_pktmbuf_mtod(mbuf, void *),
+						 sent, FRAME_BYTES) != 0;
+			rte_pktmbuf_free(mbuf);
+		}
+	}
+	assert_in_range(corrupted[1], 50, 150);
+	assert_int_equal(corrupted[1], counter("port1_corrupted"));
+	assert_int_equal(corrupted[2], counter("port2_corrupted"));
+}
+
+static void
+a_host_that_takes_nothing_has_256_frames(void **state)
+{
+	uint8_t content;
+	uint32_t received = 0;
+
+	(void)state;
+	start(NULL, NULL);
+	introduce();
+	for (uint32_t i = 0; i < 1000; i++)
+		send_frame(0, 1, (uint8_t)i);
+	pass_frame(0, 2, 0);
+	while (receive_frame(1, &content, 10 * NS_PER_MS))
+		assert_int_equal(content, (uint8_t)received++);
+	assert_int_equal(received, 256);
+	assert_int_equal(counter("port1_drop_depth"), 744);
+}
+
+static void
+a_host_may_go_and_come_back(void **state)
+{
+	(void)state;
+	start("--latency-us", "100");
+	introduce();
+	for (uint32_t i = 0; i < 5; i++) {
+		port_close(&hosts[1]);
+		usleep(10000);
+		send_frame(0, 1, 7);
+		pass_frame(2, 0, 1);
+		host_open(1);
+		wait_for_links();
+		pass_frame(1, 0, 2);
+		pass_frame(0, 1, 3);
+	}
+	assert_true(counter("port1_drop_link_down") > 0);
+}
+
+static void
+a_killed_fabric_is_replaced(void **state)
+{
+	(void)state;
+	start(NULL, NULL);
+	fabric_end(SIGKILL);
+	assert_int_equal(access(path("fabric.sock"), F_OK), 0);
+	assert_int_equal(access(path("host0.memif"), F_OK), 0);
+	fabric = fabric_spawn(NULL, NULL);
+	assert_true(fabric > 0);
+	wait_for_links();
+	introduce();
+	assert_int_equal(counter("port0_rx_packets"), 1);
+}
+
+static void
+a_second_fabric_is_refused(void **state)
+{
+	(void)state;
+	start(NULL, NULL);
+	/* Its message goes to stderr. */
+	assert_int_equal(fabric_spawn(NULL, NULL), -1);
+	introduce();
+}
+
+static void
+it_ends_when_asked_and_leaves_no_file(void **state)
+{
+	static const int signals[] = {SIGTERM, SIGINT};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++) {
+		start("--poll", i == 0 ? "adaptive" : "busy");
+		introduce();
+		assert_int_equal(fabric_end(signals[i]), 0);
+		assert_int_not_equal(access(path("fabric.sock"), F_OK), 0);
+		assert_int_not_equal(access(path("host0.memif"), F_OK), 0);
+		stop(state);
+	}
+}
+
+#define TEST(function) cmocka_unit_test_teardown(function, stop)
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(frames_reach_their_host_and_are_counted),
+		TEST(corruption_spares_the_other_copies),
+		TEST(a_host_that_takes_nothing_has_256_frames),
+		TEST(a_host_may_go_and_come_back),
+		TEST(a_killed_fabric_is_replaced),
+		TEST(a_second_fabric_is_refused),
+		TEST(it_ends_when_asked_and_leaves_no_file),
+	};
+	int failed;
+
+	if (argc != 2 || mkdtemp(folder) == NULL)
+		return EXIT_FAILURE;
+	program = argv[1];
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path("fabric.sock"));
+	unlink(path("host0.memif"));
+	unlink(path("host1.memif"));
+	unlink(path("host2.memif"));
+	rmdir(folder);
+	return failed;
+}

@@ -459,7 +459,7 @@ half_a_request_or_none_is_not_waited_for(void **state)
 static void
 descriptors_that_nobody_asked_for_are_closed(void **state)
 {
-	uint32_t descriptors = hosts_descriptors(a.pid);
+	uint32_t descriptors = host_descriptors(&a);
 	struct control_request request = attach_request();
 	struct iovec bytes = {.iov_base = &request, .iov_len = 17};
 	union {
@@ -482,14 +482,14 @@ descriptors_that_nobody_asked_for_are_closed(void **state)
 	assert_false(reply_read(fd, &reply, fds));
 	close(fd);
 	host_settles(&a, "channels", 1);
-	assert_int_equal(hosts_descriptors(a.pid), descriptors);
+	host_closes(&a, descriptors);
 }
 
 /* More than the sidecar would have at a time, and none says a word. */
 static void
 three_hundred_silent_callers_keep_nobody_out(void **state)
 {
-	uint32_t descriptors = hosts_descriptors(a.pid);
+	uint32_t descriptors = host_descriptors(&a);
 	struct application late;
 	int fds[300];
 
@@ -502,7 +502,7 @@ three_hundred_silent_callers_keep_nobody_out(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
 		close(fds[i]);
 	host_settles(&a, "channels", 1);
-	assert_int_equal(hosts_descriptors(a.pid), descriptors);
+	host_closes(&a, descriptors);
 }
 
 static void

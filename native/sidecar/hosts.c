@@ -338,12 +338,25 @@ host_refuses(const struct host_options *options, const char *const *texts)
 }
 
 uint32_t
-hosts_descriptors(pid_t pid)
+host_descriptors(const struct host *host)
 {
 	char folder[64];
 
-	snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)pid);
+	snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)host->pid);
 	return hosts_files(folder, "");
+}
+
+void
+host_closes(const struct host *host, uint32_t descriptors)
+{
+	uint64_t end_ms = hosts_now_ms() + HOSTS_WAIT_MS;
+
+	while (host_descriptors(host) > descriptors) {
+		if (hosts_now_ms() > end_ms)
+			fail_msg("%u descriptors are open, not %u",
+				host_descriptors(host), descriptors);
+		poll(NULL, 0, 2);
+	}
 }
 
 uint32_t

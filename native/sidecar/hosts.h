@@ -84,8 +84,11 @@ void hosts_kill(pid_t pid);
 
 uint64_t hosts_now_ms(void);
 
-/** Descriptors that a process has open. */
-uint32_t hosts_descriptors(pid_t pid);
+/** Descriptors that it has open. */
+uint32_t host_descriptors(const struct host *host);
+
+/** Wait until it has no more of them than that. */
+void host_closes(const struct host *host, uint32_t descriptors);
 
 /** Files and folders in a folder that begin like this; 0 if there is none. */
 uint32_t hosts_files(const char *folder, const char *prefix);

@@ -222,7 +222,7 @@ a_killed_application_frees_all_and_resets_its_peers(void **state)
 	struct application client, other;
 	struct machnet_event event;
 	uint64_t begin_ms;
-	uint32_t descriptors = hosts_descriptors(b.pid);
+	uint32_t descriptors = host_descriptors(&b);
 	pid_t server;
 
 	(void)state;
@@ -238,7 +238,7 @@ a_killed_application_frees_all_and_resets_its_peers(void **state)
 		"the application ended");
 	assert_true(hosts_now_ms() - begin_ms < 1000);
 	host_settles(&b, "channels", 0);
-	assert_int_equal(hosts_descriptors(b.pid), descriptors);
+	host_closes(&b, descriptors);
 	application_attach(&other, &b);
 	assert_int_equal(
 		application_listen(&other, 0, PORT).status, MACHNET_OK);

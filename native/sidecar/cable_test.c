@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the wire can do to a sidecar: a cable that the test holds in its hands
+ * delivers frames that are broken, old, forged or too many, or none at all. A
+ * connection that lives through it must not notice.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bits.h"
+#include "base/bytes.h"
+#include "sidecar/application.h"
+#include "sidecar/cable.h"
+#include "sidecar/hosts.h"
+
+#define B_ADDRESS 0x0a000002u
+#define PORT 888
+/* In a frame without options. */
+#define IPV4_OFFSET ETHERNET_BYTES
+
+static struct host a, b;
+static struct application client, server;
+static uint32_t client_side, server_side;
+static struct cable_frame frames[16];
+
+static int
+set_up(void **state)
+{
+	if (hosts_set_up(state) != 0)
+		return -1;
+	cable_start();
+	host_start(&a, &(struct host_options){
+			       .name = "a",
+			       .device = hosts_memif("a", false),
+			       .ip = "10.0.0.1/24",
+		       });
+	host_start(&b, &(struct host_options){
+			       .name = "b",
+			       .device = hosts_memif("b", false),
+			       .ip = "10.0.0.2/24",
+		       });
+	application_attach(&client, &a);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	return 0;
+}
+
+/* The hosts go first: a memif client must not lose its server. */
+static int
+tear_down(void **state)
+{
+	application_end(&client);
+	application_end(&server);
+	host_stop(&a);
+	host_stop(&b);
+	cable_stop();
+	return hosts_tear_down(state);
+}
+
+static void
+connection_open(void)
+{
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	application_round_trip(&client, client_side, &server, server_side);
+}
+
+static void
+connection_end(void)
+{
+	application_round_trip(&client, client_side, &server, server_side);
+	machnet_reset(client.channel, client_side, NULL, 0);
+	application_closed(
+		&client, client_side, MACHNET_CONNECTION_RESET, NULL);
+	application_closed(
+		&server, server_side, MACHNET_CONNECTION_RESET, NULL);
+	assert_true(host_lives(&a));
+	assert_true(host_lives(&b));
+}
+
+/* Capture a frame with a packet of that type from a to b. */
+static struct cable_frame
+frame_of(uint8_t type, uint32_t count)
+{
+	const struct cable_frame *frame = frames;
+
+	assert_true(count <= ARRAY_LENGTH(frames));
+	cable_capture(type, frames, count);
+	application_send(&client, client_side, "caught", 6);
+	application_receive(&server, server_side, "caught", 6);
+	cable_captured(1);
+	cable_capture(0, NULL, 0);
+	while (frame->from != CABLE_A)
+		frame++;
+	return *frame;
+}
+
+static void
+send_counted(const struct cable_frame *frame, const struct host *host,
+	const char *counter)
+{
+	uint64_t before = host_counter(host, counter);
+
+	cable_send(frame);
+	host_counts(host, counter, before + 1);
+}
+
+static void
+a_truncated_packet_with_the_right_number_is_dropped(void **state)
+{
+	struct cable_frame frame;
+	uint8_t *packet;
+	uint32_t length;
+
+	(void)state;
+	connection_open();
+	frame = frame_of(WIRE_DATA, 1);
+	for (uint64_t ahead = 1; ahead <= 3; ahead++) {
+		length = cable_packet(&frame, &packet);
+		/* The next that the receiver expects, one byte short. */
+		store_le64(packet + 8, load_le64(packet + 8) + ahead);
+		cable_repack(&frame, length - 1);
+		send_counted(&frame, &b, "packets_malformed");
+	}
+	connection_end();
+}
+
+static void
+old_packets_on_an_idle_connection_do_nothing(void **state)
+{
+	struct cable_frame frame;
+
+	(void)state;
+	connection_open();
+	frame = frame_of(WIRE_DATA, 1);
+	for (int i = 0; i < 10; i++)
+		send_counted(&frame, &b, "packets_duplicate");
+	/* Nor do the ACKs that they get, as often as they come. */
+	cable_capture(WIRE_ACK, frames, 1);
+	cable_send(&frame);
+	cable_captured(1);
+	for (int i = 0; i < 10; i++)
+		cable_send(&frames[0]);
+	cable_flush();
+	connection_end();
+}
+
+static void
+packets_of_a_connection_that_is_over_do_nothing(void **state)
+{
+	struct cable_frame frame;
+
+	(void)state;
+	connection_open();
+	frame = frame_of(WIRE_DATA, 1);
+	connection_end();
+	connection_open();
+	for (int i = 0; i < 10; i++)
+		cable_send(&frame);
+	cable_flush();
+	connection_end();
+}
+
+/* From hosts that there are not, with connection ids of every kind. */
+static void
+five_thousand_syns_do_not_stall_a_connection(void **state)
+{
+	uint64_t begin_ms, worst_ms = 0;
+	struct cable_frame syn;
+	uint32_t connections;
+	uint8_t *packet;
+
+	(void)state;
+	cable_capture(WIRE_SYN, frames, 1);
+	connection_open();
+	syn = frames[0];
+	connections = (uint32_t)host_counter(&b, "connections");
+	for (uint32_t i = 0; i < 5000; i++) {
+		uint32_t length = cable_packet(&syn, &packet);
+
+		store_le32(packet + 16, 1 + i);
+		store_le64(packet + 8, i);
+		syn.bytes[IPV4_OFFSET + 14] = (uint8_t)(i >> 8);
+		syn.bytes[IPV4_OFFSET + 15] = (uint8_t)(i | 4);
+		cable_repack(&syn, length);
+		cable_send(&syn);
+		if (i % 100 != 0)
+			continue;
+		begin_ms = hosts_now_ms();
+		application_round_trip(
+			&client, client_side, &server, server_side);
+		begin_ms = hosts_now_ms() - begin_ms;
+		worst_ms = begin_ms > worst_ms ? begin_ms : worst_ms;
+	}
+	cable_flush();
+	assert_in_range(worst_ms, 0, 500);
+	/* Half open is nothing that is kept. */
+	assert_in_range(host_counter(&b, "connections"), 0, connections);
+	connection_end();
+}
+
+static void
+twenty_thousand_forged_resets_are_counted(void **state)
+{
+	uint64_t forged = host_counter(&b, "resets_forged");
+	struct cable_frame frame;
+	uint8_t *packet;
+	uint32_t id;
+
+	(void)state;
+	connection_open();
+	frame = frame_of(WIRE_DATA, 1);
+	cable_packet(&frame, &packet);
+	id = load_le32(packet + 4);
+	for (uint32_t i = 0; i < 20000; i++) {
+		struct wire_reset reset = {
+			.key = i,
+			.status = MACHNET_CONNECTION_RESET,
+		};
+
+		cable_repack(&frame, wire_reset_write(packet, id, &reset));
+		cable_send(&frame);
+	}
+	/* The queue of 256 may drop some of a flood. */
+	host_counts(&b, "resets_forged", forged + 1000);
+	connection_end();
+}
+
+static void
+resets_that_claim_not_to_know_the_connection_are_checked(void **state)
+{
+	uint64_t forged = host_counter(&b, "resets_forged");
+	struct cable_frame frame;
+	uint8_t *packet;
+
+	(void)state;
+	connection_open();
+	frame = frame_of(WIRE_DATA, 1);
+	cable_packet(&frame, &packet);
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct wire_reset reset = {
+			.echo = i,
+			.echo_connection = client_side,
+			.status = MACHNET_CONNECTION_RESET,
+		};
+
+		cable_repack(&frame, wire_reset_write(packet, 0, &reset));
+		cable_send(&frame);
+	}
+	host_counts(&b, "resets_forged", forged + 500);
+	connection_end();
+}
+
+/* Below our own packets. */
+
+static void
+a_frame_that_is_broken_is_counted_and_dropped(void **state)
+{
+	struct cable_frame frame, broken;
+
+	(void)state;
+	connection_open();
+	frame = frame_of(WIRE_DATA, 1);
+
+	broken = frame;
+	broken.bytes[IPV4_OFFSET + IPV4_BYTES + UDP_BYTES + 20] ^= 1;
+	send_counted(&broken, &b, "frames_malformed"); /* UDP checksum */
+	broken = frame;
+	broken.bytes[IPV4_OFFSET + 8] ^= 1;
+	send_counted(&broken, &b, "frames_malformed"); /* IPv4 checksum */
+	for (uint32_t length = 0; length < 60; length += 7) {
+		broken = frame;
+		broken.length = length == 0 ? 1 : length;
+		send_counted(&broken, &b, "frames_malformed");
+	}
+	connection_end();
+}
+
+/* An IPv4 header with another byte in it, and its checksum. */
+static struct cable_frame
+patched(struct cable_frame frame, uint32_t at, uint8_t value)
+{
+	uint8_t *ipv4 = frame.bytes + IPV4_OFFSET;
+
+	ipv4[at] = value;
+	store_be16(ipv4 + 10, 0);
+	store_be16(
+		ipv4 + 10, checksum_finish(checksum_add(0, ipv4, IPV4_BYTES)));
+	return frame;
+}
+
+static void
+a_frame_for_another_is_counted_and_dropped(void **state)
+{
+	struct cable_frame frame, other;
+	uint8_t *packet;
+	uint32_t length;
+
+	(void)state;
+	connection_open();
+	frame = frame_of(WIRE_DATA, 1);
+	length = cable_packet(&frame, &packet);
+
+	other = patched(frame, 6, 0x20); /* more fragments */
+	send_counted(&other, &b, "frames_foreign");
+	other = patched(frame, 7, 100); /* a later fragment */
+	send_counted(&other, &b, "frames_foreign");
+	other = patched(frame, 9, 6); /* TCP */
+	send_counted(&other, &b, "frames_foreign");
+	other = frame;
+	other.bytes[0] = 2;
+	other.bytes[5] ^= 1; /* to another MAC */
+	send_counted(&other, &b, "frames_foreign");
+	memset(other.bytes, 0xff, 6); /* to all */
+	send_counted(&other, &b, "frames_foreign");
+	other = frame;
+	other.bytes[12] = 0x86;
+	other.bytes[13] = 0xdd; /* IPv6 */
+	send_counted(&other, &b, "frames_foreign");
+	other = frame;
+	other.bytes[IPV4_OFFSET + 19] = 77; /* another host's address */
+	cable_repack(&other, length);
+	send_counted(&other, &b, "frames_foreign");
+	other = frame;
+	other.bytes[IPV4_OFFSET + IPV4_BYTES + 3] ^= 1; /* another port */
+	cable_repack(&other, length);
+	send_counted(&other, &b, "frames_foreign");
+	connection_end();
+}
+
+static void
+garbage_is_dropped(void **state)
+{
+	unsigned seed = 11;
+
+	(void)state;
+	connection_open();
+	for (int i = 0; i < 2000; i++) {
+		struct cable_frame frame = {.from = (enum cable_end)(i % 2)};
+
+		frame.length = 1 + (uint32_t)rand_r(&seed) % 1514;
+		for (uint32_t j = 0; j < frame.length; j++)
+			frame.bytes[j] = (uint8_t)rand_r(&seed);
+		/* Half of it claims to be IPv4 or ARP. */
+		if (i % 4 < 2 && frame.length > 14) {
+			frame.bytes[12] = 8;
+			frame.bytes[13] = i % 8 < 4 ? 0 : 6;
+		}
+		cable_send(&frame);
+	}
+	cable_flush();
+	connection_end();
+}
+
+static void
+closed_at_last(struct application *application)
+{
+	struct machnet_event event = {0};
+
+	while (event.kind != MACHNET_EVENT_CLOSED)
+		assert_true(
+			application_take(application, &event, HOSTS_WAIT_MS));
+}
+
+/* Our own packets with a bit wrong under a right checksum, every other one as
+ * if it were new: what only somebody on the wire can send. */
+static void
+packets_with_bits_flipped_are_dropped_or_harmless(void **state)
+{
+	struct cable_frame originals[2];
+	unsigned seed = 5;
+	uint8_t *packet;
+
+	(void)state;
+	connection_open();
+	originals[0] = frame_of(WIRE_DATA, 1);
+	cable_capture(WIRE_ACK, frames, 1);
+	application_round_trip(&client, client_side, &server, server_side);
+	cable_captured(1);
+	originals[1] = frames[0];
+	for (uint32_t i = 0; i < 2000; i++) {
+		struct cable_frame flipped = originals[i / 1000];
+		uint32_t length = cable_packet(&flipped, &packet);
+
+		if (i % 2 == 0)
+			store_le64(packet + 8, load_le64(packet + 8) + i);
+		packet[16 + (uint32_t)rand_r(&seed) % (length - 16)] ^=
+			(uint8_t)(1u << rand_r(&seed) % 8);
+		cable_repack(&flipped, length);
+		cable_send(&flipped);
+	}
+	cable_flush();
+	assert_true(host_lives(&a));
+	assert_true(host_lives(&b));
+	/* Its state was forged, so it may be at an end. Others go on. */
+	machnet_reset(client.channel, client_side, NULL, 0);
+	closed_at_last(&client);
+	closed_at_last(&server);
+	connection_open();
+	connection_end();
+}
+
+/* Each source would be a neighbor to answer to: more of them than there is
+ * room for, and the ones that no host can be. */
+static void
+no_source_address_breaks_the_table_of_neighbors(void **state)
+{
+	struct cable_frame syn;
+	uint8_t *packet;
+
+	(void)state;
+	cable_capture(WIRE_SYN, frames, 1);
+	connection_open();
+	syn = frames[0];
+	for (uint32_t i = 0; i < 2500; i++) {
+		const uint8_t firsts[] = {0, 127, 224, 255, 10};
+		uint32_t length = cable_packet(&syn, &packet);
+
+		syn.bytes[IPV4_OFFSET + 12] = firsts[i % 5];
+		syn.bytes[IPV4_OFFSET + 13] = (uint8_t)(i % 5 == 4);
+		syn.bytes[IPV4_OFFSET + 14] = (uint8_t)(i >> 8);
+		syn.bytes[IPV4_OFFSET + 15] = (uint8_t)i;
+		if (i % 10 == 0)
+			memset(syn.bytes + IPV4_OFFSET + 12, 0, 4);
+		cable_repack(&syn, length);
+		cable_send(&syn);
+		if (i % 50 == 0)
+			cable_flush();
+	}
+	cable_flush();
+	connection_end();
+}
+
+/* Silence. */
+
+static void
+a_host_that_answers_arp_alone_times_out(void **state)
+{
+	uint64_t begin_ms = hosts_now_ms();
+	struct machnet_event event;
+
+	(void)state;
+	cable_mute(CABLE_B, true);
+	event = application_connect(&client, B_ADDRESS, PORT, 0);
+	cable_mute(CABLE_B, false);
+	assert_int_equal(event.status, MACHNET_CONNECTION_TIMED_OUT);
+	assert_in_range(hosts_now_ms() - begin_ms, 900, 3000);
+	begin_ms = hosts_now_ms();
+	cable_mute(CABLE_A, true);
+	event = application_connect(&client, B_ADDRESS, PORT, 200);
+	cable_mute(CABLE_A, false);
+	assert_int_equal(event.status, MACHNET_CONNECTION_TIMED_OUT);
+	assert_in_range(hosts_now_ms() - begin_ms, 150, 2000);
+}
+
+static void
+keep_alive_notices_an_idle_peer_that_died(void **state)
+{
+	uint64_t begin_ms;
+
+	(void)state;
+	connection_open();
+	cable_cut(true);
+	begin_ms = hosts_now_ms();
+	application_closed(&client, client_side, MACHNET_CONNECTION_LOST, NULL);
+	application_closed(&server, server_side, MACHNET_CONNECTION_LOST, NULL);
+	assert_in_range(hosts_now_ms() - begin_ms, 1000, 8000);
+	cable_cut(false);
+	connection_open();
+	connection_end();
+}
+
+static void
+a_connection_survives_a_cable_that_was_cut_for_a_while(void **state)
+{
+	struct machnet_event event;
+
+	(void)state;
+	connection_open();
+	cable_cut(true);
+	application_send(&client, client_side, "patience", 8);
+	assert_false(application_take(&server, &event, 700));
+	cable_cut(false);
+	application_receive(&server, server_side, "patience", 8);
+	connection_end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_truncated_packet_with_the_right_number_is_dropped),
+		cmocka_unit_test(old_packets_on_an_idle_connection_do_nothing),
+		cmocka_unit_test(
+			packets_of_a_connection_that_is_over_do_nothing),
+		cmocka_unit_test(five_thousand_syns_do_not_stall_a_connection),
+		cmocka_unit_test(twenty_thousand_forged_resets_are_counted),
+		cmocka_unit_test(
+			resets_that_claim_not_to_know_the_connection_are_checked),
+		cmocka_unit_test(a_frame_that_is_broken_is_counted_and_dropped),
+		cmocka_unit_test(a_frame_for_another_is_counted_and_dropped),
+		cmocka_unit_test(garbage_is_dropped),
+		cmocka_unit_test(
+			packets_with_bits_flipped_are_dropped_or_harmless),
+		cmocka_unit_test(
+			no_source_address_breaks_the_table_of_neighbors),
+		cmocka_unit_test(a_host_that_answers_arp_alone_times_out),
+		cmocka_unit_test(keep_alive_notices_an_idle_peer_that_died),
+		cmocka_unit_test(
+			a_connection_survives_a_cable_that_was_cut_for_a_while),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -11,10 +11,11 @@ import { onAbort } from "./abort.ts";
 import { formatEndpoint, formatIPv4 } from "./address.ts";
 import { type Connection, ConnectionHandle } from "./connection.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import type { Answer, Core } from "./core.ts";
+import type { Core } from "./core.ts";
 import { type Listener, ListenerHandle } from "./listener.ts";
 import { ListenerState } from "./listener_state.ts";
 import { milliseconds, parseOptions, port, signal } from "./options.ts";
+import type { Answer } from "./requests.ts";
 import { resolveHostname } from "./resolve.ts";
 
 /** Options of {@linkcode Channel.connect}. */

@@ -174,15 +174,15 @@ export class ConnectionHandle implements Connection {
     if (!(bytes instanceof Uint8Array)) return Promise.reject(notBytes(bytes));
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    return this.#state.send(bytes, signal);
+    return this.#state.sender.send(bytes, signal);
   }
 
   trySend(bytes: Uint8Array): boolean {
     if (!(bytes instanceof Uint8Array)) throw notBytes(bytes);
-    const status = this.#state.trySend(bytes);
+    const status = this.#state.sender.trySend(bytes);
     if (status === Status.OK) return true;
     if (status === Status.AGAIN) return false;
-    throw this.#state.sendFailure(status);
+    throw this.#state.sender.failure(status);
   }
 
   async allocate(
@@ -191,12 +191,12 @@ export class ConnectionHandle implements Connection {
   ): Promise<OutgoingMessage> {
     checkLength(length);
     options?.signal?.throwIfAborted();
-    return await this.#state.allocate(length, options?.signal);
+    return await this.#state.sender.allocate(length, options?.signal);
   }
 
   tryAllocate(length: number): OutgoingMessage | undefined {
     checkLength(length);
-    return this.#state.tryAllocate(length);
+    return this.#state.sender.tryAllocate(length);
   }
 
   receive(options?: WaitOptions): Promise<Message> {

@@ -11,8 +11,8 @@ import { type Endpoint, formatEndpoint } from "./address.ts";
 import type { Core } from "./core.ts";
 import { Inbox } from "./inbox.ts";
 import { ReceivedMessage } from "./message.ts";
-import { AllocatedMessage } from "./outgoing.ts";
 import { kick } from "./pump.ts";
+import { Sender } from "./sender.ts";
 
 /** Someone who waits for a message. */
 export interface Reader {
@@ -29,10 +29,6 @@ enum Phase {
   Over,
 }
 
-// Nobody tells it from a promise of his own, and it costs nothing.
-const DONE: Promise<void> = Promise.resolve();
-
-const EMPTY = new Uint8Array(0);
 const CLOSE_TIMEOUT_MS = 5000;
 
 // How long a reset waits for room for its reason. The full channel may be what
@@ -47,6 +43,7 @@ export class ConnectionState {
   readonly id: number;
   readonly remote: Endpoint;
   readonly local: Endpoint;
+  readonly sender: Sender;
   readonly #inbox = new Inbox();
   readonly #readers: Reader[] = [];
   #phase = Phase.Open;
@@ -54,11 +51,8 @@ export class ConnectionState {
   #status: number = Status.OK;
   #reason = "";
   #endedHere = false;
-  #waiting = 0;
   #closing: PromiseWithResolvers<void> | undefined;
   #closed: PromiseWithResolvers<void> | undefined;
-  // Called when nothing waits to be sent any more.
-  #drained: (() => void) | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(core: Core, id: number, remote: Endpoint, local: Endpoint) {
@@ -66,6 +60,7 @@ export class ConnectionState {
     this.id = id;
     this.remote = remote;
     this.local = local;
+    this.sender = new Sender(core, this);
   }
 
   // Receiving
@@ -135,111 +130,6 @@ export class ConnectionState {
       : `the peer reset the connection: ${this.#reason}`;
   }
 
-  // Sending
-
-  /** Send a copy. @returns A status. */
-  trySend(bytes: Uint8Array): number {
-    if (this.#phase !== Phase.Open) return Status.CONNECTION_CLOSED;
-    return this.core.send(this.id, bytes);
-  }
-
-  /** Send a copy, when there is room. */
-  send(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const status = this.trySend(bytes);
-    if (status === Status.OK) return DONE;
-    if (status !== Status.AGAIN) {
-      return Promise.reject(this.sendFailure(status));
-    }
-    return this.#wait(
-      signal,
-      (settle) => this.core.waitToSend(this, bytes, settle),
-    );
-  }
-
-  /** Borrow room now, or not. */
-  tryAllocate(length: number): AllocatedMessage | undefined {
-    if (this.#phase !== Phase.Open) throw this.refusal("Cannot send to");
-    const offset = length === 0 ? 0 : this.core.allocate(length);
-    if (offset === Status.AGAIN) return undefined;
-    if (offset < 0) throw this.sendFailure(offset);
-    return new AllocatedMessage(this, offset, length);
-  }
-
-  /** Borrow room, when there is some. */
-  async allocate(
-    length: number,
-    signal: AbortSignal | undefined,
-  ): Promise<AllocatedMessage> {
-    const message = this.tryAllocate(length);
-    if (message !== undefined) return message;
-    let offset = -1;
-    await this.#wait(signal, (settle) =>
-      this.core.waitForRoom(this, () => {
-        offset = this.core.calls.machnet_allocate(this.core.channel, length);
-        return Math.min(offset, Status.OK);
-      }, settle));
-    return new AllocatedMessage(this, offset, length);
-  }
-
-  /** Send from borrowed room, and give it up whatever happens. */
-  sendAllocated(offset: number, room: number, length: number): Promise<void> {
-    if (room === 0) return this.send(EMPTY, undefined);
-    const { core } = this;
-    const settle = (status: number): number => {
-      if (status !== Status.OK) core.release(offset, room);
-      return status;
-    };
-    const attempt = (): number => core.sendAllocated(this.id, offset, length);
-    if (this.#phase !== Phase.Open) {
-      return Promise.reject(
-        this.sendFailure(settle(Status.CONNECTION_CLOSED)),
-      );
-    }
-    // Room that was borrowed is no claim to go before those who wait.
-    const status = this.#waiting > 0 ? Status.AGAIN : attempt();
-    if (status === Status.OK) return DONE;
-    if (status !== Status.AGAIN) {
-      return Promise.reject(this.sendFailure(settle(status)));
-    }
-    return this.#wait(
-      undefined,
-      (done) =>
-        core.waitForRoom(this, attempt, (status) => done(settle(status))),
-    );
-  }
-
-  #wait(
-    signal: AbortSignal | undefined,
-    start: (settle: (status: number) => void) => () => void,
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting++;
-      const forget = onAbort(signal, (reason) => {
-        giveUp();
-        this.#noLongerWaiting();
-        reject(reason);
-      });
-      const giveUp = start((status) => {
-        forget();
-        this.#noLongerWaiting();
-        if (status === Status.OK) resolve();
-        else reject(this.sendFailure(status));
-      });
-    });
-  }
-
-  #noLongerWaiting(): void {
-    this.#waiting--;
-    if (this.#waiting === 0) this.#drained?.();
-  }
-
-  /** The error for a status of sending. */
-  sendFailure(status: number): MachnetError {
-    return status === Status.CONNECTION_CLOSED
-      ? this.refusal("Cannot send to")
-      : failure(status, `Cannot send to ${formatEndpoint(this.remote)}`);
-  }
-
   // Ending
 
   /** Resolves when it was closed, rejects when it failed. */
@@ -264,7 +154,7 @@ export class ConnectionState {
   ): Promise<void> {
     if (this.#phase === Phase.Over) {
       this.#dropInbox();
-      return DONE;
+      return Promise.resolve();
     }
     if (this.#closing === undefined) {
       this.#closing = Promise.withResolvers();
@@ -291,7 +181,6 @@ export class ConnectionState {
     const deadline = performance.now() + timeoutMs;
     const { core } = this;
     const close = (): void => {
-      this.#drained = undefined;
       clearTimeout(this.#closeTimer);
       core.request(this, () => {
         if (this.#phase !== Phase.Closing) return Status.OK;
@@ -301,11 +190,10 @@ export class ConnectionState {
         if (status !== Status.OK) this.end(status, "");
       });
     };
-    if (this.#waiting === 0) {
+    if (!this.sender.close(close)) {
       close();
       return;
     }
-    this.#drained = close;
     this.#closeTimer = setTimeout(
       () => this.#giveUp(Status.CLOSE_TIMED_OUT, ""),
       timeoutMs,
@@ -345,11 +233,10 @@ export class ConnectionState {
     this.#phase = Phase.Over;
     this.#status = status;
     this.#reason = reason;
-    this.#drained = undefined;
     clearTimeout(this.#closeTimer);
     // In order: what arrived before the end can still be taken.
     if (status !== Status.OK || this.#endedHere) this.#dropInbox();
-    this.core.failWaiting(this, Status.CONNECTION_CLOSED);
+    this.sender.stop();
     this.#endReaders();
     this.#settleClosed();
     if (closing === undefined) return;

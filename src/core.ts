@@ -12,6 +12,7 @@ import { formatIPv4 } from "./address.ts";
 import { ConnectionState } from "./connection_state.ts";
 import type { ListenerState } from "./listener_state.ts";
 import { kick, pump, type Pumped, unpump } from "./pump.ts";
+import { type Answer, noAnswer, Requests } from "./requests.ts";
 import { RoomQueue } from "./room.ts";
 
 const EVENTS = 64;
@@ -21,15 +22,6 @@ const EVENT_WORDS = STRUCTS.machnet_event.size / 4;
 const NOTHING = new Uint8Array(1);
 
 const decoder = new TextDecoder();
-
-/** What the engine answers to a request. */
-export interface Answer {
-  readonly status: number;
-  readonly connection: number;
-  readonly listener: number;
-  readonly address: number;
-  readonly port: number;
-}
 
 /** The inside of a channel. */
 export class Core implements Pumped {
@@ -49,10 +41,8 @@ export class Core implements Pumped {
   readonly #events = new Uint32Array(this.#eventBytes.buffer);
   readonly #connections = new Map<number, ConnectionState>();
   readonly #listeners = new Map<number, ListenerState>();
-  readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #sends = new RoomQueue();
-  readonly #requests = new RoomQueue();
-  #token = 0;
+  readonly #requests = new Requests();
   // As if something were open: the bell keeps the process alive at first.
   #used = true;
 
@@ -90,10 +80,11 @@ export class Core implements Pumped {
 
   /** Send a copy, or AGAIN: also if others wait, who come first. */
   send(connection: number, bytes: Uint8Array): number {
-    return this.#sends.waiting ? Status.AGAIN : this.#send(connection, bytes);
+    return this.#sends.waiting ? Status.AGAIN : this.sendNow(connection, bytes);
   }
 
-  #send(connection: number, bytes: Uint8Array): number {
+  /** Send a copy, or AGAIN, for those whose turn it is. */
+  sendNow(connection: number, bytes: Uint8Array): number {
     const { length } = bytes;
     const status = this.calls.machnet_send(
       this.channel,
@@ -107,7 +98,11 @@ export class Core implements Pumped {
 
   /** Borrow room: its offset, or AGAIN: also if others wait. */
   allocate(length: number): number {
-    if (this.#sends.waiting) return Status.AGAIN;
+    return this.#sends.waiting ? Status.AGAIN : this.allocateNow(length);
+  }
+
+  /** Borrow room, or AGAIN, for those whose turn it is. */
+  allocateNow(length: number): number {
     return this.calls.machnet_allocate(this.channel, length);
   }
 
@@ -140,15 +135,6 @@ export class Core implements Pumped {
     return () => this.#sends.remove(item);
   }
 
-  /** The same for the bytes of a message. */
-  waitToSend(
-    owner: ConnectionState,
-    bytes: Uint8Array,
-    settle: (status: number) => void,
-  ): () => void {
-    return this.waitForRoom(owner, () => this.#send(owner.id, bytes), settle);
-  }
-
   /** Settle what a connection waits to send. */
   failWaiting(owner: object, status: number): void {
     this.#sends.fail(status, owner);
@@ -156,52 +142,28 @@ export class Core implements Pumped {
 
   // Requests
 
-  /**
-   * Ask the engine for something that has no answer of its own; where the
-   * channel is full, as soon as it is not.
-   *
-   * @returns Whether it waits.
-   */
+  /** See {@linkcode Requests.request}. */
   request(
     owner: object,
     attempt: () => number,
     settle: (status: number) => void = () => {},
   ): boolean {
-    if (this.over !== Status.OK) {
-      settle(this.over);
-      return false;
+    if (this.over === Status.OK) {
+      return this.#requests.request(owner, attempt, settle);
     }
-    const status = this.#requests.waiting ? Status.AGAIN : attempt();
-    kick();
-    if (status !== Status.AGAIN) {
-      settle(status);
-      return false;
-    }
-    this.#requests.push({ owner, attempt, settle });
-    return true;
+    settle(this.over);
+    return false;
   }
 
-  /**
-   * Ask for something that is answered by token. `answered` is called in the
-   * middle of dispatch, so that what comes behind the answer finds its owner.
-   */
+  /** See {@linkcode Requests.ask}. */
   ask(
     attempt: (token: number) => number,
     answered: (answer: Answer) => void,
   ): void {
-    const token = this.#token = (this.#token + 1) >>> 0;
-    this.#answers.set(token, answered);
-    this.#watchIfUsed();
-    this.request(this, () => attempt(token), (status) => {
-      if (status !== Status.OK) this.#answer(token, noAnswer(status));
-    });
-  }
-
-  #answer(token: number, answer: Answer): void {
-    const answered = this.#answers.get(token);
-    this.#answers.delete(token);
-    answered?.(answer);
-    this.#watchIfUsed();
+    if (this.over === Status.OK) {
+      this.#requests.ask(attempt, answered);
+      this.#watchIfUsed();
+    } else answered(noAnswer(this.over));
   }
 
   // What lives on the channel
@@ -242,8 +204,8 @@ export class Core implements Pumped {
   // A channel on which nothing can happen is not looked into, and does not keep
   // the process alive; that its sidecar is gone, the doorbell says.
   #watchIfUsed(): void {
-    const used = this.#connections.size + this.#listeners.size +
-        this.#answers.size > 0;
+    const used = this.#connections.size + this.#listeners.size > 0 ||
+      this.#requests.pending;
     if (used === this.#used || this.over !== Status.OK) return;
     this.#used = used;
     this.#bell.keepAlive(used);
@@ -267,7 +229,7 @@ export class Core implements Pumped {
     for (let index = 0; index < count; index++) {
       this.#dispatch(index * EVENT_WORDS);
     }
-    if (this.#requests.waiting) this.#requests.retry();
+    this.#requests.retry();
     if (this.#sends.waiting) this.#sends.retry();
     return count;
   }
@@ -303,7 +265,7 @@ export class Core implements Pumped {
     switch (kind) {
       case EventKind.LISTENING:
       case EventKind.CONNECTED:
-        this.#answer(events[at + 4]!, answer);
+        this.#requests.answer(events[at + 4]!, answer);
         break;
       case EventKind.ACCEPTED:
         this.#accepted(answer);
@@ -361,19 +323,12 @@ export class Core implements Pumped {
     this.over = status;
     unpump(this);
     this.#bell.close();
-    const answers = [...this.#answers.values()];
     const { connections, listeners } = this;
-    this.#answers.clear();
     this.#connections.clear();
     this.#listeners.clear();
     this.#sends.fail(status);
     this.#requests.fail(status);
-    for (const answered of answers) answered(noAnswer(status));
     for (const listener of listeners) listener.over(status);
     for (const connection of connections) connection.end(status, "");
   }
-}
-
-function noAnswer(status: number): Answer {
-  return { status, connection: 0, listener: 0, address: 0, port: 0 };
 }

@@ -5,7 +5,7 @@
  */
 import { failure, MachnetError } from "../ffi/error.ts";
 import { Status } from "../ffi/status.ts";
-import type { ConnectionState } from "./connection_state.ts";
+import type { Sender } from "./sender.ts";
 
 /**
  * Room in the channel for one message, to be written in place.
@@ -55,14 +55,14 @@ export interface OutgoingMessage extends Disposable {
 
 /** The implementation of {@linkcode OutgoingMessage}. */
 export class AllocatedMessage implements OutgoingMessage {
-  readonly #connection: ConnectionState;
+  readonly #sender: Sender;
   readonly #offset: number;
   readonly #length: number;
   #data: Uint8Array<ArrayBuffer> | undefined;
   #given = false;
 
-  constructor(connection: ConnectionState, offset: number, length: number) {
-    this.#connection = connection;
+  constructor(sender: Sender, offset: number, length: number) {
+    this.#sender = sender;
     this.#offset = offset;
     this.#length = length;
   }
@@ -72,7 +72,7 @@ export class AllocatedMessage implements OutgoingMessage {
   }
 
   get data(): Uint8Array<ArrayBuffer> {
-    const { core } = this.#connection;
+    const { core } = this.#sender;
     if (this.#given) {
       throw new MachnetError(
         "CLOSED",
@@ -103,14 +103,14 @@ export class AllocatedMessage implements OutgoingMessage {
     }
     this.#given = true;
     this.#data = undefined;
-    return this.#connection.sendAllocated(this.#offset, this.#length, length);
+    return this.#sender.sendAllocated(this.#offset, this.#length, length);
   }
 
   release(): void {
     if (this.#given) return;
     this.#given = true;
     this.#data = undefined;
-    this.#connection.core.release(this.#offset, this.#length);
+    this.#sender.core.release(this.#offset, this.#length);
   }
 
   [Symbol.dispose](): void {

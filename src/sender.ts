@@ -1,0 +1,149 @@
+/**
+ * The sending half of a connection.
+ *
+ * @module
+ */
+import { failure, type MachnetError } from "../ffi/error.ts";
+import { Status } from "../ffi/status.ts";
+import { onAbort } from "./abort.ts";
+import { formatEndpoint } from "./address.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import type { Core } from "./core.ts";
+import { AllocatedMessage } from "./outgoing.ts";
+
+// Nobody tells it from a promise of his own, and it costs nothing.
+const DONE: Promise<void> = Promise.resolve();
+
+const EMPTY = new Uint8Array(0);
+
+/** The sending half of a connection. */
+export class Sender {
+  readonly core: Core;
+  readonly #connection: ConnectionState;
+  readonly #id: number;
+  #open = true;
+  #waiting = 0;
+  #onDrained: (() => void) | undefined;
+
+  constructor(core: Core, connection: ConnectionState) {
+    this.core = core;
+    this.#connection = connection;
+    this.#id = connection.id;
+  }
+
+  /** Send a copy. @returns A status. */
+  trySend(bytes: Uint8Array): number {
+    return this.#open
+      ? this.core.send(this.#id, bytes)
+      : Status.CONNECTION_CLOSED;
+  }
+
+  /** Send a copy, when there is room. */
+  send(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const status = this.trySend(bytes);
+    if (status === Status.OK) return DONE;
+    if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
+    return this.#wait(signal, () => this.core.sendNow(this.#id, bytes));
+  }
+
+  /** Borrow room now, or not. */
+  tryAllocate(length: number): AllocatedMessage | undefined {
+    if (!this.#open) throw this.failure(Status.CONNECTION_CLOSED);
+    const offset = length === 0 ? 0 : this.core.allocate(length);
+    if (offset === Status.AGAIN) return undefined;
+    if (offset < 0) throw this.failure(offset);
+    return new AllocatedMessage(this, offset, length);
+  }
+
+  /** Borrow room, when there is some. */
+  async allocate(
+    length: number,
+    signal: AbortSignal | undefined,
+  ): Promise<AllocatedMessage> {
+    const message = this.tryAllocate(length);
+    if (message !== undefined) return message;
+    let offset = -1;
+    await this.#wait(signal, () => {
+      offset = this.core.allocateNow(length);
+      return Math.min(offset, Status.OK);
+    });
+    return new AllocatedMessage(this, offset, length);
+  }
+
+  /** Send from borrowed room, and give it up whatever happens. */
+  async sendAllocated(
+    offset: number,
+    room: number,
+    length: number,
+  ): Promise<void> {
+    if (room === 0) return await this.send(EMPTY, undefined);
+    const { core } = this;
+    try {
+      const attempt = (): number =>
+        core.sendAllocated(this.#id, offset, length);
+      if (!this.#open) throw this.failure(Status.CONNECTION_CLOSED);
+      // Room that was borrowed is no claim to go before those who wait.
+      const status = this.#waiting > 0 ? Status.AGAIN : attempt();
+      if (status === Status.AGAIN) await this.#wait(undefined, attempt);
+      else if (status !== Status.OK) throw this.failure(status);
+    } catch (error) {
+      core.release(offset, room);
+      throw error;
+    }
+  }
+
+  /** Repeat a call until there is room, behind all who wait already. */
+  #wait(
+    signal: AbortSignal | undefined,
+    attempt: () => number,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting++;
+      const owner = this.#connection;
+      const forget = onAbort(signal, (reason) => {
+        giveUp();
+        this.#noLongerWaiting();
+        reject(reason);
+      });
+      const giveUp = this.core.waitForRoom(owner, attempt, (status) => {
+        forget();
+        this.#noLongerWaiting();
+        if (status === Status.OK) resolve();
+        else reject(this.failure(status));
+      });
+    });
+  }
+
+  #noLongerWaiting(): void {
+    this.#waiting--;
+    if (this.#waiting === 0) this.#onDrained?.();
+  }
+
+  /**
+   * Send nothing new.
+   *
+   * @param onDrained Called when nothing waits any more.
+   * @returns Whether something waits.
+   */
+  close(onDrained: () => void): boolean {
+    this.#open = false;
+    if (this.#waiting === 0) return false;
+    this.#onDrained = onDrained;
+    return true;
+  }
+
+  /** Send nothing more; what waits fails. The connection knows why. */
+  stop(): void {
+    this.#open = false;
+    this.#onDrained = undefined;
+    this.core.failWaiting(this.#connection, Status.CONNECTION_CLOSED);
+  }
+
+  /** The error for a status of sending. */
+  failure(status: number): MachnetError {
+    const connection = this.#connection;
+    return status === Status.CONNECTION_CLOSED
+      ? connection.refusal("Cannot send to")
+      : failure(status, `Cannot send to ${formatEndpoint(connection.remote)}`);
+  }
+}

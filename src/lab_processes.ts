@@ -4,6 +4,7 @@
  * @module
  */
 import { mkdtempSync, rmSync } from "node:fs";
+import globals from "node:process";
 import { environment } from "../ffi/library.ts";
 import type { LabOptions } from "./lab.ts";
 import { NativeProcess } from "./native_process.ts";
@@ -49,6 +50,7 @@ export async function startProcesses(
 ): Promise<LabProcesses> {
   const base = await environment("TMPDIR") || "/tmp";
   const directory = mkdtempSync(`${base}/machnet-lab-`);
+  directories.add(directory);
   const started: NativeProcess[] = [];
   try {
     return options.wire === "direct"
@@ -73,6 +75,16 @@ async function stop(
   directory: string,
 ): Promise<void> {
   await Promise.all(processes.map((process) => process.stop()));
+  remove(directory);
+}
+
+// Of labs that nobody closed yet. Their processes end with this one, but
+// cannot remove what is not theirs.
+const directories = new Set<string>();
+globals.once("exit", () => directories.forEach(remove));
+
+function remove(directory: string): void {
+  directories.delete(directory);
   rmSync(directory, { recursive: true, force: true });
 }
 

@@ -139,7 +139,9 @@ test("a lab that was forgotten does not keep the process alive", {
 }, async () => {
   const script = startScript("lab_forever.ts", ["end"]);
   const pids = JSON.parse(await script.line()) as number[];
+  const directory = await script.line();
   assert.equal(await script.ended, 0);
+  assert.ok(!existsSync(directory));
   for (let wait = 0; wait < 100 && pids.some(alive); wait++) await sleep(20);
   assert.ok(!pids.some(alive));
 });

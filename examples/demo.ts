@@ -47,8 +47,10 @@ async function demo(file: string, seconds: number): Promise<void> {
 }
 
 let titles = 0;
+let interrupted = false;
 
 function title(text: string): void {
+  if (interrupted) throw new Error("interrupted");
   console.log(`${titles++ === 0 ? "" : "\n"}${titles}. ${text}`);
 }
 
@@ -117,6 +119,8 @@ async function sha256(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
+// Ctrl-C ends the scripts as well; what is left to do is to clean up.
+process.once("SIGINT", () => interrupted = true);
 const started = performance.now();
 try {
   const options = parseArgs(process.argv.slice(2), {

@@ -60,7 +60,8 @@ check: build lint ## check types, examples in documents, format, symbols, versio
 	$(DENO) doc --lint mod.ts
 	$(DPRINT) check
 	clang-format --dry-run -Werror $(C_FILES)
-	native/tools/check-symbols.sh
+	native/tools/check-symbols.sh native/build/client/libmachnet.so machnet.h
+	native/tools/check-symbols.sh native/build/sidecar/libmachnet_engine.so engine.h
 	native/tools/check-version.sh
 
 .PHONY: lint

@@ -397,8 +397,13 @@ deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 		if (slot->state != RX_COMPLETE)
 			return true;
 		if (slot->fin) {
-			/* Nothing follows it. */
+			/* Nothing follows it. If the peer was lost since it
+			 * came, that is no loss any more. */
 			receive_discard(t, f);
+			if (f->state == FLOW_ENDED) {
+				f->status = MACHNET_OK;
+				return true;
+			}
 			flow_end(t, now, f, MACHNET_OK);
 			return false;
 		}

@@ -404,32 +404,39 @@ packets_with_bits_flipped_are_dropped_or_harmless(void **state)
 	connection_end();
 }
 
+static void
+syn_from(struct cable_frame *syn, uint32_t address)
+{
+	uint8_t *packet;
+	uint32_t length = cable_packet(syn, &packet);
+
+	store_be32(syn->bytes + IPV4_OFFSET + 12, address);
+	cable_repack(syn, length);
+	cable_send(syn);
+}
+
 /* Each source would be a neighbor to answer to: more of them than there is
- * room for, and the ones that no host can be. */
+ * room for, after some that no host can be, and one that is found at the same
+ * place as 0.0.0.0. */
 static void
 no_source_address_breaks_the_table_of_neighbors(void **state)
 {
+	const uint32_t odd[] = {
+		0x0a010400, 0, 0x7f000001, 0xe0000001, 0xffffffff, 0x0a010400};
 	struct cable_frame syn;
-	uint8_t *packet;
 
 	(void)state;
 	cable_capture(WIRE_SYN, frames, 1);
 	connection_open();
 	syn = frames[0];
-	for (uint32_t i = 0; i < 2500; i++) {
-		const uint8_t firsts[] = {0, 127, 224, 255, 10};
-		uint32_t length = cable_packet(&syn, &packet);
-
-		syn.bytes[IPV4_OFFSET + 12] = firsts[i % 5];
-		syn.bytes[IPV4_OFFSET + 13] = (uint8_t)(i % 5 == 4);
-		syn.bytes[IPV4_OFFSET + 14] = (uint8_t)(i >> 8);
-		syn.bytes[IPV4_OFFSET + 15] = (uint8_t)i;
-		if (i % 10 == 0)
-			memset(syn.bytes + IPV4_OFFSET + 12, 0, 4);
-		cable_repack(&syn, length);
-		cable_send(&syn);
-		if (i % 50 == 0)
-			cable_flush();
+	for (uint32_t i = 0; i < 2 * 1200; i++) {
+		if (i % 1200 < ARRAY_LENGTH(odd))
+			syn_from(&syn, odd[i % 1200]);
+		else
+			syn_from(&syn, 0x0a020000 + i);
+		/* No more at a time than it answers, so that each counts. */
+		if (i % 32 == 0)
+			host_counter(&b, "packets_received");
 	}
 	cable_flush();
 	connection_end();

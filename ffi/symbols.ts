@@ -184,6 +184,7 @@ export const CLIENT_SYMBOLS = {
   machnet_allocate: {
     parameters: [
       "u32", // channel
+      "u32", // connection
       "u32", // length
     ],
     result: "i32",

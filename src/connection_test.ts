@@ -2,23 +2,36 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Status } from "../ffi/status.ts";
 import { EventKind } from "../ffi/structs.ts";
+import type { Channel } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { assertPending, FakeLibrary, turns } from "./testing/fake_library.ts";
 
 const ID = 5;
 
-async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
+async function connect(): Promise<
+  { fake: FakeLibrary; channel: Channel; one: Connection }
+> {
   const fake = new FakeLibrary();
-  const pending = fake.open().connect({ hostname: "10.0.0.9", port: 888 });
+  const channel = fake.open();
+  return { fake, channel, one: await connectMore(fake, channel, ID) };
+}
+
+async function connectMore(
+  fake: FakeLibrary,
+  channel: Channel,
+  connection: number,
+): Promise<Connection> {
+  const pending = channel.connect({ hostname: "10.0.0.9", port: 888 });
   await turns();
+  const [token] = fake.called("connect").at(-1) as [number];
   fake.post({
     kind: EventKind.CONNECTED,
-    token: 1,
-    connection: ID,
+    token,
+    connection,
     address: 0x0a00_0009,
     port: 888,
   });
-  return { fake, one: await pending };
+  return await pending;
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -48,6 +61,27 @@ test("send() waits for room, and keeps the order", async () => {
   await Promise.all([second, third]);
   assert.deepEqual(texts(fake), ["a", "b", "c"]);
   assert.equal(one.trySend(encode("d")), true);
+});
+
+test("send() on one connection does not wait for another's peer", async () => {
+  const { fake, channel, one } = await connect();
+  const other = await connectMore(fake, channel, ID + 1);
+  fake.unread.add(ID);
+  const waiting = one.send(encode("nobody reads this"));
+  await other.send(encode("a"));
+  assert.equal(other.trySend(encode("b")), true);
+  // Also those that wait themselves do not wait for it.
+  fake.room = 0;
+  const next = other.allocate(5);
+  await assertPending(next);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  (await next).release();
+  await assertPending(waiting);
+  assert.deepEqual(texts(fake), ["a", "b"]);
+  fake.unread.clear();
+  fake.message(ID, "kick");
+  await waiting;
 });
 
 test("send() stops waiting on abort, and others go on", async () => {

@@ -78,13 +78,8 @@ export class Core implements Pumped {
     this.calls.machnet_release(this.channel, offset);
   }
 
-  /** Send a copy, or AGAIN: also if others wait, who come first. */
+  /** Send a copy, or AGAIN. */
   send(connection: number, bytes: Uint8Array): number {
-    return this.#sends.waiting ? Status.AGAIN : this.sendNow(connection, bytes);
-  }
-
-  /** Send a copy, or AGAIN, for those whose turn it is. */
-  sendNow(connection: number, bytes: Uint8Array): number {
     const { length } = bytes;
     const status = this.calls.machnet_send(
       this.channel,
@@ -96,14 +91,9 @@ export class Core implements Pumped {
     return status;
   }
 
-  /** Borrow room: its offset, or AGAIN: also if others wait. */
-  allocate(length: number): number {
-    return this.#sends.waiting ? Status.AGAIN : this.allocateNow(length);
-  }
-
-  /** Borrow room, or AGAIN, for those whose turn it is. */
-  allocateNow(length: number): number {
-    return this.calls.machnet_allocate(this.channel, length);
+  /** Borrow room: its offset, or AGAIN. */
+  allocate(connection: number, length: number): number {
+    return this.calls.machnet_allocate(this.channel, connection, length);
   }
 
   /** Send what was written in borrowed room. */
@@ -119,8 +109,8 @@ export class Core implements Pumped {
   }
 
   /**
-   * Wait until `attempt` gives something other than AGAIN, behind all who wait
-   * already.
+   * Wait until `attempt` gives something other than AGAIN, behind what waits of
+   * the same owner already.
    *
    * @returns A function that gives up.
    */

@@ -43,7 +43,7 @@ export class Requests {
     attempt: () => number,
     settle: (status: number) => void,
   ): boolean {
-    const status = this.#queue.waiting ? Status.AGAIN : attempt();
+    const status = this.#queue.waits(owner) ? Status.AGAIN : attempt();
     kick();
     if (status !== Status.AGAIN) {
       settle(status);

@@ -1,5 +1,5 @@
 /**
- * Calls that found the channel full and wait for room.
+ * Calls that found no room in the channel and wait for some.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { Status } from "../ffi/status.ts";
 
 /** A call to repeat until it gives something other than AGAIN. */
 export interface Attempt {
-  /** Whose it is, to give up all calls of one object. */
+  /** Whose it is: the calls of one owner keep their order. */
   readonly owner: object;
   /** Try again. @returns A status. */
   attempt(): number;
@@ -15,48 +15,88 @@ export interface Attempt {
   settle(status: number): void;
 }
 
-/** First come, first served. */
-export class RoomQueue {
-  #items: Attempt[] = [];
+// Calls of one owner. What is done stays in front for a while, because taking
+// the first of a long array costs as much as the array is long.
+interface Queue {
+  items: Attempt[];
+  done: number;
+}
 
-  /** Whether a call waits, so that a new one must queue behind it. */
+const DONE_MAX = 64;
+
+/**
+ * A queue for each owner, served in turn: one whose calls find no room, because
+ * nobody reads at the other end, does not keep the others waiting.
+ */
+export class RoomQueue {
+  readonly #queues = new Map<object, Queue>();
+
+  /** Whether a call waits. */
   get waiting(): boolean {
-    return this.#items.length > 0;
+    return this.#queues.size > 0;
+  }
+
+  /** Whether a call of an owner waits, so that his next must queue behind it. */
+  waits(owner: object): boolean {
+    return this.#queues.has(owner);
   }
 
   /** Queue a call. */
   push(item: Attempt): void {
-    this.#items.push(item);
+    const queue = this.#queues.get(item.owner);
+    if (queue !== undefined) queue.items.push(item);
+    else this.#queues.set(item.owner, { items: [item], done: 0 });
   }
 
   /** Forget a call; it is not told. */
   remove(item: Attempt): void {
-    const index = this.#items.indexOf(item);
-    if (index >= 0) this.#items.splice(index, 1);
+    const queue = this.#queues.get(item.owner);
+    const index = queue?.items.indexOf(item, queue.done) ?? -1;
+    if (index < 0) return;
+    queue!.items.splice(index, 1);
+    if (isEmpty(queue!)) this.#queues.delete(item.owner);
   }
 
-  /** Make as many calls as there is room for. */
+  /** Make as many calls as there is room for: one of each owner, in rounds. */
   retry(): void {
-    let done = 0;
-    const items = this.#items;
-    while (done < items.length) {
-      const item = items[done]!;
-      const status = item.attempt();
-      if (status === Status.AGAIN) break;
-      done++;
-      item.settle(status);
+    let owners = [...this.#queues.keys()];
+    while (owners.length > 0) {
+      owners = owners.filter((owner) => this.#retryFirst(owner));
     }
-    if (done > 0) items.splice(0, done);
+  }
+
+  /** @returns Whether the owner may be asked again. */
+  #retryFirst(owner: object): boolean {
+    const queues = this.#queues;
+    // Whoever was settled before may have failed this owner meanwhile.
+    const queue = queues.get(owner);
+    if (queue === undefined) return false;
+    const item = queue.items[queue.done]!;
+    const status = item.attempt();
+    if (status === Status.AGAIN) return false;
+    queue.done++;
+    if (queue.done > DONE_MAX && queue.done * 2 > queue.items.length) {
+      queue.items.splice(0, queue.done);
+      queue.done = 0;
+    }
+    // To the end: the next free block is for someone else.
+    queues.delete(owner);
+    if (!isEmpty(queue)) queues.set(owner, queue);
+    item.settle(status);
+    return true;
   }
 
   /** Settle the calls of one owner, or all. */
   fail(status: number, owner?: object): void {
-    const items = this.#items;
-    this.#items = items.filter((item) =>
-      owner !== undefined && item.owner !== owner
-    );
-    for (const item of items) {
-      if (owner === undefined || item.owner === owner) item.settle(status);
+    const owners = owner === undefined ? [...this.#queues.keys()] : [owner];
+    for (const one of owners) {
+      const queue = this.#queues.get(one);
+      this.#queues.delete(one);
+      queue?.items.slice(queue.done).forEach((item) => item.settle(status));
     }
   }
+}
+
+function isEmpty({ items, done }: Queue): boolean {
+  return done === items.length;
 }

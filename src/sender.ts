@@ -33,9 +33,9 @@ export class Sender {
 
   /** Send a copy. @returns A status. */
   trySend(bytes: Uint8Array): number {
-    return this.#open
-      ? this.core.send(this.#id, bytes)
-      : Status.CONNECTION_CLOSED;
+    if (!this.#open) return Status.CONNECTION_CLOSED;
+    // Who waits comes first.
+    return this.#waiting > 0 ? Status.AGAIN : this.core.send(this.#id, bytes);
   }
 
   /** Send a copy, when there is room. */
@@ -43,16 +43,22 @@ export class Sender {
     const status = this.trySend(bytes);
     if (status === Status.OK) return DONE;
     if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
-    return this.#wait(signal, () => this.core.sendNow(this.#id, bytes));
+    return this.#wait(signal, () => this.core.send(this.#id, bytes));
   }
 
   /** Borrow room now, or not. */
   tryAllocate(length: number): AllocatedMessage | undefined {
     if (!this.#open) throw this.failure(Status.CONNECTION_CLOSED);
-    const offset = length === 0 ? 0 : this.core.allocate(length);
+    const offset = length === 0 ? 0 : this.#allocate(length);
     if (offset === Status.AGAIN) return undefined;
     if (offset < 0) throw this.failure(offset);
     return new AllocatedMessage(this, offset, length);
+  }
+
+  #allocate(length: number): number {
+    return this.#waiting > 0
+      ? Status.AGAIN
+      : this.core.allocate(this.#id, length);
   }
 
   /** Borrow room, when there is some. */
@@ -64,7 +70,7 @@ export class Sender {
     if (message !== undefined) return message;
     let offset = -1;
     await this.#wait(signal, () => {
-      offset = this.core.allocateNow(length);
+      offset = this.core.allocate(this.#id, length);
       return Math.min(offset, Status.OK);
     });
     return new AllocatedMessage(this, offset, length);
@@ -92,7 +98,7 @@ export class Sender {
     }
   }
 
-  /** Repeat a call until there is room, behind all who wait already. */
+  /** Repeat a call until there is room, behind those that wait already. */
   #wait(
     signal: AbortSignal | undefined,
     attempt: () => number,

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -20,11 +21,19 @@ static_assert(CHANNELS_MAX == 1u << INDEX_BITS, "an index is a slot");
 struct slot {
 	_Atomic uint32_t handle;
 	uint32_t generation;
+	uintptr_t thread; /* whose end ends the channel, or 0 */
 	struct channel *channel;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slot slots[CHANNELS_MAX];
+
+/* Threads that took a doorbell: the key holds their number, which no other
+ * thread gets again. */
+static pthread_once_t threads_once = PTHREAD_ONCE_INIT;
+static pthread_key_t threads_key;
+static bool threads_key_made;
+static uintptr_t threads_count;
 
 uint32_t
 machnet_abi_version(void)
@@ -45,6 +54,7 @@ slot_fill(struct channel *channel, uint32_t *handle)
 		struct slot *slot = &slots[i];
 
 		slot->generation = slot->generation % GENERATION_MAX + 1;
+		slot->thread = 0;
 		slot->channel = channel;
 		*handle = slot->generation << INDEX_BITS | i;
 		atomic_store(&slot->handle, *handle);
@@ -98,8 +108,9 @@ channel_free(struct channel *channel)
 {
 	if (channel->mapping != NULL)
 		mapping_detach(channel->mapping);
-	if (!channel->doorbell_taken && channel->doorbell_fd >= 0) {
-		/* A child of the process may hold a copy: end it for all. */
+	if (channel->doorbell_fd >= 0) {
+		/* The application has a copy, and a child of the process may
+		 * have one: end it for all. */
 		shutdown(channel->doorbell_fd, SHUT_RDWR);
 		close(channel->doorbell_fd);
 	}
@@ -108,7 +119,55 @@ channel_free(struct channel *channel)
 	arena_destroy(channel->tx);
 	block_set_destroy(&channel->tx_sent);
 	block_set_destroy(&channel->rx_lent);
+	shares_destroy(&channel->shares);
 	free(channel);
+}
+
+/* A thread that took doorbells ends: a script's worker, mostly, which had no
+ * chance to close anything. */
+static void
+thread_ended(void *thread)
+{
+	for (uint32_t i = 0; i < CHANNELS_MAX; i++) {
+		struct slot *slot = &slots[i];
+		struct channel *channel = NULL;
+
+		pthread_mutex_lock(&lock);
+		if (atomic_load(&slot->handle) != 0 &&
+			slot->thread == (uintptr_t)thread) {
+			channel = slot->channel;
+			slot->channel = NULL;
+			atomic_store(&slot->handle, 0);
+		}
+		pthread_mutex_unlock(&lock);
+		if (channel != NULL)
+			channel_free(channel);
+	}
+}
+
+static void
+threads_init(void)
+{
+	threads_key_made = pthread_key_create(&threads_key, thread_ended) == 0;
+}
+
+/** Let the channel end with the calling thread. */
+static void
+thread_bind(uint32_t handle)
+{
+	struct slot *slot = &slots[handle % CHANNELS_MAX];
+	uintptr_t thread;
+
+	pthread_once(&threads_once, threads_init);
+	if (!threads_key_made)
+		return;
+	thread = (uintptr_t)pthread_getspecific(threads_key);
+	pthread_mutex_lock(&lock);
+	if (thread == 0)
+		thread = ++threads_count;
+	slot->thread = thread;
+	pthread_mutex_unlock(&lock);
+	pthread_setspecific(threads_key, (void *)thread);
 }
 
 static void
@@ -164,7 +223,8 @@ channel_open(struct channel_parts *parts, uint32_t *handle,
 	channel->tx = arena_create(parts->arena_bytes, CHANNEL_BLOCKS_LENT_MAX);
 	if (channel->tx == NULL ||
 		!block_set_init(&channel->tx_sent, parts->arena_bytes) ||
-		!block_set_init(&channel->rx_lent, parts->arena_bytes)) {
+		!block_set_init(&channel->rx_lent, parts->arena_bytes) ||
+		!shares_init(&channel->shares, parts->arena_bytes)) {
 		machnet_mapping_release(channel->base, NULL);
 		channel_free(channel);
 		return error_set(error, MACHNET_OUT_OF_MEMORY,
@@ -201,6 +261,15 @@ channel_ended(const struct channel *channel)
 	default:
 		return MACHNET_SIDECAR_GONE;
 	}
+}
+
+void
+channel_block_free(struct channel *channel, uint32_t offset)
+{
+	shares_give(&channel->shares, offset,
+		arena_block_bytes(channel->tx, offset));
+	arena_free(channel->tx, offset);
+	channel_lack_end(channel, CHANNEL_LACKS_BLOCK);
 }
 
 void
@@ -247,12 +316,10 @@ channel_reap(struct channel *channel)
 			!block_set_has(&channel->tx_sent, offset))
 			return channel_corrupt(channel);
 		block_set_remove(&channel->tx_sent, offset);
-		arena_free(channel->tx, offset);
+		channel_block_free(channel, offset);
 	}
-	if (count > 0) {
+	if (count > 0)
 		ring_consume(&channel->sent);
-		channel_lack_end(channel, CHANNEL_LACKS_BLOCK);
-	}
 	return count;
 }
 
@@ -281,13 +348,20 @@ machnet_channel_doorbell(uint32_t handle)
 {
 	struct channel *channel;
 	int32_t status = channel_find(handle, &channel);
+	int fd;
 
 	if (status != MACHNET_OK)
 		return status;
 	if (channel->doorbell_taken)
 		return MACHNET_INVALID_ARGUMENT;
+	/* A copy: with our own we can end the channel at any time, without
+	 * closing a descriptor under an event loop. */
+	fd = fcntl(channel->doorbell_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return MACHNET_SYSTEM_ERROR;
 	channel->doorbell_taken = true;
-	return channel->doorbell_fd;
+	thread_bind(handle);
+	return fd;
 }
 
 int32_t

@@ -8,6 +8,7 @@
 
 #include "client/block_set.h"
 #include "client/mapping.h"
+#include "client/shares.h"
 #include "machnet/machnet.h"
 #include "shm/arena.h"
 #include "shm/layout.h"
@@ -32,12 +33,13 @@ struct channel {
 	struct arena *tx;	  /* blocks that we lend */
 	struct block_set tx_sent; /* of those, the engine's */
 	struct block_set rx_lent; /* blocks lent to us */
+	struct shares shares;	  /* who holds what of tx */
 	int32_t failed;		  /* why no call succeeds any more, or 0 */
 	uint32_t lacks;		  /* enum channel_lack */
 	bool room_came;		  /* a lack ended since machnet_wait said so */
 	int wake_fd;		  /* eventfd that wakes the engine */
 	int doorbell_fd;
-	bool doorbell_taken; /* then the descriptor is not ours to use */
+	bool doorbell_taken; /* then its bytes are not ours to take out */
 	uint32_t address;
 	uint32_t engine;
 	struct channel_layout layout;
@@ -72,6 +74,9 @@ int32_t channel_corrupt(struct channel *channel);
 
 /** Why the sidecar ended the channel, as it says itself, or MACHNET_OK. */
 int32_t channel_ended(const struct channel *channel);
+
+/** Put a TX block back, whoever held it. */
+void channel_block_free(struct channel *channel, uint32_t offset);
 
 /** Note that something came that a refused call lacked. */
 void channel_lack_end(struct channel *channel, enum channel_lack lack);

@@ -23,7 +23,7 @@ machnet_send(uint32_t handle, uint32_t connection, const void *bytes,
 }
 
 int32_t
-machnet_allocate(uint32_t handle, uint32_t length)
+machnet_allocate(uint32_t handle, uint32_t connection, uint32_t length)
 {
 	struct channel *channel;
 	uint32_t offset;
@@ -33,7 +33,8 @@ machnet_allocate(uint32_t handle, uint32_t length)
 		return status;
 	if (length > MACHNET_MESSAGE_BYTES_MAX)
 		return MACHNET_MESSAGE_TOO_LARGE;
-	status = submit_allocate(channel, u32_max(length, 1), &offset);
+	status = submit_allocate(
+		channel, connection, u32_max(length, 1), &offset);
 	if (status != MACHNET_OK)
 		return status;
 	return (int32_t)(channel->layout.tx_arena + offset);
@@ -47,13 +48,6 @@ allocated_bytes(const struct channel *channel, uint32_t offset)
 
 	return bytes != 0 && !block_set_has(&channel->tx_sent, offset) ? bytes
 								       : 0;
-}
-
-static void
-allocated_free(struct channel *channel, uint32_t offset)
-{
-	arena_free(channel->tx, offset);
-	channel_lack_end(channel, CHANNEL_LACKS_BLOCK);
 }
 
 int32_t
@@ -81,7 +75,7 @@ machnet_send_allocated(
 	if (status != MACHNET_OK)
 		return status;
 	if (length == 0)
-		allocated_free(channel, offset);
+		channel_block_free(channel, offset);
 	else
 		block_set_add(&channel->tx_sent, offset);
 	return MACHNET_OK;
@@ -121,6 +115,6 @@ machnet_release(uint32_t handle, uint32_t offset)
 	offset -= channel->layout.tx_arena;
 	if (allocated_bytes(channel, offset) == 0)
 		return MACHNET_INVALID_ARGUMENT;
-	allocated_free(channel, offset);
+	channel_block_free(channel, offset);
 	return MACHNET_OK;
 }

@@ -121,7 +121,7 @@ requests_refuse_what_cannot_be(void **state)
 	assert_int_equal(machnet_send(c, 1, reason, 8 * MIB + 1),
 		MACHNET_MESSAGE_TOO_LARGE);
 	assert_int_equal(
-		machnet_allocate(c, 8 * MIB + 1), MACHNET_MESSAGE_TOO_LARGE);
+		machnet_allocate(c, 1, 8 * MIB + 1), MACHNET_MESSAGE_TOO_LARGE);
 }
 
 static void
@@ -153,7 +153,7 @@ an_empty_message_takes_no_block(void **state)
 
 	assert_int_equal(machnet_send(f->channel, 6, NULL, 0), MACHNET_OK);
 	assert_submission(f, empty);
-	offset = machnet_allocate(f->channel, 100);
+	offset = machnet_allocate(f->channel, 6, 100);
 	assert_int_equal(
 		machnet_send_allocated(f->channel, 6, (uint32_t)offset, 0),
 		MACHNET_OK);
@@ -161,14 +161,14 @@ an_empty_message_takes_no_block(void **state)
 	/* The block went home at once. */
 	assert_int_equal(machnet_release(f->channel, (uint32_t)offset),
 		MACHNET_INVALID_ARGUMENT);
-	assert_int_equal(machnet_allocate(f->channel, 0), offset);
+	assert_int_equal(machnet_allocate(f->channel, 6, 0), offset);
 }
 
 static void
 room_is_lent_written_and_sent_once(void **state)
 {
 	struct fixture *f = *state;
-	int32_t result = machnet_allocate(f->channel, 1000);
+	int32_t result = machnet_allocate(f->channel, 6, 1000);
 	uint32_t c = f->channel, offset = (uint32_t)result;
 
 	assert_true(result > 0);
@@ -194,7 +194,7 @@ room_is_lent_written_and_sent_once(void **state)
 	assert_int_equal(machnet_release(c, offset), MACHNET_INVALID_ARGUMENT);
 	fake_send_home(&f->fake, offset);
 	assert_int_equal(machnet_poll(c, &(struct machnet_event){0}, 1, 0), 0);
-	assert_int_equal(machnet_allocate(c, 1000), result);
+	assert_int_equal(machnet_allocate(c, 6, 1000), result);
 	assert_int_equal(machnet_release(c, offset), MACHNET_OK);
 	assert_int_equal(machnet_release(c, offset), MACHNET_INVALID_ARGUMENT);
 }
@@ -221,7 +221,7 @@ static void
 a_full_submission_ring_delays(void **state)
 {
 	struct fixture *f = *state;
-	int32_t offset = machnet_allocate(f->channel, 10);
+	int32_t offset = machnet_allocate(f->channel, 6, 10);
 	uint32_t i;
 
 	for (i = 0; i < CHANNEL_SUBMISSIONS; i++)
@@ -248,16 +248,74 @@ a_full_arena_delays_until_blocks_come_home(void **state)
 	uint32_t i;
 
 	for (i = 0; i < MACHNET_ARENA_BYTES_MIN / (8 * MIB); i++)
-		assert_int_equal(machnet_send(f->channel, 1, bytes, 8 * MIB),
+		assert_int_equal(machnet_send(f->channel, i, bytes, 8 * MIB),
 			MACHNET_OK);
-	assert_int_equal(machnet_send(f->channel, 1, "x", 1), MACHNET_AGAIN);
-	assert_int_equal(machnet_allocate(f->channel, 1), MACHNET_AGAIN);
+	assert_int_equal(machnet_send(f->channel, 9, "x", 1), MACHNET_AGAIN);
+	assert_int_equal(machnet_allocate(f->channel, 9, 1), MACHNET_AGAIN);
 	fake_send_home(&f->fake, taken(f).offset);
 	/* Found without a poll in between. */
 	assert_int_equal(
-		machnet_send(f->channel, 1, bytes, 8 * MIB), MACHNET_OK);
-	assert_int_equal(machnet_send(f->channel, 1, "x", 1), MACHNET_AGAIN);
+		machnet_send(f->channel, 9, bytes, 8 * MIB), MACHNET_OK);
+	assert_int_equal(machnet_send(f->channel, 9, "x", 1), MACHNET_AGAIN);
 	free(bytes);
+}
+
+/** Send until there is no room. @return how many were sent */
+static uint32_t
+send_all(struct fixture *f, uint32_t connection, const void *bytes,
+	uint32_t length)
+{
+	struct submission submission;
+	uint32_t count = 0;
+
+	while (machnet_send(f->channel, connection, bytes, length) ==
+		MACHNET_OK) {
+		assert_true(fake_take(&f->fake, &submission));
+		count++;
+	}
+	return count;
+}
+
+static void
+a_connection_leaves_room_for_others(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *bytes = calloc(1, 8 * MIB);
+	struct submission submission;
+	uint32_t first;
+
+	/* Of 32 MiB: while it holds at most what is free. */
+	assert_int_equal(send_all(f, 1, bytes, MIB), 17);
+	assert_int_equal(machnet_allocate(f->channel, 1, 1), MACHNET_AGAIN);
+	assert_int_equal(send_all(f, 2, bytes, MIB), 7);
+	/* The last 8 MiB are for a message that needs them. */
+	assert_int_equal(
+		machnet_send(f->channel, 3, bytes, 8 * MIB), MACHNET_OK);
+	/* Its reset says why all the same, once there is any room. */
+	assert_int_equal(
+		machnet_reset(f->channel, 1, "full", 4), MACHNET_AGAIN);
+	first = f->fake.layout.tx_arena;
+	fake_send_home(&f->fake, first);
+	assert_int_equal(machnet_send(f->channel, 1, "x", 1), MACHNET_AGAIN);
+	assert_int_equal(machnet_reset(f->channel, 1, "full", 4), MACHNET_OK);
+	assert_true(fake_take(&f->fake, &submission)); /* the 8 MiB */
+	assert_int_equal(taken(f).kind, SUBMISSION_RESET);
+	/* And a message that is the only one of its connection goes. */
+	assert_int_equal(machnet_send(f->channel, 4, "x", 1), MACHNET_OK);
+	assert_int_equal(
+		machnet_send(f->channel, 4, bytes, MIB), MACHNET_AGAIN);
+	free(bytes);
+}
+
+static void
+a_connection_leaves_blocks_for_others(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t half = CHANNEL_BLOCKS_LENT_MAX / 2;
+
+	assert_int_equal(send_all(f, 1, "x", 1), half + 1);
+	assert_int_equal(send_all(f, 2, "x", 1), half / 2);
+	assert_int_equal(machnet_send(f->channel, 3, "x", 1), MACHNET_OK);
 }
 
 static void
@@ -269,7 +327,7 @@ assert_home_is_corrupt(struct fixture *f, uint32_t offset)
 	assert_int_equal(machnet_poll(f->channel, &event, 1, 0),
 		MACHNET_CHANNEL_CORRUPT);
 	assert_int_equal(
-		machnet_allocate(f->channel, 1), MACHNET_CHANNEL_CORRUPT);
+		machnet_allocate(f->channel, 6, 1), MACHNET_CHANNEL_CORRUPT);
 }
 
 static void
@@ -297,7 +355,7 @@ a_block_that_was_not_sent_is_corrupt(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_home_is_corrupt(f, (uint32_t)machnet_allocate(f->channel, 1));
+	assert_home_is_corrupt(f, (uint32_t)machnet_allocate(f->channel, 6, 1));
 }
 
 static void
@@ -335,6 +393,8 @@ main(void)
 		TEST(release_refuses_what_is_nothing),
 		TEST(a_full_submission_ring_delays),
 		TEST(a_full_arena_delays_until_blocks_come_home),
+		TEST(a_connection_leaves_room_for_others),
+		TEST(a_connection_leaves_blocks_for_others),
 		TEST(a_block_that_was_never_lent_is_corrupt),
 		TEST(a_block_that_comes_home_twice_is_corrupt),
 		TEST(a_block_that_was_not_sent_is_corrupt),

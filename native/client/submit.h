@@ -16,12 +16,14 @@ int32_t submit_bytes(struct channel *channel, struct submission *submission,
 	const void *bytes, uint32_t length);
 
 /**
- * Take a TX block, if need be one that has come home just now.
+ * Take a TX block for a message of a connection, if need be one that has come
+ * home just now.
  * @param length 1 .. MACHNET_MESSAGE_BYTES_MAX
  * @param offset of the block in the arena
- * @return MACHNET_OK, MACHNET_AGAIN or MACHNET_CHANNEL_CORRUPT
+ * @return MACHNET_OK, MACHNET_AGAIN (there is none, or the connection holds
+ *         too much) or MACHNET_CHANNEL_CORRUPT
  */
-int32_t submit_allocate(
-	struct channel *channel, uint32_t length, uint32_t *offset);
+int32_t submit_allocate(struct channel *channel, uint32_t connection,
+	uint32_t length, uint32_t *offset);
 
 #endif

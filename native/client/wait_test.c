@@ -124,8 +124,10 @@ room_for_a_submission_rings(void **state)
 static void
 arena_full(struct fixture *f)
 {
-	while (machnet_allocate(f->channel, 8 * MIB) > 0)
-		;
+	uint32_t connection = 1;
+
+	while (machnet_allocate(f->channel, connection, 8 * MIB) > 0)
+		connection++;
 }
 
 static void
@@ -180,7 +182,7 @@ static void
 an_own_release_is_room(void **state)
 {
 	struct fixture *f = *state;
-	int32_t offset = machnet_allocate(f->channel, 1);
+	int32_t offset = machnet_allocate(f->channel, 1, 1);
 
 	arena_full(f);
 	assert_int_equal(machnet_wait(f->channel, 1), 0);
@@ -338,7 +340,7 @@ no_wake_up_for_room_is_lost(void **state)
 	f->messages = 20000;
 	pthread_create(&engine, NULL, engine_sink, f);
 	while (sent < f->messages) {
-		offset = machnet_allocate(f->channel, 8 * MIB);
+		offset = machnet_allocate(f->channel, 1, 8 * MIB);
 		if (offset > 0) {
 			assert_int_equal(machnet_send_allocated(f->channel, 1,
 						 (uint32_t)offset, 8 * MIB),

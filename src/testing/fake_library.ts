@@ -38,6 +38,8 @@ export class FakeLibrary {
   readonly sent: { connection: number; text: string }[] = [];
   /** Sends that are possible before the channel is full. */
   room: number = Infinity;
+  /** Connections that hold as much as they may. */
+  readonly unread: Set<number> = new Set();
   /** Requests that are possible before the channel is full. */
   requestRoom: number = Infinity;
   /** Blocks that are lent to the application. */
@@ -132,9 +134,14 @@ export class FakeLibrary {
     return events.length;
   }
 
+  #takeRoom(connection: number): boolean {
+    if (this.unread.has(connection)) return false;
+    return this.room-- > 0;
+  }
+
   #send(connection: number, bytes: Uint8Array): number {
     if (bytes.length > 8 << 20) return Status.MESSAGE_TOO_LARGE;
-    if (this.room-- <= 0) return Status.AGAIN;
+    if (!this.#takeRoom(connection)) return Status.AGAIN;
     this.sent.push({ connection, text: new TextDecoder().decode(bytes) });
     return Status.OK;
   }
@@ -150,11 +157,11 @@ export class FakeLibrary {
       },
       machnet_send: (_channel, connection, bytes, length) =>
         this.#send(connection, bytes!.subarray(0, length)),
-      machnet_allocate: (_channel, length) => {
+      machnet_allocate: (_channel, connection, length) => {
         if (length > 8 << 20) return Status.MESSAGE_TOO_LARGE;
-        return this.room-- <= 0
-          ? Status.AGAIN
-          : this.#lend(new Uint8Array(length));
+        return this.#takeRoom(connection)
+          ? this.#lend(new Uint8Array(length))
+          : Status.AGAIN;
       },
       machnet_send_allocated: (_channel, connection, offset, length) => {
         const bytes = this.memory.subarray(offset, offset + length);

@@ -7,7 +7,8 @@
  * that any language with an FFI can call it.
  *
  * Threads: a channel belongs to one thread at a time. Different channels are
- * independent of one another.
+ * independent of one another. Taking a channel's doorbell binds it to the
+ * thread for good, and it ends with that thread: see machnet_channel_doorbell.
  *
  * Results: calls on the data path return a count or an offset, or a negative
  * enum machnet_status. The others return MACHNET_OK or a negative status and,
@@ -159,13 +160,18 @@ MACHNET_API int32_t machnet_channel_info(
 	uint32_t channel, struct machnet_channel_info *info);
 
 /**
- * Take the descriptor that wakes the application: a stream socket that
- * becomes readable (bytes mean nothing) after machnet_wait, and that ends when
- * the sidecar ends the channel. The caller owns it from now on; the sidecar
- * frees the channel when it is closed. A C program may leave it here and wait
- * on info.doorbell_fd instead: machnet_wait takes its bytes out then, and
- * machnet_channel_close closes it.
- * @return it, or MACHNET_INVALID_ARGUMENT if it was taken before
+ * Take a descriptor that wakes the application: a stream socket that becomes
+ * readable (bytes mean nothing) after machnet_wait, and that ends when the
+ * channel ends, by either side. The caller owns it; closing it ends nothing.
+ *
+ * This is for event loops of a runtime, whose threads may be ended from
+ * outside: from now on the channel is bound to the calling thread, and when
+ * that ends, the channel is closed as by machnet_channel_close. A program that
+ * hands its channels from thread to thread leaves the doorbell here and waits
+ * on info.doorbell_fd: machnet_wait takes its bytes out then, and the channel
+ * stays until it is closed.
+ * @return it, MACHNET_INVALID_ARGUMENT if it was taken before, or
+ *         MACHNET_SYSTEM_ERROR if the process has too many descriptors
  */
 MACHNET_API int32_t machnet_channel_doorbell(uint32_t channel);
 
@@ -237,16 +243,22 @@ MACHNET_API int32_t machnet_accept(uint32_t channel, uint32_t connection);
 /**
  * Send a copy of the bytes as one message. Cost: one copy, no system call
  * while the engine is awake.
- * @return MACHNET_OK, MACHNET_AGAIN (channel full), MACHNET_MESSAGE_TOO_LARGE
+ *
+ * A connection whose messages the peer does not take gets MACHNET_AGAIN before
+ * the arena is full: while it holds more of it than is free. So others on the
+ * channel find room.
+ * @return MACHNET_OK, MACHNET_AGAIN (no room), MACHNET_MESSAGE_TOO_LARGE
  */
 MACHNET_API int32_t machnet_send(uint32_t channel, uint32_t connection,
 	const void *bytes, uint32_t length);
 
 /**
- * Borrow room for a message to be written in place.
+ * Borrow room for a message to be written in place. It counts as held by the
+ * connection, as in machnet_send.
  * @return its offset from the base of the mapping, or a negative status
  */
-MACHNET_API int32_t machnet_allocate(uint32_t channel, uint32_t length);
+MACHNET_API int32_t machnet_allocate(
+	uint32_t channel, uint32_t connection, uint32_t length);
 
 /**
  * Send what was written at an offset from machnet_allocate. The bytes are the

@@ -203,6 +203,28 @@ loss_of_pings_is_no_loss_of_the_host(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* All of it is here, FIN too, but the application had no room for it. */
+static void
+a_host_that_vanishes_after_its_fin_closed_cleanly(void **state)
+{
+	struct pair pair = pair_start(NULL);
+
+	(void)state;
+	pair.server_application->event_room = 0;
+	for (unsigned i = 0; i < 100; i++)
+		connection_send(pair.client, i);
+	connection_close(pair.client, 0);
+	RUN_UNTIL(pair.s, pair.client->closed, S);
+	pair.client_host->up = false;
+	simulation_run(pair.s, 10 * S);
+	pair.server_application->event_room = 1;
+	application_resume(pair.server_application, 64 << 20);
+	RUN_UNTIL(pair.s, pair.server->closed, S);
+	assert_int_equal(pair.server->status, MACHNET_OK);
+	assert_true(connection_delivered(pair.client));
+	simulation_destroy(pair.s);
+}
+
 /* An answer that nobody asked for must not keep a dead host alive. */
 static void
 forged_pongs_are_not_believed(void **state)
@@ -241,6 +263,8 @@ main(void)
 		cmocka_unit_test(a_restarted_peer_resets_at_a_ping),
 		cmocka_unit_test(a_restarted_peer_resets_at_a_new_connection),
 		cmocka_unit_test(loss_of_pings_is_no_loss_of_the_host),
+		cmocka_unit_test(
+			a_host_that_vanishes_after_its_fin_closed_cleanly),
 		cmocka_unit_test(forged_pongs_are_not_believed),
 	};
 

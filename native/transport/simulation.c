@@ -33,14 +33,14 @@ simulation_chance(struct simulation *s, uint32_t of_10000)
 }
 
 void
-simulation_check(
-	struct simulation *s, bool condition, const char *what, int line)
+simulation_check(struct simulation *s, bool condition, const char *what,
+	const char *file, int line)
 {
 	if (condition)
 		return;
-	print_error("MACHNET_SEED=%llu, at %.6f s, line %d\n",
-		(unsigned long long)s->seed, (double)s->now_ns / 1e9, line);
-	_assert_true(0, what, __FILE__, line);
+	print_error("MACHNET_SEED=%llu, at %.6f s\n",
+		(unsigned long long)s->seed, (double)s->now_ns / 1e9);
+	_assert_true(0, what, file, line);
 }
 
 struct simulation *
@@ -115,37 +115,37 @@ heap_pop(struct simulation *s)
 }
 
 static void
-packet_put(struct simulation *s, const struct packet *packet)
+packet_put(struct simulation *s, struct packet *packet)
 {
 	const struct network *network = &s->network;
+
+	packet->order = s->order++;
+	packet->arrival_ns = s->now_ns + network->delay_ns;
+	if (network->jitter_ns != 0)
+		packet->arrival_ns += simulation_random(s, network->jitter_ns);
+	if (simulation_chance(s, network->reorder))
+		packet->arrival_ns +=
+			simulation_random(s, 10 * network->delay_ns);
+	heap_push(s, packet);
+}
+
+static struct packet *
+packet_copy(const struct packet *packet)
+{
 	size_t bytes = sizeof(*packet) + packet->length;
 	struct packet *copy = malloc(bytes);
 
 	assert_non_null(copy);
 	memcpy(copy, packet, bytes);
-	copy->order = s->order++;
-	copy->arrival_ns = s->now_ns + network->delay_ns;
-	if (network->jitter_ns != 0)
-		copy->arrival_ns += simulation_random(s, network->jitter_ns);
-	if (simulation_chance(s, network->reorder))
-		copy->arrival_ns +=
-			simulation_random(s, 10 * network->delay_ns);
-	heap_push(s, copy);
+	return copy;
 }
-
-/* The device's buffer: a packet from packet_begin to packet_send. Of exactly
- * the size that is promised, so that a sanitizer sees what goes beyond. */
-static uint8_t *begun;
 
 uint8_t *
 packet_room(struct host *host)
 {
 	if (host->device_used >= host->device_room)
 		return NULL;
-	free(begun);
-	begun = malloc(host->options.mtu - 28u);
-	assert_non_null(begun);
-	return begun;
+	return host->device;
 }
 
 void
@@ -156,11 +156,8 @@ packet_transmit(
 	struct packet *packet = malloc(sizeof(*packet) + length);
 
 	assert_non_null(packet);
-	assert_non_null(begun);
 	CHECK(s, length <= from->options.mtu - 28u);
-	memcpy(packet->bytes, begun, length);
-	free(begun);
-	begun = NULL;
+	memcpy(packet->bytes, from->device, length);
 	packet->to = path->address;
 	packet->length = length;
 	packet->path = (struct transport_path){
@@ -172,13 +169,14 @@ packet_transmit(
 	from->sent[packet->bytes[1] & 15]++;
 	if (s->stranger != NULL && s->stranger->address == packet->to)
 		stranger_receive(s->stranger, packet);
-	if (from->up && (s->filter == NULL || s->filter(s, packet)) &&
-		!simulation_chance(s, s->network.loss)) {
-		packet_put(s, packet);
-		if (simulation_chance(s, s->network.duplicate))
-			packet_put(s, packet);
+	if (!from->up || (s->filter != NULL && !s->filter(s, packet)) ||
+		simulation_chance(s, s->network.loss)) {
+		free(packet);
+		return;
 	}
-	free(packet);
+	if (simulation_chance(s, s->network.duplicate))
+		packet_put(s, packet_copy(packet));
+	packet_put(s, packet);
 }
 
 /* Hosts. */
@@ -220,6 +218,8 @@ host_start(struct simulation *s)
 	host->options.address = host->address;
 	host->options.listeners = listeners_create();
 	assert_non_null(host->options.listeners);
+	host->device = malloc(host->options.mtu - 28u);
+	assert_non_null(host->device);
 	transport_start(host);
 	return host;
 }
@@ -301,8 +301,8 @@ simulation_step(struct simulation *s, uint64_t end_ns)
 		struct host *to = simulation_host(s, packet->to);
 
 		if (to != NULL && to->up)
-			host_receive(to, &packet->path, packet->bytes,
-				packet->length);
+			transport_receive(to->transport, s->now_ns,
+				&packet->path, packet->bytes, packet->length);
 		free(packet);
 	}
 	for (uint32_t i = 0; i < s->hosts_length; i++) {
@@ -330,6 +330,7 @@ simulation_destroy(struct simulation *s)
 	for (uint32_t i = 0; i < s->hosts_length; i++) {
 		host_stop(&s->hosts[i]);
 		listeners_destroy(s->hosts[i].options.listeners);
+		free(s->hosts[i].device);
 	}
 	for (uint32_t i = 0; i < s->applications_length; i++)
 		free(s->applications[i]);
@@ -351,7 +352,5 @@ simulation_destroy(struct simulation *s)
 		s->links = next;
 	}
 	stranger_free(s->stranger);
-	free(begun);
-	begun = NULL;
 	free(s);
 }

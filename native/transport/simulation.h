@@ -28,7 +28,7 @@
 #include "transport/transport.h"
 
 #define HOSTS_MAX 4u
-#define APPLICATIONS_MAX 8u
+#define APPLICATIONS_MAX 16u
 #define PORT 888u
 
 struct simulation;
@@ -54,7 +54,10 @@ struct packet {
 struct host {
 	struct simulation *simulation;
 	uint32_t address;
-	bool up;	      /* else nothing goes in or out */
+	bool up; /* else nothing goes in or out */
+	/* Room for one packet, of exactly the size that is promised, so that a
+	 * sanitizer sees what goes beyond. */
+	uint8_t *device;
 	uint32_t device_room; /* packets in a step */
 	uint32_t device_used;
 	struct transport_options options;
@@ -130,6 +133,8 @@ struct stranger {
 
 struct simulation {
 	uint64_t seed;
+	/* Packets are tampered with: messages may be wrong, nothing else. */
+	bool unchecked;
 	uint64_t random;
 	uint64_t now_ns;
 	struct network network;
@@ -240,10 +245,10 @@ void stranger_data(struct stranger *stranger, const struct wire_ack *ack,
 	const struct wire_frame *frame);
 
 /* simulation.c for simulation_application.c */
-void simulation_check(
-	struct simulation *s, bool condition, const char *what, int line);
+void simulation_check(struct simulation *s, bool condition, const char *what,
+	const char *file, int line);
 #define CHECK(s, condition)                                                    \
-	simulation_check((s), (condition), #condition, __LINE__)
+	simulation_check((s), (condition), #condition, __FILE__, __LINE__)
 extern const struct transport_ops application_ops;
 struct host *simulation_host(struct simulation *s, uint32_t address);
 void packet_transmit(

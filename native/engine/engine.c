@@ -19,8 +19,6 @@
 #include "engine/network.h"
 
 #define FLOWS_MAX 65536u
-/* Packets that one peer may have in flight to us, of the 256 descriptors. */
-#define CREDIT 32u
 /* After so long without work an idle engine stops yielding and sleeps. It must
  * look at its queue itself, since no device here has an RX interrupt: often at
  * first, then ever less. */
@@ -348,7 +346,7 @@ transport_start(struct engine *engine, struct machnet_error *error)
 		.mtu = (uint16_t)options->port->mtu,
 		.engine = options->queue,
 		.engines = options->engines,
-		.credit = CREDIT,
+		.descriptors = options->port->rx_descriptors,
 		.flows_max = FLOWS_MAX,
 		.instance = options->instance,
 		.listeners = options->listeners,

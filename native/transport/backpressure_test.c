@@ -212,7 +212,7 @@ memory_of_a_connection_that_ends_is_used_by_others(void **state)
 	pair_connect(&pair);
 	pair.server_application->memory_bytes = 100000;
 	connection_send(first, 100000);
-	simulation_run(pair.s, 120 * NS_PER_US); /* part of it */
+	simulation_run(pair.s, 80 * NS_PER_US); /* part of it */
 	assert_int_equal(pair.server_application->blocks_used, 1);
 	pair.s->network.loss = 0;
 	connection_send(pair.client, 90000);

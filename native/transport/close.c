@@ -14,6 +14,7 @@ static void
 stop(struct transport *t, struct flow *f)
 {
 	send_discard(t, f);
+	credits_return(t, f);
 	list_leave(&f->ready_node);
 	f->state_deadline_ns = 0;
 	f->rto_deadline_ns = 0;

@@ -4,8 +4,11 @@
  *
  *   transport.c  tables, dispatch of packets, the poll
  *   handshake.c  from SYN to ACCEPT
- *   send.c       messages to packets, ACKs from the peer, timeouts
+ *   send.c       messages to packets
+ *   recovery.c   ACKs from the peer, what is lost, timeouts
+ *   congestion.c how much may be in flight
  *   receive.c    packets to messages, ACKs to the peer
+ *   credits.c    who may fill the RX queue
  *   close.c      the ways in which a connection ends
  *   peers.c      liveness of the other host
  */
@@ -19,6 +22,7 @@
 #include "base/bits.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "transport/congestion.h"
 #include "transport/random.h"
 #include "transport/transport.h"
 #include "transport/wheel.h"
@@ -27,7 +31,7 @@
 /* Time without an answer after which a packet is sent again, before the
  * connection's round-trip time is known, and its bounds after. */
 #define RTO_INITIAL_NS (5 * NS_PER_MS)
-#define RTO_MIN_NS (2 * NS_PER_MS)
+#define RTO_MIN_NS (1 * NS_PER_MS)
 #define RTO_MAX_NS (100 * NS_PER_MS)
 #define CONNECT_TIMEOUT_MS_DEFAULT 1000u
 #define CLOSE_TIMEOUT_MS_DEFAULT 5000u
@@ -45,8 +49,23 @@
 #define PEER_SILENT_NS (500 * NS_PER_MS)
 #define PING_RETRY_NS (250 * NS_PER_MS)
 #define PEER_LOST_NS (3 * NS_PER_S)
-/* Packets after a missing one that show it to be lost (RFC 9002, 6.1.1). */
-#define LOSS_PACKET_THRESHOLD 3u
+/* Packets after a missing one that show it to be lost (RFC 9002, 6.1.1), until
+ * the path is seen to change their order. */
+#define REORDER_PACKETS 3u
+#define REORDER_PACKETS_MAX 64u
+/* The tail-loss probe comes no sooner, for the sake of peers that share their
+ * core. */
+#define PROBE_MIN_NS (200 * NS_PER_US)
+/* How long an ACK may wait for data to ride on: max(50 us, SRTT / 4), at most
+ * the other. */
+#define ACK_DELAY_MIN_NS (50 * NS_PER_US)
+#define ACK_DELAY_MAX_NS (200 * NS_PER_US)
+/* Packets that are acknowledged without such a wait. */
+#define ACK_PACKETS 2u
+/* Largest share of the RX queue that one connection gets, and how long it keeps
+ * it without a packet. Its sender gives it up after half of that. */
+#define CREDIT_MAX 64u
+#define CREDIT_IDLE_NS (5 * NS_PER_MS)
 /* Packets of one flow in its turn, so that flows alternate. */
 #define FLOW_BURST 16u
 /* Answers to strangers (SYN, unknown connections) in a turn of the loop. */
@@ -73,7 +92,8 @@ enum flow_state {
 enum sent_state {
 	SENT_DONE, /* acknowledged, or sent again under another number */
 	SENT_INFLIGHT,
-	SENT_LOST, /* to be sent again */
+	SENT_LOST,  /* to be sent again */
+	SENT_AGAIN, /* was sent again under another number */
 };
 
 /* What a packet number carried: `frames` messages from `message` on, the first
@@ -83,7 +103,9 @@ struct sent_packet {
 	uint32_t message;
 	uint32_t offset;
 	uint16_t frames;
-	uint8_t state; /* enum sent_state */
+	uint16_t original_back; /* what it is a copy of was so many before */
+	uint16_t copy_ahead;	/* SENT_AGAIN: its copy came so many after */
+	uint8_t state;		/* enum sent_state */
 };
 
 /* Of a connection that has something in flight; pooled. */
@@ -136,12 +158,14 @@ struct flow {
 	uint32_t peer_id; /* the peer's, 0 until it is known */
 	uint8_t state;	  /* enum flow_state */
 	bool passive;
-	bool announced; /* CONNECTED or ACCEPTED was delivered */
-	bool accepted;	/* passive: the application took it */
-	bool starved;	/* told the peer to wait for memory */
-	bool probing;	/* after a timeout: one packet at a time */
-	bool probe_due; /* an empty packet, to learn the peer's limits */
-	uint8_t tries;	/* timeouts in a row */
+	bool announced;	 /* CONNECTED or ACCEPTED was delivered */
+	bool accepted;	 /* passive: the application took it */
+	bool starved;	 /* told the peer to wait for memory */
+	bool probing;	 /* after a timeout: one packet at a time */
+	bool probe_due;	 /* an empty packet, to learn the peer's limits */
+	bool probed;	 /* the tail-loss probe is out */
+	uint8_t tries;	 /* timeouts in a row */
+	uint8_t reorder; /* packets, see REORDER_PACKETS */
 	uint16_t fragment_bytes;
 	int32_t status; /* FLOW_ENDED: for the CLOSED event */
 	struct endpoint *endpoint;
@@ -157,10 +181,11 @@ struct flow {
 	struct list starved_node;
 	struct list ready_node;
 	struct list ack_node;
+	struct list active_node;
 	struct list peer_node;
 	struct timer timer;
 	uint64_t state_deadline_ns; /* connect, close, linger; 0: none */
-	uint64_t rto_deadline_ns;   /* 0: none */
+	uint64_t rto_deadline_ns;   /* what `timer_for` says; 0: none */
 
 	uint64_t key;	   /* a RESET to us must show it */
 	uint64_t peer_key; /* a RESET from us shows it */
@@ -179,9 +204,15 @@ struct flow {
 	uint64_t number_next;
 	uint64_t number_oldest;
 	uint64_t ack_number_next;
-	uint64_t acked_largest; /* that an ACK named */
-	uint64_t srtt_ns;	/* 0: not known */
-	uint64_t rttvar_ns;
+	uint64_t acked_largest;	   /* that an ACK named */
+	uint64_t reorder_until_ns; /* then more may be lost; 0: none */
+	uint64_t sent_ns;	   /* when a packet went out last */
+	uint64_t rack_ns; /* when the youngest acknowledged one was sent */
+	uint64_t pace_ns; /* no packet before */
+	uint32_t srtt_ns; /* 0: not known */
+	uint32_t rttvar_ns;
+	struct congestion congestion;
+	uint16_t peer_marked; /* as the last ACK counted */
 	uint32_t message_next;
 	uint32_t message_first;
 	uint32_t message_begun;
@@ -201,6 +232,11 @@ struct flow {
 	uint32_t deliver_next;		   /* id */
 	uint32_t allocated;		   /* all ids before it have memory */
 	uint32_t limit_told;
+	uint16_t marked;    /* packets that came with CE */
+	uint16_t credit;    /* in force: packets the peer may have in flight */
+	uint64_t active_ns; /* when the last packet came */
+	uint8_t unacknowledged; /* packets since the last ACK */
+	uint64_t ack_due_ns;
 	struct receive_window *received;
 };
 
@@ -215,8 +251,13 @@ struct transport {
 	struct random random;
 	struct wheel flow_timers;
 	struct wheel peer_timers;
-	struct list ready; /* flows that may have something to send */
-	struct list acks;  /* flows that owe an ACK */
+	struct list ready;	  /* flows that may have something to send */
+	struct list acks;	  /* flows that owe an ACK */
+	struct list acks_delayed; /* those that may wait, first come first */
+	struct list active;	  /* flows with credit, longest silent first */
+	uint32_t active_length;
+	uint32_t credits_free;
+	uint8_t occupancy; /* of the RX queue, 255: full */
 	uint32_t answers_left;
 	struct flow *flows;
 	uint32_t flows_touched; /* slots that were ever in use */
@@ -261,28 +302,49 @@ void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
 void send_open(struct flow *f, uint64_t first_number);
 void send_queue(struct transport *t, uint64_t now, struct flow *f,
 	struct tx_message *message);
-void send_ack_received(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_ack *ack);
 /** @return false if the device took no more */
 bool send_burst(struct transport *t, uint64_t now, struct flow *f);
 /** Put the flow in line if it may send something. */
 void send_ready(struct transport *t, uint64_t now, struct flow *f);
-void send_timeout(struct transport *t, uint64_t now, struct flow *f);
 /** Give all messages back. */
 void send_discard(struct transport *t, struct flow *f);
 bool send_idle(const struct flow *f);
+/** May a packet go out now? */
+bool send_possible(const struct flow *f, uint64_t now);
+void send_window_return(struct transport *t, struct flow *f);
+
+/* recovery.c */
+void recovery_ack(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_ack *ack);
+/** The flow's rto_deadline_ns has come. */
+void recovery_timeout(struct transport *t, uint64_t now, struct flow *f);
+/** Set the timer for what may have to be done without an ACK. */
+void recovery_arm(struct transport *t, uint64_t now, struct flow *f);
+/** Move number_oldest over what is settled. */
+void recovery_forget(struct flow *f);
+
+/* credits.c */
+/** A packet came: give the flow its share of the RX queue. */
+void credits_share(struct transport *t, uint64_t now, struct flow *f);
+/** Take back what connections that fell silent hold. */
+void credits_reclaim(struct transport *t, uint64_t now);
+/** Take back what a connection that ends holds. */
+void credits_return(struct transport *t, struct flow *f);
 
 /* receive.c */
 void receive_open(struct flow *f, uint64_t first_number);
 void receive_data(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_header *header, const uint8_t *bytes,
-	uint32_t length);
+	const struct wire_header *header, const uint8_t *bytes, uint32_t length,
+	bool marked);
 /** Deliver events as far as there is room. The flow may be free after. */
 void receive_deliver(struct transport *t, uint64_t now, struct flow *f);
 /** The state of our receiving side, for a packet of the flow. */
 uint32_t receive_ack_write(
-	struct flow *f, uint64_t now, uint16_t credit, uint8_t *bytes);
+	struct transport *t, struct flow *f, uint64_t now, uint8_t *bytes);
+/** Acknowledge at the end of this turn. */
 void receive_want_ack(struct transport *t, struct flow *f);
+/** The time of ACKs that found no data to ride on has come. */
+void receive_acks_due(struct transport *t, uint64_t now);
 /** There is memory again: tell the peers that were told to wait. */
 void receive_unstarve(struct transport *t, struct endpoint *endpoint);
 /** The application takes no more messages: drop what is here, and let the peer

@@ -217,7 +217,7 @@ the_oldest_packet_is_sent_again_when_all_numbers_are_open(void **state)
 	unsigned drops;
 
 	(void)state;
-	s->defaults.credit = WIRE_PACKET_WINDOW;
+	s->defaults.descriptors = 1024;
 	s->network.delay_ns = 20 * NS_PER_MS;
 	pair = pair_start(s);
 	exchange(&pair, &length, 1); /* learns credit and round-trip time */

@@ -75,13 +75,17 @@ number_mark(struct flow *f, uint64_t now, uint64_t number)
 }
 
 uint32_t
-receive_ack_write(struct flow *f, uint64_t now, uint16_t credit, uint8_t *bytes)
+receive_ack_write(
+	struct transport *t, struct flow *f, uint64_t now, uint8_t *bytes)
 {
 	struct wire_ack ack = {
 		.largest = f->largest,
 		.hold_ns = (uint32_t)u64_min(now - f->largest_ns, UINT32_MAX),
 		.message_limit = f->deliver_next + TRANSPORT_MESSAGE_WINDOW,
-		.credit = f->starved ? 0 : credit,
+		/* One packet needs no credit, unless there is no memory. */
+		.credit = f->starved ? 0 : (uint16_t)u32_max(f->credit, 1),
+		.occupancy = t->occupancy,
+		.marked = f->marked,
 		.words_length = WIRE_ACK_WORDS_MAX,
 	};
 
@@ -90,6 +94,7 @@ receive_ack_write(struct flow *f, uint64_t now, uint16_t credit, uint8_t *bytes)
 		ack.words_length--;
 	memcpy(ack.words, f->seen, sizeof(ack.words));
 	f->limit_told = ack.message_limit;
+	f->unacknowledged = 0;
 	list_leave(&f->ack_node);
 	return wire_ack_write(bytes, &ack);
 }
@@ -97,7 +102,42 @@ receive_ack_write(struct flow *f, uint64_t now, uint16_t credit, uint8_t *bytes)
 void
 receive_want_ack(struct transport *t, struct flow *f)
 {
-	list_join(&t->acks, &f->ack_node);
+	list_leave(&f->ack_node);
+	list_append(&t->acks, &f->ack_node);
+}
+
+/* Is every packet here that came before the largest? */
+static bool
+complete(const struct flow *f)
+{
+	return (f->seen[0] & f->seen[1] & f->seen[2] & f->seen[3]) ==
+	       UINT64_MAX;
+}
+
+/* One packet that is not urgent may wait for an answer to ride on. */
+static void
+ack_soon(struct transport *t, uint64_t now, struct flow *f)
+{
+	uint64_t delay = u64_min(
+		u64_max(f->srtt_ns / 4, ACK_DELAY_MIN_NS), ACK_DELAY_MAX_NS);
+
+	if (!list_empty(&f->ack_node))
+		return;
+	f->ack_due_ns = now + delay;
+	list_append(&t->acks_delayed, &f->ack_node);
+}
+
+void
+receive_acks_due(struct transport *t, uint64_t now)
+{
+	while (!list_empty(&t->acks_delayed)) {
+		struct flow *f = container_of(
+			t->acks_delayed.next, struct flow, ack_node);
+
+		if (f->ack_due_ns > now)
+			return;
+		receive_want_ack(t, f);
+	}
 }
 
 /* Messages. */
@@ -304,9 +344,35 @@ starve(struct transport *t, struct flow *f)
 	list_join(&f->endpoint->starved, &f->starved_node);
 }
 
+/* When to answer a packet: at once if the sender needs it to go on or to find
+ * out what is lost, once for several, or with data of our own. */
+static void
+ack_decide(struct transport *t, uint64_t now, struct flow *f, bool urgent)
+{
+	if (f->unacknowledged < ACK_PACKETS)
+		f->unacknowledged++;
+	if (urgent || f->unacknowledged == ACK_PACKETS)
+		receive_want_ack(t, f);
+	else
+		ack_soon(t, now, f);
+}
+
+static void
+frames_taken(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_header *header, bool marked)
+{
+	bool next = header->number == f->largest + 1;
+
+	number_mark(f, now, header->number);
+	f->marked += marked;
+	ack_decide(t, now, f,
+		(header->flags & WIRE_FLAG_ASK) != 0 || !next || !complete(f));
+}
+
 void
 receive_data(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_header *header, const uint8_t *bytes, uint32_t length)
+	const struct wire_header *header, const uint8_t *bytes, uint32_t length,
+	bool marked)
 {
 	struct wire_reader reader;
 	struct wire_ack ack;
@@ -319,7 +385,7 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		f->peer->heard_ns = now;
 	if ((header->flags & WIRE_FLAG_ACK) != 0 &&
 		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING))
-		send_ack_received(t, now, f, &ack);
+		recovery_ack(t, now, f, &ack);
 	if (header->type == WIRE_ACK)
 		return;
 	if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING &&
@@ -333,18 +399,20 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		receive_want_ack(t, f);
 		return;
 	}
+	if (f->peer != NULL)
+		credits_share(t, now, f);
 	switch (frames_receive(t, f, &reader)) {
 	case MALFORMED:
 		t->counters.packets_malformed++;
 		return;
 	case NO_ROOM:
 		starve(t, f);
+		receive_want_ack(t, f);
 		break;
 	case ACCEPTED:
-		number_mark(f, now, header->number);
+		frames_taken(t, now, f, header, marked);
 		break;
 	}
-	receive_want_ack(t, f);
 	receive_deliver(t, now, f);
 }
 

@@ -18,6 +18,8 @@ send_open(struct flow *f, uint64_t first_number)
 	f->acked_largest = first_number - 1;
 	f->ack_number_next = first_number ^ UINT64_C(1) << 62;
 	f->peer_limit = TRANSPORT_MESSAGE_WINDOW;
+	f->reorder = REORDER_PACKETS;
+	congestion_init(&f->congestion);
 	/* One packet until the peer says what it has room for. */
 	f->peer_credit = 1;
 }
@@ -34,8 +36,8 @@ window_take(struct transport *t)
 	return window;
 }
 
-static void
-window_return(struct transport *t, struct flow *f)
+void
+send_window_return(struct transport *t, struct flow *f)
 {
 	if (f->sent == NULL)
 		return;
@@ -50,23 +52,13 @@ send_idle(const struct flow *f)
 	return f->queue == NULL && f->message_first == f->message_next;
 }
 
-static uint64_t
-rto_ns(const struct flow *f)
-{
-	uint64_t rto = RTO_INITIAL_NS;
-
-	if (f->srtt_ns != 0)
-		rto = u64_max(f->srtt_ns + 4 * f->rttvar_ns, RTO_MIN_NS);
-	return u64_min(rto << u32_min(f->tries, 8), RTO_MAX_NS);
-}
-
 /* How many packets may be in flight. */
 static uint32_t
-credit(const struct flow *f)
+window(const struct flow *f)
 {
 	if (f->probing)
 		return 1;
-	return f->peer_credit;
+	return u32_min(f->peer_credit, congestion_window(&f->congestion));
 }
 
 /* May the message at the head of the queue begin, or go on? */
@@ -88,8 +80,8 @@ numbers_used_up(const struct flow *f)
 	return f->number_next - f->number_oldest >= WIRE_PACKET_WINDOW;
 }
 
-static bool
-may_send(const struct flow *f)
+bool
+send_possible(const struct flow *f, uint64_t now)
 {
 	if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING)
 		return false;
@@ -99,23 +91,23 @@ may_send(const struct flow *f)
 		return false;
 	if (f->probe_due)
 		return true;
-	return f->inflight < credit(f) && (f->lost != 0 || queue_open(f));
+	if (f->pace_ns > now)
+		return false;
+	return f->inflight < window(f) && (f->lost != 0 || queue_open(f));
 }
 
 void
 send_ready(struct transport *t, uint64_t now, struct flow *f)
 {
-	if (may_send(f)) {
+	if (send_possible(f, now)) {
 		list_join(&t->ready, &f->ready_node);
 		return;
 	}
-	/* Blocked by the peer, with nothing in flight whose ACK would tell
-	 * when that ends: ask after a while, for its word may be lost. */
+	/* Blocked by the peer or by the pace, with nothing in flight whose ACK
+	 * would tell when that ends: go on, or ask, after a while. */
 	if (f->inflight == 0 && f->rto_deadline_ns == 0 && !send_idle(f) &&
-		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING)) {
-		f->rto_deadline_ns = now + rto_ns(f);
-		flow_arm(t, f);
-	}
+		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING))
+		recovery_arm(t, now, f);
 }
 
 void
@@ -132,6 +124,9 @@ send_queue(struct transport *t, uint64_t now, struct flow *f,
 				  f->fragment_bytes;
 	*f->queue_end = message;
 	f->queue_end = &message->next;
+	/* Credit of the past is not in force any more: ask, with one packet. */
+	if (f->inflight == 0 && now - f->sent_ns > CREDIT_IDLE_NS / 2)
+		f->peer_credit = (uint16_t)u32_min(f->peer_credit, 1);
 	send_ready(t, now, f);
 }
 
@@ -197,49 +192,24 @@ frames_from_queue(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 	return length;
 }
 
-static void
-forget_done(struct flow *f)
+/* The number of the one to send again: there is one. */
+static uint64_t
+lost_number(const struct flow *f)
 {
-	while (f->number_oldest != f->number_next &&
-		f->sent->packets[f->number_oldest & WINDOW_MASK].state ==
-			SENT_DONE)
-		f->number_oldest++;
-}
+	const struct sent_packet *packets = f->sent->packets;
+	uint64_t lost = f->number_oldest;
 
-static void
-packet_lost(struct flow *f, struct sent_packet *sent)
-{
-	if (sent->state != SENT_INFLIGHT)
-		return;
-	f->inflight--;
-	/* A probe had nothing in it that is missed. */
-	sent->state = sent->frames == 0 ? SENT_DONE : SENT_LOST;
-	if (sent->state == SENT_LOST)
-		f->lost++;
-}
-
-/* Which one to send again: there is one. */
-static struct sent_packet *
-lost_packet(struct flow *f)
-{
-	uint64_t number = f->number_oldest;
-	struct sent_packet *lost;
-
-	while (f->sent->packets[number & WINDOW_MASK].state != SENT_LOST)
-		number++;
-	lost = &f->sent->packets[number & WINDOW_MASK];
+	while (packets[lost & WINDOW_MASK].state != SENT_LOST)
+		lost++;
 	if (!f->probing || numbers_used_up(f))
 		return lost;
 	/* A peer that is out of memory has kept some for the message whose turn
 	 * it is. */
-	while (++number != f->number_next) {
-		struct sent_packet *sent =
-			&f->sent->packets[number & WINDOW_MASK];
-
-		if (sent->state == SENT_LOST &&
-			serial_before(sent->message, lost->message))
-			lost = sent;
-	}
+	for (uint64_t n = lost + 1; n != f->number_next; n++)
+		if (packets[n & WINDOW_MASK].state == SENT_LOST &&
+			serial_before(packets[n & WINDOW_MASK].message,
+				packets[lost & WINDOW_MASK].message))
+			lost = n;
 	return lost;
 }
 
@@ -248,10 +218,15 @@ static uint32_t
 frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 	uint8_t *bytes)
 {
-	struct sent_packet *lost = lost_packet(f);
+	uint64_t number = lost_number(f);
+	struct sent_packet *lost = &f->sent->packets[number & WINDOW_MASK];
 	uint32_t length = 0;
 
-	lost->state = SENT_DONE;
+	/* Remembered until the copy is acknowledged: an ACK for it before that
+	 * shows that it was late, not lost. */
+	lost->state = SENT_AGAIN;
+	lost->copy_ahead = (uint16_t)(f->number_next - number);
+	sent->original_back = lost->copy_ahead;
 	f->lost--;
 	t->counters.packets_retransmitted++;
 	sent->message = lost->message;
@@ -266,6 +241,17 @@ frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 	return length;
 }
 
+/* Does the connection wait for the ACK, with more to send than it may or with
+ * nothing but its end? */
+static bool
+held_up(const struct flow *f)
+{
+	if (f->state == FLOW_CLOSING && f->queue == NULL)
+		return true;
+	return (f->lost != 0 || f->queue != NULL) &&
+	       (f->inflight + 1u >= window(f) || !queue_open(f));
+}
+
 static bool
 packet_build(struct transport *t, uint64_t now, struct flow *f)
 {
@@ -276,22 +262,30 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 		.connection = f->peer_id,
 		.number = f->number_next,
 	};
-	struct sent_packet sent = {.time_ns = now, .state = SENT_INFLIGHT};
+	struct sent_packet sent = {
+		.time_ns = now,
+		.state = SENT_INFLIGHT,
+	};
 	uint32_t length;
 
 	if (packet == NULL)
 		return false;
-	length = wire_header_write(packet, &header);
-	length += receive_ack_write(f, now, t->options.credit, packet + length);
+	length = WIRE_HEADER_BYTES;
+	length += receive_ack_write(t, f, now, packet + length);
 	if (f->lost != 0)
 		length += frames_again(t, f, &sent, packet + length);
-	else if (f->inflight < credit(f))
+	else if (f->inflight < window(f))
 		length += frames_from_queue(f, &sent, packet + length);
+	if (f->probe_due || held_up(f))
+		header.flags |= WIRE_FLAG_ASK;
+	wire_header_write(packet, &header);
 	f->probe_due = false;
-	forget_done(f);
+	recovery_forget(f);
 	f->sent->packets[f->number_next & WINDOW_MASK] = sent;
 	f->number_next++;
 	f->inflight++;
+	f->sent_ns = now;
+	f->pace_ns = now + congestion_pace_ns(&f->congestion, f->srtt_ns);
 	packet_send(t, &f->path, length);
 	return true;
 }
@@ -306,175 +300,17 @@ send_burst(struct transport *t, uint64_t now, struct flow *f)
 		f->sent = window_take(t);
 		if (f->sent == NULL) {
 			/* Out of memory: try again later. */
-			f->rto_deadline_ns = now + rto_ns(f);
-			flow_arm(t, f);
+			recovery_arm(t, now, f);
 			return true;
 		}
 	}
-	for (uint32_t i = 0; i < FLOW_BURST && room && may_send(f); i++)
+	for (uint32_t i = 0; i < FLOW_BURST && room && send_possible(f, now);
+		i++)
 		room = packet_build(t, now, f);
-	if (idle && f->inflight != 0) {
-		f->rto_deadline_ns = now + rto_ns(f);
-		flow_arm(t, f);
-	}
+	if (idle && f->inflight != 0)
+		recovery_arm(t, now, f);
 	send_ready(t, now, f);
 	return room;
-}
-
-static void
-message_acknowledged(
-	struct transport *t, struct flow *f, struct tx_message *message)
-{
-	f->sent->messages[message->id & MESSAGE_MASK] = NULL;
-	if (message != &f->fin) {
-		t->counters.messages_sent++;
-		t->counters.bytes_sent += message->length;
-		t->ops.message_sent(t->context, f->endpoint, message);
-	}
-	while (f->message_first != f->message_begun &&
-		f->sent->messages[f->message_first & MESSAGE_MASK] == NULL)
-		f->message_first++;
-}
-
-static void
-packet_acknowledged(
-	struct transport *t, struct flow *f, struct sent_packet *sent)
-{
-	if (sent->state == SENT_INFLIGHT)
-		f->inflight--;
-	else
-		f->lost--;
-	sent->state = SENT_DONE;
-	/* The answer to an empty probe does not mean that it goes on. */
-	if (sent->frames != 0)
-		f->tries = 0;
-	for (uint32_t i = 0; i < sent->frames; i++) {
-		uint32_t id = sent->message + i;
-		struct tx_message *message =
-			f->sent->messages[id & MESSAGE_MASK];
-
-		if (--message->fragments_left == 0)
-			message_acknowledged(t, f, message);
-	}
-}
-
-static bool
-ack_covers(const struct wire_ack *ack, uint64_t number)
-{
-	uint64_t behind = ack->largest - number;
-
-	if (behind == 0)
-		return true;
-	behind--;
-	if (behind / 64 >= ack->words_length)
-		return true;
-	return ack->words[behind / 64] >> (behind % 64) & 1;
-}
-
-/* RFC 6298, section 2. */
-static void
-rtt_sample(struct flow *f, uint64_t rtt_ns)
-{
-	uint64_t difference;
-
-	if (f->srtt_ns == 0) {
-		f->srtt_ns = rtt_ns;
-		f->rttvar_ns = rtt_ns / 2;
-		return;
-	}
-	difference =
-		rtt_ns > f->srtt_ns ? rtt_ns - f->srtt_ns : f->srtt_ns - rtt_ns;
-	f->rttvar_ns += difference / 4 - f->rttvar_ns / 4;
-	f->srtt_ns += rtt_ns / 8 - f->srtt_ns / 8;
-}
-
-/* @return whether it acknowledges anything new */
-static bool
-acknowledge_packets(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_ack *ack)
-{
-	bool progress = false;
-
-	for (uint64_t n = f->number_oldest; n <= ack->largest; n++) {
-		struct sent_packet *sent = &f->sent->packets[n & WINDOW_MASK];
-
-		if (sent->state == SENT_DONE || !ack_covers(ack, n))
-			continue;
-		if (n == ack->largest && now - sent->time_ns > ack->hold_ns)
-			rtt_sample(f, now - sent->time_ns - ack->hold_ns);
-		packet_acknowledged(t, f, sent);
-		progress = true;
-	}
-	for (uint64_t n = f->number_oldest;
-		n + LOSS_PACKET_THRESHOLD <= ack->largest; n++)
-		packet_lost(f, &f->sent->packets[n & WINDOW_MASK]);
-	forget_done(f);
-	return progress;
-}
-
-static void
-limits_receive(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_ack *ack)
-{
-	bool reopened = f->peer_credit == 0 && ack->credit != 0;
-
-	f->peer_credit = ack->credit;
-	if (serial_before(f->peer_limit, ack->message_limit)) {
-		f->peer_limit = ack->message_limit;
-		f->tries = 0;
-	}
-	if (!reopened)
-		return;
-	f->tries = 0;
-	f->probing = false;
-	if (f->rto_deadline_ns != 0) {
-		f->rto_deadline_ns = now + rto_ns(f);
-		flow_arm(t, f);
-	}
-}
-
-void
-send_ack_received(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_ack *ack)
-{
-	if (ack->largest >= f->number_next) {
-		t->counters.packets_malformed++;
-		return;
-	}
-	/* One that was overtaken says nothing new; one that is older than the
-	 * connection is forged. A peer that received nothing names the number
-	 * before the first. */
-	if (ack->largest < f->acked_largest) {
-		t->counters.packets_stale++;
-		return;
-	}
-	f->acked_largest = ack->largest;
-	limits_receive(t, now, f, ack);
-	if (f->sent != NULL && acknowledge_packets(t, now, f, ack)) {
-		f->probing = false;
-		f->rto_deadline_ns = f->inflight == 0 ? 0 : now + rto_ns(f);
-		flow_arm(t, f);
-		if (f->number_oldest == f->number_next &&
-			f->message_first == f->message_begun)
-			window_return(t, f);
-	}
-	send_ready(t, now, f);
-	close_progress(t, now, f);
-}
-
-void
-send_timeout(struct transport *t, uint64_t now, struct flow *f)
-{
-	f->probing = true;
-	f->probe_due = !send_idle(f);
-	if (f->inflight != 0) {
-		t->counters.timeouts++;
-		for (uint64_t n = f->number_oldest; n != f->number_next; n++)
-			packet_lost(f, &f->sent->packets[n & WINDOW_MASK]);
-		forget_done(f);
-		f->probe_due = true;
-	}
-	send_ready(t, now, f);
 }
 
 void
@@ -505,5 +341,5 @@ send_discard(struct transport *t, struct flow *f)
 	f->number_oldest = f->number_next;
 	f->inflight = 0;
 	f->lost = 0;
-	window_return(t, f);
+	send_window_return(t, f);
 }

@@ -57,7 +57,7 @@ simulation_create(uint64_t seed)
 	s->defaults = (struct transport_options){
 		.mtu = 1500,
 		.engines = 1,
-		.credit = 32,
+		.descriptors = 256,
 		.flows_max = 256,
 	};
 	return s;
@@ -253,8 +253,8 @@ host_receive(struct host *host, const struct transport_path *path,
 	uint8_t *copy = malloc(length);
 
 	memcpy(copy, bytes, length);
-	transport_receive(
-		host->transport, host->simulation->now_ns, path, copy, length);
+	transport_receive(host->transport, host->simulation->now_ns, path, copy,
+		length, false);
 	free(copy);
 }
 
@@ -302,7 +302,8 @@ simulation_step(struct simulation *s, uint64_t end_ns)
 
 		if (to != NULL && to->up)
 			transport_receive(to->transport, s->now_ns,
-				&packet->path, packet->bytes, packet->length);
+				&packet->path, packet->bytes, packet->length,
+				false);
 		free(packet);
 	}
 	for (uint32_t i = 0; i < s->hosts_length; i++) {

@@ -254,7 +254,7 @@ run_seed(uint64_t seed)
 	struct simulation *s = simulation_create(seed);
 	uint64_t hosts = 2 + simulation_random(s, 2);
 
-	s->defaults.credit = (uint16_t)(1 + simulation_random(s, 256));
+	s->defaults.descriptors = (uint16_t)(32 << simulation_random(s, 4));
 	for (uint64_t i = 0; i < hosts; i++) {
 		s->defaults.mtu = (uint16_t)(TRANSPORT_MTU_MIN +
 					     simulation_random(s, 3000));

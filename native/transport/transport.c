@@ -28,6 +28,9 @@ transport_create(const struct transport_options *options,
 	t->answers_left = ANSWERS_PER_POLL;
 	list_init(&t->ready);
 	list_init(&t->acks);
+	list_init(&t->acks_delayed);
+	list_init(&t->active);
+	t->credits_free = t->options.descriptors - t->options.descriptors / 8u;
 	wheel_init(&t->flow_timers, 0);
 	wheel_init(&t->peer_timers, 0);
 	return t;
@@ -60,6 +63,12 @@ const struct transport_counters *
 transport_counters(const struct transport *t)
 {
 	return &t->counters;
+}
+
+void
+transport_occupancy(struct transport *t, uint8_t occupancy)
+{
+	t->occupancy = occupancy;
 }
 
 uint32_t
@@ -155,6 +164,7 @@ flow_allocate(struct transport *t, struct endpoint *endpoint)
 	list_init(&f->starved_node);
 	list_init(&f->ready_node);
 	list_init(&f->ack_node);
+	list_init(&f->active_node);
 	list_init(&f->peer_node);
 	timer_init(&f->timer);
 	return f;
@@ -168,6 +178,7 @@ flow_free(struct transport *t, struct flow *f)
 	uint32_t id = f->id;
 
 	index_remove(t, f);
+	credits_return(t, f);
 	peer_leave(t, f);
 	wheel_cancel(&t->flow_timers, &f->timer);
 	list_leave(&f->ready_node);
@@ -321,19 +332,18 @@ static void
 retry_timeout(struct transport *t, uint64_t now, struct flow *f)
 {
 	f->rto_deadline_ns = 0;
-	if (f->tries < UINT8_MAX)
-		f->tries++;
 	switch (f->state) {
 	case FLOW_SYN:
 	case FLOW_CONFIRM:
+		f->tries++;
 		handshake_retry(t, now, f);
 		break;
 	case FLOW_OPEN:
 	case FLOW_CLOSING:
-		send_timeout(t, now, f);
+		recovery_timeout(t, now, f);
 		break;
 	case FLOW_RESETTING:
-		if (f->tries >= RESET_TRIES) {
+		if (++f->tries >= RESET_TRIES) {
 			flow_linger(t, now, f);
 			break;
 		}
@@ -378,10 +388,17 @@ fire_timers(struct transport *t, uint64_t now)
 uint64_t
 transport_deadline_ns(const struct transport *t)
 {
+	uint64_t deadline;
+
 	if (!list_empty(&t->ready) || !list_empty(&t->acks))
 		return 0;
-	return u64_min(
+	deadline = u64_min(
 		wheel_next_ns(&t->flow_timers), wheel_next_ns(&t->peer_timers));
+	if (!list_empty(&t->acks_delayed))
+		deadline = u64_min(deadline, container_of(t->acks_delayed.next,
+						     struct flow, ack_node)
+						     ->ack_due_ns);
+	return deadline;
 }
 
 /* Packets. */
@@ -403,7 +420,7 @@ packet_send(
 static void
 receive_for_flow(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct wire_header *header,
-	const uint8_t *bytes, uint32_t length)
+	const uint8_t *bytes, uint32_t length, bool marked)
 {
 	struct flow *f = flow_get(t, header->connection);
 
@@ -418,13 +435,13 @@ receive_for_flow(struct transport *t, uint64_t now,
 		t->counters.packets_stale++;
 		return;
 	}
-	receive_data(t, now, f, header, bytes, length);
+	receive_data(t, now, f, header, bytes, length, marked);
 }
 
 void
 transport_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, const uint8_t *bytes,
-	uint32_t length)
+	uint32_t length, bool marked)
 {
 	struct wire_header header;
 
@@ -436,7 +453,7 @@ transport_receive(struct transport *t, uint64_t now,
 	switch (header.type) {
 	case WIRE_DATA:
 	case WIRE_ACK:
-		receive_for_flow(t, now, path, &header, bytes, length);
+		receive_for_flow(t, now, path, &header, bytes, length, marked);
 		break;
 	case WIRE_RESET:
 		reset_receive(t, now, path, &header, bytes, length);
@@ -467,7 +484,7 @@ ack_send(struct transport *t, uint64_t now, struct flow *f)
 		return false;
 	f->ack_number_next++;
 	length = wire_header_write(packet, &header);
-	length += receive_ack_write(f, now, t->options.credit, packet + length);
+	length += receive_ack_write(t, f, now, packet + length);
 	t->counters.acks_sent++;
 	packet_send(t, &f->path, length);
 	return true;
@@ -480,6 +497,8 @@ transport_poll(struct transport *t, uint64_t now)
 
 	t->answers_left = ANSWERS_PER_POLL;
 	fire_timers(t, now);
+	credits_reclaim(t, now);
+	receive_acks_due(t, now);
 	list_init(&ready);
 	list_take(&ready, &t->ready);
 	while (!list_empty(&ready)) {

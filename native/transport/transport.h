@@ -105,11 +105,11 @@ struct transport_options {
 	uint16_t mtu;	  /* of IP, TRANSPORT_MTU_MIN .. 9216 */
 	uint16_t engine;
 	uint16_t engines;
-	uint16_t credit;    /* packets that a peer may have in flight to us */
-	uint32_t flows_max; /* at most TRANSPORT_FLOWS_MAX */
-	uint8_t seed[32];   /* of ids, keys and packet numbers: secret */
-	uint64_t instance;  /* of this sidecar: random, never 0 */
-	uint8_t secret[16]; /* of the cookies, the same on all engines */
+	uint16_t descriptors; /* of the RX queue: packets it holds */
+	uint32_t flows_max;   /* at most TRANSPORT_FLOWS_MAX */
+	uint8_t seed[32];     /* of ids, keys and packet numbers: secret */
+	uint64_t instance;    /* of this sidecar: random, never 0 */
+	uint8_t secret[16];   /* of the cookies, the same on all engines */
 	struct listeners *listeners; /* borrowed */
 };
 
@@ -127,6 +127,8 @@ struct transport_options {
 	X(packets_unanswered)                                                  \
 	X(acks_sent)                                                           \
 	X(timeouts)                                                            \
+	X(tail_probes)                                                         \
+	X(retransmissions_spurious)                                            \
 	X(messages_sent)                                                       \
 	X(messages_received)                                                   \
 	X(bytes_sent)                                                          \
@@ -186,10 +188,14 @@ void endpoint_resume(struct transport *transport, uint64_t now_ns,
 
 /**
  * A UDP payload came in. The bytes are the caller's again on return.
+ * @param marked the IP header said CE (RFC 3168)
  */
 void transport_receive(struct transport *transport, uint64_t now_ns,
 	const struct transport_path *path, const uint8_t *bytes,
-	uint32_t length);
+	uint32_t length, bool marked);
+
+/** How full the RX queue is, 255: full. Peers are told. */
+void transport_occupancy(struct transport *transport, uint8_t occupancy);
 
 /** Nobody answers ARP for the address: fail what is being opened to it. */
 void transport_host_unreachable(

@@ -18,7 +18,7 @@ flags_are_valid(uint8_t type, uint8_t flags)
 {
 	switch (type) {
 	case WIRE_DATA:
-		return (flags & ~WIRE_FLAG_ACK) == 0;
+		return (flags & ~(WIRE_FLAG_ACK | WIRE_FLAG_ASK)) == 0;
 	case WIRE_ACK:
 		return flags == WIRE_FLAG_ACK;
 	default:
@@ -67,13 +67,15 @@ ack_read(struct wire_ack *ack, struct wire_reader *reader)
 	words = bytes[18];
 	if (words > WIRE_ACK_WORDS_MAX || room < WIRE_ACK_BYTES + 8 * words)
 		return false;
-	if (bytes[19] != 0 || load_le32(bytes + 20) != 0)
+	if (load_le16(bytes + 22) != 0)
 		return false;
 	ack->largest = load_le64(bytes);
 	ack->hold_ns = load_le32(bytes + 8);
 	ack->message_limit = load_le32(bytes + 12);
 	ack->credit = load_le16(bytes + 16);
 	ack->words_length = (uint8_t)words;
+	ack->occupancy = bytes[19];
+	ack->marked = load_le16(bytes + 20);
 	for (uint32_t i = 0; i < WIRE_ACK_WORDS_MAX; i++)
 		ack->words[i] =
 			i < words ? load_le64(bytes + WIRE_ACK_BYTES + 8 * i)
@@ -144,8 +146,9 @@ wire_ack_write(uint8_t *bytes, const struct wire_ack *ack)
 	store_le32(bytes + 12, ack->message_limit);
 	store_le16(bytes + 16, ack->credit);
 	bytes[18] = ack->words_length;
-	bytes[19] = 0;
-	store_le32(bytes + 20, 0);
+	bytes[19] = ack->occupancy;
+	store_le16(bytes + 20, ack->marked);
+	store_le16(bytes + 22, 0);
 	for (uint32_t i = 0; i < ack->words_length; i++)
 		store_le64(bytes + WIRE_ACK_BYTES + 8 * i, ack->words[i]);
 	return WIRE_ACK_BYTES + 8u * ack->words_length;

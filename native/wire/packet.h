@@ -21,15 +21,17 @@
  *
  * DATA (type 5) and ACK (type 9), which has no frames and so is not itself
  * acknowledged, each count their numbers on their own. They continue with an
- * ACK block if WIRE_FLAG_ACK is set, which an ACK must:
+ * ACK block if WIRE_FLAG_ACK is set, which an ACK must. WIRE_FLAG_ASK on DATA
+ * says that the sender needs the ACK to go on: it should not wait for company.
  *
  *   0  u64  largest packet number seen
  *   8  u32  hold time: from its arrival to this ACK, ns (saturates)
  *  12  u32  message limit: the peer may send messages with ids before it
  *  16  u16  credit of the engine: packets that may be in flight
  *  18  u8   words of bitmap that follow, 0 .. 4
- *  19  u8   reserved, 0
- *  20  u32  reserved, 0
+ *  19  u8   occupancy of the engine's RX queue, 255: full
+ *  20  u16  packets that came with a congestion mark (RFC 3168), counted up
+ *  22  u16  reserved, 0
  *  24  u64  words[]: bit i of word w is packet largest - 1 - (64 w + i)
  *
  * Packets in largest - 256 .. largest - 1 that the words do not reach were all
@@ -130,6 +132,7 @@ enum wire_flag {
 	WIRE_FLAG_ACK = 1,
 	WIRE_FLAG_KEY_PHASE = 2,
 	WIRE_FLAG_TAG = 4,
+	WIRE_FLAG_ASK = 8,
 };
 
 enum wire_syn_flag {
@@ -154,6 +157,8 @@ struct wire_ack {
 	uint32_t message_limit;
 	uint16_t credit;
 	uint8_t words_length;
+	uint8_t occupancy;
+	uint16_t marked;
 	/* The reader sets those that were not sent to all ones. */
 	uint64_t words[WIRE_ACK_WORDS_MAX];
 };

@@ -155,6 +155,8 @@ write_ack(uint8_t *bytes)
 	const struct wire_ack ack = {
 		.largest = 1,
 		.words_length = 2,
+		.occupancy = 0xb5,
+		.marked = 0xd7c6,
 		.words = {2, 3},
 	};
 
@@ -294,7 +296,7 @@ static const struct {
 		"01080000 00000000" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1"},
 	{WIRE_ACK, write_ack, ack_is_valid,
 		"01090100 07000000" GOLDEN_NUMBER
-		"0100000000000000 00000000 00000000 0000 02 00 00000000"
+		"0100000000000000 00000000 00000000 0000 02 b5 c6d7 0000"
 		"0200000000000000 0300000000000000"},
 };
 
@@ -367,7 +369,7 @@ header_refuses_what_the_version_does_not_know(void **state)
 		{1, 10},
 		{2, WIRE_FLAG_KEY_PHASE},
 		{2, WIRE_FLAG_TAG},
-		{2, 8},
+		{2, 16},
 		{3, 1},
 	};
 	struct wire_header header;
@@ -625,7 +627,7 @@ ack_refuses_what_the_format_does_not_allow(void **state)
 	bytes[WIRE_HEADER_BYTES + 18] = 5;
 	assert_false(read_ack_packet(&read, bytes, length + 8));
 	write_ack_packet(bytes, &ack);
-	bytes[WIRE_HEADER_BYTES + 19] = 1;
+	bytes[WIRE_HEADER_BYTES + 22] = 1;
 	assert_false(read_ack_packet(&read, bytes, length));
 	write_ack_packet(bytes, &ack);
 	bytes[WIRE_HEADER_BYTES + 23] = 1;

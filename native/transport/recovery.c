@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the peer's ACKs say, and what their absence says: RACK-TLP (RFC 8985)
+ * over packet numbers that are never used twice (RFC 9002). A packet is lost
+ * when one that was sent later has arrived and enough packets, or a reordering
+ * window, have passed; a probe finds out about the last ones; a timeout is the
+ * end of patience.
+ */
+#include <string.h>
+
+#include "transport/flow.h"
+
+static struct sent_packet *
+packet_of(struct flow *f, uint64_t number)
+{
+	return &f->sent->packets[number & WINDOW_MASK];
+}
+
+static uint64_t
+rto_ns(const struct flow *f)
+{
+	uint64_t rto = RTO_INITIAL_NS;
+
+	if (f->srtt_ns != 0)
+		rto = u64_max(
+			f->srtt_ns + UINT64_C(4) * f->rttvar_ns, RTO_MIN_NS);
+	return u64_min(rto << u32_min(f->tries, 8), RTO_MAX_NS);
+}
+
+/* RFC 8985, 7.2: the peer may keep the ACK back for a while. */
+static uint64_t
+probe_ns(const struct flow *f)
+{
+	if (f->srtt_ns == 0)
+		return RTO_INITIAL_NS;
+	return u64_min(u64_max(UINT64_C(2) * f->srtt_ns + ACK_DELAY_MAX_NS,
+			       PROBE_MIN_NS),
+		rto_ns(f));
+}
+
+/* RFC 8985, 6.2, step 4: a quarter of the round trip, more on a path that is
+ * seen to change the order. */
+static uint64_t
+reorder_ns(const struct flow *f)
+{
+	return (uint64_t)f->srtt_ns / 4 * f->reorder / REORDER_PACKETS +
+	       ACK_DELAY_MIN_NS;
+}
+
+void
+recovery_forget(struct flow *f)
+{
+	while (f->number_oldest != f->number_next) {
+		uint8_t state = packet_of(f, f->number_oldest)->state;
+
+		/* One that was sent again is of interest only while there are
+		 * numbers to spare. */
+		if (state != SENT_DONE &&
+			(state != SENT_AGAIN ||
+				f->number_next - f->number_oldest <
+					WIRE_PACKET_WINDOW / 2))
+			return;
+		f->number_oldest++;
+	}
+}
+
+/* Acknowledged. */
+
+static void
+message_acknowledged(
+	struct transport *t, struct flow *f, struct tx_message *message)
+{
+	f->sent->messages[message->id & MESSAGE_MASK] = NULL;
+	if (message != &f->fin) {
+		t->counters.messages_sent++;
+		t->counters.bytes_sent += message->length;
+		t->ops.message_sent(t->context, f->endpoint, message);
+	}
+	while (f->message_first != f->message_begun &&
+		f->sent->messages[f->message_first & MESSAGE_MASK] == NULL)
+		f->message_first++;
+}
+
+static void
+frames_acknowledged(
+	struct transport *t, struct flow *f, const struct sent_packet *sent)
+{
+	for (uint32_t i = 0; i < sent->frames; i++) {
+		uint32_t id = sent->message + i;
+		struct tx_message *message =
+			f->sent->messages[id & MESSAGE_MASK];
+
+		if (--message->fragments_left == 0)
+			message_acknowledged(t, f, message);
+	}
+}
+
+/* What it was a copy of needs no more attention. */
+static void
+originals_done(struct flow *f, uint64_t number)
+{
+	uint16_t back;
+
+	while ((back = packet_of(f, number)->original_back) != 0) {
+		if (number - f->number_oldest < back)
+			return; /* forgotten already */
+		number -= back;
+		packet_of(f, number)->state = SENT_DONE;
+	}
+}
+
+/* It was not lost after all, and its copy is superfluous. @return the number
+ * of the last copy */
+static uint64_t
+spurious(struct transport *t, struct flow *f, uint64_t number)
+{
+	t->counters.retransmissions_spurious++;
+	f->reorder = (uint8_t)u32_min(2u * f->reorder, REORDER_PACKETS_MAX);
+	while (packet_of(f, number)->state == SENT_AGAIN) {
+		packet_of(f, number)->state = SENT_DONE;
+		number += packet_of(f, number)->copy_ahead;
+	}
+	return number;
+}
+
+static void
+packet_acknowledged(struct transport *t, struct flow *f, uint64_t number)
+{
+	struct sent_packet *sent = packet_of(f, number);
+
+	if (sent->state == SENT_AGAIN) {
+		number = spurious(t, f, number);
+		sent = packet_of(f, number);
+	}
+	if (sent->state == SENT_INFLIGHT)
+		f->inflight--;
+	else if (sent->state == SENT_LOST)
+		f->lost--;
+	else
+		return;
+	sent->state = SENT_DONE;
+	originals_done(f, number);
+	/* The answer to an empty probe does not mean that it goes on. */
+	if (sent->frames != 0)
+		f->tries = 0;
+	frames_acknowledged(t, f, sent);
+}
+
+static bool
+ack_covers(const struct wire_ack *ack, uint64_t number)
+{
+	uint64_t behind = ack->largest - number;
+
+	if (behind == 0)
+		return true;
+	behind--;
+	if (behind / 64 >= ack->words_length)
+		return true;
+	return ack->words[behind / 64] >> (behind % 64) & 1;
+}
+
+/* RFC 6298, section 2. */
+static void
+rtt_sample(struct flow *f, uint64_t rtt_ns)
+{
+	uint32_t rtt = (uint32_t)u64_min(rtt_ns, NS_PER_S);
+	uint32_t difference;
+
+	if (f->srtt_ns == 0) {
+		f->srtt_ns = rtt;
+		f->rttvar_ns = rtt / 2;
+		return;
+	}
+	difference = rtt > f->srtt_ns ? rtt - f->srtt_ns : f->srtt_ns - rtt;
+	f->rttvar_ns += difference / 4 - f->rttvar_ns / 4;
+	f->srtt_ns += rtt / 8 - f->srtt_ns / 8;
+}
+
+/* Lost. */
+
+static void
+packet_lost(struct flow *f, struct sent_packet *sent)
+{
+	f->inflight--;
+	/* A probe had nothing in it that is missed. */
+	sent->state = sent->frames == 0 ? SENT_DONE : SENT_LOST;
+	if (sent->state == SENT_LOST)
+		f->lost++;
+}
+
+static void
+all_lost(struct flow *f)
+{
+	for (uint64_t n = f->number_oldest; n != f->number_next; n++)
+		if (packet_of(f, n)->state == SENT_INFLIGHT)
+			packet_lost(f, packet_of(f, n));
+}
+
+/* RFC 8985, 6.2, step 5. @return packets found lost; *again_ns: when the next
+ * one may be, or 0 */
+static uint32_t
+detect_lost(struct flow *f, uint64_t now, uint64_t *again_ns)
+{
+	uint64_t patience = f->srtt_ns + reorder_ns(f);
+	uint32_t lost = 0;
+
+	*again_ns = 0;
+	for (uint64_t n = f->number_oldest; n < f->acked_largest; n++) {
+		struct sent_packet *sent = packet_of(f, n);
+
+		if (sent->state != SENT_INFLIGHT || sent->time_ns > f->rack_ns)
+			continue;
+		if (n + f->reorder <= f->acked_largest ||
+			sent->time_ns + patience <= now) {
+			packet_lost(f, sent);
+			lost++;
+		} else if (*again_ns == 0 ||
+			   sent->time_ns + patience < *again_ns) {
+			*again_ns = sent->time_ns + patience;
+		}
+	}
+	return lost;
+}
+
+void
+recovery_arm(struct transport *t, uint64_t now, struct flow *f)
+{
+	uint64_t deadline = 0;
+
+	if (f->reorder_until_ns != 0)
+		deadline = f->reorder_until_ns;
+	else if (f->inflight != 0 && !f->probed && !f->probing)
+		deadline = now + probe_ns(f);
+	else if (f->inflight != 0)
+		deadline = now + rto_ns(f);
+	else if (f->pace_ns > now && f->peer_credit != 0)
+		deadline = f->pace_ns;
+	else if (!send_idle(f))
+		deadline = now + rto_ns(f);
+	f->rto_deadline_ns = deadline;
+	flow_arm(t, f);
+}
+
+/* ACKs. */
+
+/* @return packets that it acknowledges for the first time */
+static uint32_t
+acknowledge(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_ack *ack, uint64_t *rtt_ns)
+{
+	uint32_t acked = 0;
+
+	*rtt_ns = 0;
+	for (uint64_t n = f->number_oldest; n <= ack->largest; n++) {
+		struct sent_packet *sent = packet_of(f, n);
+
+		if (sent->state == SENT_DONE || !ack_covers(ack, n))
+			continue;
+		if (n == ack->largest && now - sent->time_ns > ack->hold_ns)
+			*rtt_ns = now - sent->time_ns - ack->hold_ns;
+		f->rack_ns = u64_max(f->rack_ns, sent->time_ns);
+		packet_acknowledged(t, f, n);
+		acked++;
+	}
+	if (*rtt_ns != 0)
+		rtt_sample(f, *rtt_ns);
+	return acked;
+}
+
+static void
+limits_receive(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_ack *ack)
+{
+	bool reopened = f->peer_credit == 0 && ack->credit != 0;
+
+	f->peer_credit = ack->credit;
+	if (serial_before(f->peer_limit, ack->message_limit)) {
+		f->peer_limit = ack->message_limit;
+		f->tries = 0;
+	}
+	if (reopened) {
+		/* What is in flight was refused. */
+		all_lost(f);
+		f->tries = 0;
+		f->probing = false;
+		recovery_arm(t, now, f);
+	}
+}
+
+static void
+progress(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_ack *ack, uint32_t acked, uint64_t rtt_ns)
+{
+	struct congestion_sample sample = {
+		.now_ns = now,
+		.rtt_ns = rtt_ns,
+		.srtt_ns = f->srtt_ns,
+		.acked = acked,
+		.marked = (uint16_t)(ack->marked - f->peer_marked),
+		.occupancy = ack->occupancy,
+	};
+
+	f->peer_marked = ack->marked;
+	f->probing = false;
+	f->probed = false;
+	sample.lost = detect_lost(f, now, &f->reorder_until_ns);
+	congestion_sample(&f->congestion, &sample);
+	recovery_forget(f);
+	recovery_arm(t, now, f);
+	if (f->number_oldest == f->number_next &&
+		f->message_first == f->message_begun)
+		send_window_return(t, f);
+}
+
+void
+recovery_ack(struct transport *t, uint64_t now, struct flow *f,
+	const struct wire_ack *ack)
+{
+	uint64_t rtt_ns;
+	uint32_t acked = 0;
+
+	if (ack->largest >= f->number_next) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	/* One that was overtaken says nothing new; one that is older than the
+	 * connection is forged. A peer that received nothing names the number
+	 * before the first. */
+	if (ack->largest < f->acked_largest) {
+		t->counters.packets_stale++;
+		return;
+	}
+	f->acked_largest = ack->largest;
+	limits_receive(t, now, f, ack);
+	if (f->sent != NULL)
+		acked = acknowledge(t, now, f, ack, &rtt_ns);
+	if (acked != 0)
+		progress(t, now, f, ack, acked, rtt_ns);
+	send_ready(t, now, f);
+	close_progress(t, now, f);
+}
+
+/* Silence. */
+
+/* RFC 8985, 7.3: the last packet again, so that its ACK shows what is missing
+ * before it. */
+static void
+probe_tail(struct transport *t, struct flow *f)
+{
+	uint64_t n = f->number_next - 1;
+
+	t->counters.tail_probes++;
+	while (packet_of(f, n)->state != SENT_INFLIGHT)
+		n--;
+	packet_lost(f, packet_of(f, n));
+	f->probed = true;
+	f->probe_due = true;
+}
+
+void
+recovery_timeout(struct transport *t, uint64_t now, struct flow *f)
+{
+	struct congestion_sample sample = {
+		.now_ns = now,
+		.srtt_ns = f->srtt_ns,
+	};
+
+	if (f->reorder_until_ns != 0) {
+		sample.lost = detect_lost(f, now, &f->reorder_until_ns);
+		congestion_sample(&f->congestion, &sample);
+		recovery_arm(t, now, f);
+	} else if (f->inflight == 0) {
+		/* Unless it only waited for its pace. */
+		if (!send_possible(f, now) && !send_idle(f)) {
+			f->tries = (uint8_t)u32_min(f->tries + 1, UINT8_MAX);
+			f->probing = true;
+			f->probe_due = true;
+		}
+	} else if (!f->probed && !f->probing) {
+		probe_tail(t, f);
+		recovery_arm(t, now, f);
+	} else {
+		f->tries = (uint8_t)u32_min(f->tries + 1, UINT8_MAX);
+		t->counters.timeouts++;
+		all_lost(f);
+		f->probing = true;
+		f->probe_due = true;
+		congestion_timeout(&f->congestion, now, f->tries);
+	}
+	if (f->sent != NULL)
+		recovery_forget(f);
+	send_ready(t, now, f);
+}

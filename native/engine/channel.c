@@ -242,7 +242,7 @@ serve_connect(struct channel *channel, uint64_t now_ns,
 	if (neighbors_addressable(request->address))
 		transport_connect(channel->transport, now_ns,
 			&channel->endpoint, request->token, request->address,
-			request->port, request->timeout_ms);
+			request->port, request->timeout_ms, request->flags);
 	else
 		channel_deliver(channel, &event);
 }

@@ -66,8 +66,11 @@
  * it without a packet. Its sender gives it up after half of that. */
 #define CREDIT_MAX 64u
 #define CREDIT_IDLE_NS (5 * NS_PER_MS)
-/* Packets of one flow in its turn, so that flows alternate. */
-#define FLOW_BURST 16u
+/* Bytes that an application, and a flow of it, may send in a turn. */
+#define ENDPOINT_QUANTUM 32768
+#define FLOW_QUANTUM 16384
+/* Messages of an unordered flow that are in parts at a time. */
+#define PARTIAL_MAX 8u
 /* Answers to strangers (SYN, unknown connections) in a turn of the loop. */
 #define ANSWERS_PER_POLL 64u
 /* A packet number further ahead than that is not believed. */
@@ -120,6 +123,7 @@ enum rx_state {
 	RX_EMPTY,
 	RX_PARTIAL,
 	RX_COMPLETE,
+	RX_DELIVERED, /* of an unordered flow, before its turn */
 };
 
 struct rx_message {
@@ -158,9 +162,12 @@ struct flow {
 	uint32_t peer_id; /* the peer's, 0 until it is known */
 	uint8_t state;	  /* enum flow_state */
 	bool passive;
-	bool announced;	 /* CONNECTED or ACCEPTED was delivered */
-	bool accepted;	 /* passive: the application took it */
-	bool starved;	 /* told the peer to wait for memory */
+	bool announced; /* CONNECTED or ACCEPTED was delivered */
+	bool accepted;	/* passive: the application took it */
+	bool starved;	/* told the peer to wait for memory */
+	bool unordered;
+	bool partial_turn; /* unordered: the next packet goes on with one */
+	uint8_t partial_length;
 	bool probing;	 /* after a timeout: one packet at a time */
 	bool probe_due;	 /* an empty packet, to learn the peer's limits */
 	bool probed;	 /* the tail-loss probe is out */
@@ -222,6 +229,9 @@ struct flow {
 	uint16_t lost;
 	struct tx_message *queue;
 	struct tx_message **queue_end;
+	struct tx_message *partial; /* unordered: last of a ring of messages
+				     * of which a part was sent */
+	int32_t deficit;	    /* bytes */
 	struct send_window *sent;
 	struct tx_message fin;
 
@@ -232,6 +242,7 @@ struct flow {
 	uint32_t deliver_next;		   /* id */
 	uint32_t allocated;		   /* all ids before it have memory */
 	uint32_t limit_told;
+	uint16_t ahead;	    /* unordered: complete, but not delivered yet */
 	uint16_t marked;    /* packets that came with CE */
 	uint16_t credit;    /* in force: packets the peer may have in flight */
 	uint64_t active_ns; /* when the last packet came */
@@ -251,8 +262,8 @@ struct transport {
 	struct random random;
 	struct wheel flow_timers;
 	struct wheel peer_timers;
-	struct list ready;	  /* flows that may have something to send */
-	struct list acks;	  /* flows that owe an ACK */
+	struct list ready; /* endpoints of flows that may have some to send */
+	struct list acks;  /* flows that owe an ACK */
 	struct list acks_delayed; /* those that may wait, first come first */
 	struct list active;	  /* flows with credit, longest silent first */
 	uint32_t active_length;
@@ -302,8 +313,9 @@ void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
 void send_open(struct flow *f, uint64_t first_number);
 void send_queue(struct transport *t, uint64_t now, struct flow *f,
 	struct tx_message *message);
-/** @return false if the device took no more */
-bool send_burst(struct transport *t, uint64_t now, struct flow *f);
+/** As much as the deficits of the flow and its endpoint allow.
+ * @return false if the device took no more */
+bool send_turn(struct transport *t, uint64_t now, struct flow *f);
 /** Put the flow in line if it may send something. */
 void send_ready(struct transport *t, uint64_t now, struct flow *f);
 /** Give all messages back. */

@@ -75,6 +75,7 @@ syn_fill(const struct transport *t, const struct flow *f, struct wire_syn *syn)
 		.answer_from = f->path.remote_port,
 		.answer_to = f->path.local_port,
 		.engine = WIRE_ENGINE_ANY,
+		.flags = f->unordered ? WIRE_SYN_UNORDERED : 0,
 		.key = f->key,
 	};
 }
@@ -128,7 +129,8 @@ handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 
 void
 transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
-	uint32_t token, uint32_t address, uint16_t port, uint32_t timeout_ms)
+	uint32_t token, uint32_t address, uint16_t port, uint32_t timeout_ms,
+	uint32_t flags)
 {
 	struct flow *f = flow_allocate(t, endpoint);
 
@@ -157,6 +159,7 @@ transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
 		return;
 	}
 	f->token = token;
+	f->unordered = (flags & TRANSPORT_UNORDERED) != 0;
 	f->service_port = port;
 	f->setup_number = random_u64(&t->random);
 	if (timeout_ms == 0)
@@ -332,6 +335,7 @@ passive_open(struct transport *t, uint64_t now,
 		return NULL;
 	}
 	f->passive = true;
+	f->unordered = (confirm->syn.flags & WIRE_SYN_UNORDERED) != 0;
 	f->listener = listener->id;
 	f->service_port = listener->port;
 	f->fragment_bytes = (uint16_t)fragment_bytes_of(

@@ -228,7 +228,8 @@ slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
 		return false;
 	if (frame->total != 0) {
 		slot->bytes = t->ops.message_allocate(t->context, endpoint,
-			frame->total, frame->message == f->allocated,
+			frame->total,
+			f->unordered || frame->message == f->allocated,
 			&slot->offset);
 		if (slot->bytes == NULL)
 			return false;
@@ -267,6 +268,7 @@ slot_fill(struct transport *t, struct flow *f, struct rx_message *slot,
 			frame->length);
 	if (--slot->fragments_left == 0) {
 		slot->state = RX_COMPLETE;
+		f->ahead += f->unordered && !slot->fin;
 		map_return(t, f, slot);
 	}
 }
@@ -451,20 +453,47 @@ announce(struct transport *t, struct flow *f)
 }
 
 static bool
+message_deliver(struct transport *t, struct flow *f, struct rx_message *slot)
+{
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_MESSAGE,
+		.connection = f->id,
+		.offset = slot->offset,
+		.length = slot->total,
+	};
+
+	if (!deliver(t, f, &event))
+		return false;
+	t->counters.messages_received++;
+	t->counters.bytes_received += slot->total;
+	slot->state = RX_DELIVERED;
+	return true;
+}
+
+/* Those of an unordered flow that were complete before their turn. */
+static bool
+deliver_ahead(struct transport *t, struct flow *f)
+{
+	for (uint32_t i = 0; f->ahead != 0 && i < TRANSPORT_MESSAGE_WINDOW;
+		i++) {
+		struct rx_message *slot = slot_of(f, f->deliver_next + i);
+
+		if (slot->state != RX_COMPLETE || slot->fin)
+			continue;
+		if (!message_deliver(t, f, slot))
+			return false;
+		f->ahead--;
+	}
+	return true;
+}
+
+static bool
 deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 {
 	while (f->received != NULL) {
 		struct rx_message *slot = slot_of(f, f->deliver_next);
-		struct machnet_event event = {
-			.kind = MACHNET_EVENT_MESSAGE,
-			.connection = f->id,
-			.offset = slot->offset,
-			.length = slot->total,
-		};
 
-		if (slot->state != RX_COMPLETE)
-			return true;
-		if (slot->fin) {
+		if (slot->state == RX_COMPLETE && slot->fin) {
 			/* Nothing follows it. If the peer was lost since it
 			 * came, that is no loss any more. */
 			receive_discard(t, f);
@@ -475,10 +504,14 @@ deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 			flow_end(t, now, f, MACHNET_OK);
 			return false;
 		}
-		if (!deliver(t, f, &event))
-			return false;
-		t->counters.messages_received++;
-		t->counters.bytes_received += slot->total;
+		if (slot->state == RX_COMPLETE) {
+			if (!message_deliver(t, f, slot))
+				return false;
+			if (f->unordered)
+				f->ahead--;
+		}
+		if (slot->state != RX_DELIVERED)
+			return !f->unordered || deliver_ahead(t, f);
 		f->deliver_next++;
 		slot_clear(t, f, slot);
 	}
@@ -536,7 +569,7 @@ receive_discard(struct transport *t, struct flow *f)
 
 		if (slot->state == RX_EMPTY)
 			continue;
-		if (slot->total != 0)
+		if (slot->total != 0 && slot->state != RX_DELIVERED)
 			t->ops.message_free(
 				t->context, f->endpoint, slot->offset);
 		slot_clear(t, f, slot);

@@ -49,7 +49,7 @@ send_window_return(struct transport *t, struct flow *f)
 bool
 send_idle(const struct flow *f)
 {
-	return f->queue == NULL && f->message_first == f->message_next;
+	return f->message_first == f->message_next;
 }
 
 /* How many packets may be in flight. */
@@ -69,6 +69,9 @@ queue_open(const struct flow *f)
 		return false;
 	if (f->queue->begun != 0)
 		return true;
+	if (f->partial_length == PARTIAL_MAX &&
+		f->queue->length > f->fragment_bytes)
+		return false;
 	return serial_before(f->message_begun, f->peer_limit) &&
 	       f->message_begun - f->message_first < TRANSPORT_MESSAGE_WINDOW;
 }
@@ -93,14 +96,16 @@ send_possible(const struct flow *f, uint64_t now)
 		return true;
 	if (f->pace_ns > now)
 		return false;
-	return f->inflight < window(f) && (f->lost != 0 || queue_open(f));
+	return f->inflight < window(f) &&
+	       (f->lost != 0 || f->partial != NULL || queue_open(f));
 }
 
 void
 send_ready(struct transport *t, uint64_t now, struct flow *f)
 {
 	if (send_possible(f, now)) {
-		list_join(&t->ready, &f->ready_node);
+		list_join(&f->endpoint->ready, &f->ready_node);
+		list_join(&t->ready, &f->endpoint->ready_node);
 		return;
 	}
 	/* Blocked by the peer or by the pace, with nothing in flight whose ACK
@@ -155,6 +160,46 @@ frame_write(const struct flow *f, const struct tx_message *message,
 	return length + frame.length;
 }
 
+static void
+partial_add(struct flow *f, struct tx_message *message)
+{
+	message->next = f->partial == NULL ? message : f->partial->next;
+	if (f->partial != NULL)
+		f->partial->next = message;
+	f->partial = message;
+	f->partial_length++;
+}
+
+/* A fragment of the next of those that were begun before. */
+static uint32_t
+frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
+{
+	struct tx_message *message = f->partial->next;
+	uint32_t length = frame_write(f, message, message->begun, bytes);
+
+	sent->message = message->id;
+	sent->offset = message->begun;
+	sent->frames = 1;
+	message->begun += fragment_length(f, message, message->begun);
+	if (message->begun != message->length) {
+		f->partial = message; /* the others have their turn first */
+	} else {
+		f->partial->next = message->next;
+		f->partial_length--;
+		if (message == f->partial)
+			f->partial = NULL;
+	}
+	return length;
+}
+
+static void
+queue_pop(struct flow *f)
+{
+	f->queue = f->queue->next;
+	if (f->queue == NULL)
+		f->queue_end = &f->queue;
+}
+
 /* Fill a packet from the queue: a fragment, then whole messages as long as
  * they fit. @return bytes written */
 static uint32_t
@@ -183,13 +228,27 @@ frames_from_queue(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 		length +=
 			frame_write(f, message, message->begun, bytes + length);
 		message->begun += part;
-		if (message->begun != message->length)
-			break;
-		f->queue = message->next;
-		if (f->queue == NULL)
-			f->queue_end = &f->queue;
+		if (message->begun == message->length) {
+			queue_pop(f);
+			continue;
+		}
+		if (f->unordered) {
+			queue_pop(f);
+			partial_add(f, message);
+		}
+		break;
 	}
 	return length;
+}
+
+/* New data: of an unordered flow every other packet is of what was begun. */
+static uint32_t
+frames_new(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
+{
+	f->partial_turn = f->partial != NULL && !f->partial_turn;
+	if (f->partial != NULL && (f->partial_turn || !queue_open(f)))
+		return frames_from_partial(f, sent, bytes);
+	return frames_from_queue(f, sent, bytes);
 }
 
 /* The number of the one to send again: there is one. */
@@ -248,8 +307,9 @@ held_up(const struct flow *f)
 {
 	if (f->state == FLOW_CLOSING && f->queue == NULL)
 		return true;
-	return (f->lost != 0 || f->queue != NULL) &&
-	       (f->inflight + 1u >= window(f) || !queue_open(f));
+	return (f->lost != 0 || f->partial != NULL || f->queue != NULL) &&
+	       (f->inflight + 1u >= window(f) ||
+		       (f->partial == NULL && !queue_open(f)));
 }
 
 static bool
@@ -275,7 +335,7 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	if (f->lost != 0)
 		length += frames_again(t, f, &sent, packet + length);
 	else if (f->inflight < window(f))
-		length += frames_from_queue(f, &sent, packet + length);
+		length += frames_new(f, &sent, packet + length);
 	if (f->probe_due || held_up(f))
 		header.flags |= WIRE_FLAG_ASK;
 	wire_header_write(packet, &header);
@@ -286,12 +346,14 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	f->inflight++;
 	f->sent_ns = now;
 	f->pace_ns = now + congestion_pace_ns(&f->congestion, f->srtt_ns);
+	f->deficit -= (int32_t)length;
+	f->endpoint->deficit -= (int32_t)length;
 	packet_send(t, &f->path, length);
 	return true;
 }
 
 bool
-send_burst(struct transport *t, uint64_t now, struct flow *f)
+send_turn(struct transport *t, uint64_t now, struct flow *f)
 {
 	bool idle = f->inflight == 0;
 	bool room = true;
@@ -304,9 +366,12 @@ send_burst(struct transport *t, uint64_t now, struct flow *f)
 			return true;
 		}
 	}
-	for (uint32_t i = 0; i < FLOW_BURST && room && send_possible(f, now);
-		i++)
+	f->deficit += FLOW_QUANTUM;
+	while (room && f->deficit > 0 && f->endpoint->deficit > 0 &&
+		send_possible(f, now))
 		room = packet_build(t, now, f);
+	if (!send_possible(f, now) && f->deficit > 0)
+		f->deficit = 0;
 	if (idle && f->inflight != 0)
 		recovery_arm(t, now, f);
 	send_ready(t, now, f);
@@ -336,6 +401,8 @@ send_discard(struct transport *t, struct flow *f)
 	}
 	f->queue = NULL;
 	f->queue_end = &f->queue;
+	f->partial = NULL;
+	f->partial_length = 0;
 	f->message_first = f->message_next;
 	f->message_begun = f->message_next;
 	f->number_oldest = f->number_next;

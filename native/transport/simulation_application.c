@@ -448,7 +448,7 @@ application_connect(struct application *application, const struct host *to,
 	room_make(application);
 	transport_connect(host->transport, host->simulation->now_ns,
 		&application->endpoint, connection->token, to->address, port,
-		timeout_ms);
+		timeout_ms, 0);
 	return connection;
 }
 

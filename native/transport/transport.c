@@ -82,6 +82,8 @@ endpoint_open(struct endpoint *endpoint)
 {
 	memset(endpoint, 0, sizeof(*endpoint));
 	list_init(&endpoint->flows);
+	list_init(&endpoint->ready);
+	list_init(&endpoint->ready_node);
 	list_init(&endpoint->pending);
 	list_init(&endpoint->starved);
 	for (unsigned i = 0; i < TRANSPORT_FRAGMENT_MAPS; i++) {
@@ -106,6 +108,7 @@ endpoint_close(struct transport *t, uint64_t now, struct endpoint *endpoint,
 		flow_abandon(t, now, f, (const uint8_t *)reason,
 			(uint32_t)strlen(reason));
 	}
+	list_leave(&endpoint->ready_node);
 	while (endpoint->maps != NULL) {
 		struct fragment_map *next = endpoint->maps->next;
 
@@ -490,29 +493,49 @@ ack_send(struct transport *t, uint64_t now, struct flow *f)
 	return true;
 }
 
+/* @return false if the device took no more */
+static bool
+endpoint_turn(struct transport *t, uint64_t now, struct endpoint *endpoint)
+{
+	bool room = true;
+
+	endpoint->deficit += ENDPOINT_QUANTUM;
+	while (room && endpoint->deficit > 0 && !list_empty(&endpoint->ready)) {
+		struct flow *f = container_of(
+			endpoint->ready.next, struct flow, ready_node);
+
+		list_leave(&f->ready_node);
+		room = send_turn(t, now, f);
+	}
+	if (list_empty(&endpoint->ready))
+		endpoint->deficit = 0;
+	else
+		list_join(&t->ready, &endpoint->ready_node);
+	return room;
+}
+
 void
 transport_poll(struct transport *t, uint64_t now)
 {
-	struct list ready;
+	struct list turns;
+	bool room = true;
 
 	t->answers_left = ANSWERS_PER_POLL;
 	fire_timers(t, now);
 	credits_reclaim(t, now);
 	receive_acks_due(t, now);
-	list_init(&ready);
-	list_take(&ready, &t->ready);
-	while (!list_empty(&ready)) {
-		struct flow *f =
-			container_of(ready.next, struct flow, ready_node);
+	list_init(&turns);
+	list_take(&turns, &t->ready);
+	while (room && !list_empty(&turns)) {
+		struct endpoint *endpoint =
+			container_of(turns.next, struct endpoint, ready_node);
 
-		list_leave(&f->ready_node);
-		if (!send_burst(t, now, f)) {
-			/* The device is full: the others keep their place. */
-			list_take(&ready, &t->ready);
-			list_take(&t->ready, &ready);
-			break;
-		}
+		list_leave(&endpoint->ready_node);
+		room = endpoint_turn(t, now, endpoint);
 	}
+	/* Those that found the device full come first the next time. */
+	list_take(&turns, &t->ready);
+	list_take(&t->ready, &turns);
 	while (!list_empty(&t->acks)) {
 		/* Writing the ACK takes it from the list. */
 		if (!ack_send(t, now,

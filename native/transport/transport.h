@@ -57,6 +57,13 @@ struct tx_message {
 	bool fin;
 };
 
+/* Flags of transport_connect. */
+enum transport_connect_flag {
+	/* Messages may overtake one another: a small one does not wait for a
+	 * large one that was begun before it. */
+	TRANSPORT_UNORDERED = 1,
+};
+
 /* The fragments of a partly received message that are here. */
 struct fragment_map {
 	struct fragment_map *next;
@@ -66,7 +73,10 @@ struct fragment_map {
 /* One application, as the transport sees it: the receiver of events, the owner
  * of memory. Embedded in the caller's struct. */
 struct endpoint {
-	struct list flows;   /* all of them */
+	struct list flows; /* all of them */
+	struct list ready; /* that may have something to send */
+	struct list ready_node;
+	int32_t deficit;     /* bytes, see transport_poll */
 	struct list pending; /* that have events to deliver */
 	struct list starved; /* whose peers were told to wait for memory */
 	uint32_t flows_length;
@@ -207,7 +217,9 @@ void transport_port_unreachable(struct transport *transport, uint64_t now_ns,
 
 /**
  * Fire timers, send what may be sent, then the ACKs that found no data to
- * ride on. Once per turn of the engine's loop.
+ * ride on. Once per turn of the engine's loop. Applications take turns, and so
+ * do the connections of each, by bytes (deficit round robin, Shreedhar and
+ * Varghese, SIGCOMM 1995).
  */
 void transport_poll(struct transport *transport, uint64_t now_ns);
 
@@ -224,7 +236,7 @@ uint64_t transport_deadline_ns(const struct transport *transport);
 
 void transport_connect(struct transport *transport, uint64_t now_ns,
 	struct endpoint *endpoint, uint32_t token, uint32_t address,
-	uint16_t port, uint32_t timeout_ms);
+	uint16_t port, uint32_t timeout_ms, uint32_t flags);
 
 /** The application took a connection that was announced to it. */
 void transport_accept(struct transport *transport, struct endpoint *endpoint,

@@ -218,10 +218,17 @@ MACHNET_API int32_t machnet_poll(uint32_t channel, struct machnet_event *events,
  */
 MACHNET_API int32_t machnet_wait(uint32_t channel, uint32_t room);
 
+enum machnet_connect_flag {
+	/* Messages, in both directions, may overtake one another: a small one
+	 * does not wait for a large one that was sent before it. */
+	MACHNET_CONNECT_UNORDERED = 1,
+};
+
 /**
  * Open a connection. The answer is a CONNECTED event with the token.
  * @param address IPv4, host byte order
  * @param timeout_ms 0: 1000
+ * @param flags enum machnet_connect_flag
  */
 MACHNET_API int32_t machnet_connect(uint32_t channel, uint32_t token,
 	uint32_t address, uint32_t port, uint32_t timeout_ms, uint32_t flags);

@@ -75,6 +75,8 @@ state_create(struct channel *channel, struct machnet_error *error)
 	channel->records =
 		calloc(CHANNEL_BLOCKS_LENT_MAX, sizeof(*channel->records));
 	if (channel->received == NULL || channel->records == NULL ||
+		!holdings_create(
+			&channel->holdings, channel->layout.arena_bytes) ||
 		!endpoint_open(&channel->endpoint))
 		return error_set(error, MACHNET_OUT_OF_MEMORY,
 			"Cannot make a channel: out of memory");
@@ -138,6 +140,7 @@ channel_destroy(struct channel *channel)
 		close(channel->socket);
 	if (channel->received != NULL)
 		arena_destroy(channel->received);
+	holdings_destroy(&channel->holdings);
 	free(channel->records);
 	free(channel);
 }
@@ -361,12 +364,29 @@ serve_submissions(struct channel *channel, uint64_t now_ns)
 	return done;
 }
 
-/* Blocks that the application has read. */
+/* A block that the application has read comes home. */
+static bool
+serve_released_block(struct channel *channel, uint32_t offset)
+{
+	uint32_t at = offset - channel->layout.rx_arena;
+	uint32_t bytes = 0, connection = 0;
+
+	if (offset >= channel->layout.rx_arena)
+		bytes = arena_block_bytes(channel->received, at);
+	if (bytes != 0)
+		connection = holdings_return(&channel->holdings, at, bytes);
+	/* Nothing was lent there. */
+	if (connection == 0)
+		return corrupt(channel);
+	arena_free(channel->received, at);
+	transport_released(channel->transport, &channel->endpoint, connection);
+	return true;
+}
+
 static uint32_t
 serve_released(struct channel *channel)
 {
 	int32_t available = ring_available(&channel->released);
-	uint32_t arena = channel->layout.rx_arena;
 
 	if (available < 0) {
 		corrupt(channel);
@@ -376,11 +396,8 @@ serve_released(struct channel *channel)
 		uint32_t offset;
 
 		ring_pop(&channel->released, &offset);
-		if (offset < arena ||
-			!arena_free(channel->received, offset - arena)) {
-			corrupt(channel);
+		if (!serve_released_block(channel, offset))
 			break;
-		}
 	}
 	if (available != 0)
 		ring_consume(&channel->released);
@@ -458,9 +475,18 @@ channel_wake(struct channel *channel)
 		&channel->header->engine_waits, 0, memory_order_relaxed);
 }
 
+bool
+channel_message_capped(const struct channel *channel, uint32_t connection)
+{
+	return holdings_over(&channel->holdings, connection,
+		CHANNEL_BLOCKS_LENT_MAX - arena_lent_blocks(channel->received),
+		channel->layout.arena_bytes -
+			arena_lent_bytes(channel->received));
+}
+
 uint8_t *
-channel_message_allocate(
-	struct channel *channel, uint32_t length, bool urgent, uint32_t *offset)
+channel_message_allocate(struct channel *channel, uint32_t connection,
+	uint32_t length, bool urgent, uint32_t *offset)
 {
 	uint32_t at;
 
@@ -471,6 +497,8 @@ channel_message_allocate(
 				       channel->layout.arena_bytes / 2 ||
 			       (length > ARENA_BLOCK_BYTES_MAX / 2 &&
 				       !arena_has_spare(channel->received))))
+		return NULL;
+	if (channel_message_capped(channel, connection))
 		return NULL;
 	at = arena_allocate(channel->received, length);
 	if (at == ARENA_FULL)
@@ -499,6 +527,13 @@ channel_deliver(struct channel *channel, const struct machnet_event *event)
 {
 	if (events_room(channel) < 1)
 		return false;
+	/* What an event carries is the application's until it gives it back. */
+	if (event->length != 0) {
+		uint32_t at = event->offset - channel->layout.rx_arena;
+
+		holdings_lend(&channel->holdings, event->connection, at,
+			arena_block_bytes(channel->received, at));
+	}
 	ring_push(&channel->completions, event);
 	channel->events_pushed = true;
 	return true;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/holdings.h"
 #include "shm/arena.h"
 #include "shm/layout.h"
 #include "transport/transport.h"
@@ -30,7 +31,8 @@ struct channel {
 	struct ring_consumer released;
 	struct ring_producer completions;
 	struct ring_producer sent;
-	struct arena *received; /* the RX arena */
+	struct arena *received;	  /* the RX arena */
+	struct holdings holdings; /* what of it the application has */
 	struct tx_message *records;
 	struct tx_message *free_records;
 	bool events_pushed; /* since the last channel_flush */
@@ -73,8 +75,9 @@ bool channel_sleep(struct channel *channel);
 void channel_wake(struct channel *channel);
 
 /* For struct transport_ops. */
-uint8_t *channel_message_allocate(struct channel *channel, uint32_t length,
-	bool urgent, uint32_t *offset);
+uint8_t *channel_message_allocate(struct channel *channel, uint32_t connection,
+	uint32_t length, bool urgent, uint32_t *offset);
+bool channel_message_capped(const struct channel *channel, uint32_t connection);
 void channel_message_free(struct channel *channel, uint32_t offset);
 void channel_message_sent(struct channel *channel, struct tx_message *message);
 bool channel_deliver(

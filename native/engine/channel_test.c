@@ -48,12 +48,21 @@ packet_send(void *context, const struct transport_path *path, uint32_t length)
 }
 
 static uint8_t *
-message_allocate(void *context, struct endpoint *endpoint, uint32_t length,
-	bool urgent, uint32_t *offset)
+message_allocate(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t length, bool urgent, uint32_t *offset)
 {
 	(void)context;
 	(void)endpoint;
-	return channel_message_allocate(channel, length, urgent, offset);
+	return channel_message_allocate(
+		channel, connection, length, urgent, offset);
+}
+
+static bool
+message_capped(void *context, struct endpoint *endpoint, uint32_t connection)
+{
+	(void)context;
+	(void)endpoint;
+	return channel_message_capped(channel, connection);
 }
 
 static void
@@ -128,6 +137,7 @@ set_up(void **state)
 		.packet_begin = packet_begin,
 		.packet_send = packet_send,
 		.message_allocate = message_allocate,
+		.message_capped = message_capped,
 		.message_free = message_free,
 		.message_sent = message_sent,
 		.deliver = deliver,
@@ -136,7 +146,7 @@ set_up(void **state)
 		.address = OUR_ADDRESS,
 		.mtu = 1500,
 		.engines = 1,
-		.credit = 32,
+		.descriptors = 256,
 		.flows_max = 4096,
 		.instance = 1,
 	};
@@ -419,10 +429,11 @@ message_bring(uint32_t length)
 {
 	struct machnet_event event = {
 		.kind = MACHNET_EVENT_MESSAGE,
+		.connection = 1,
 		.length = length,
 	};
-	uint8_t *bytes =
-		channel_message_allocate(channel, length, true, &event.offset);
+	uint8_t *bytes = channel_message_allocate(
+		channel, 1, length, true, &event.offset);
 
 	assert_non_null(bytes);
 	memset(bytes, 0x5a, length);

@@ -70,12 +70,19 @@ channel_of(struct endpoint *endpoint)
 }
 
 static uint8_t *
-message_allocate(void *context, struct endpoint *endpoint, uint32_t length,
-	bool urgent, uint32_t *offset)
+message_allocate(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t length, bool urgent, uint32_t *offset)
 {
 	(void)context;
 	return channel_message_allocate(
-		channel_of(endpoint), length, urgent, offset);
+		channel_of(endpoint), connection, length, urgent, offset);
+}
+
+static bool
+message_capped(void *context, struct endpoint *endpoint, uint32_t connection)
+{
+	(void)context;
+	return channel_message_capped(channel_of(endpoint), connection);
 }
 
 static void
@@ -105,6 +112,7 @@ static const struct transport_ops transport_ops = {
 	.packet_begin = packet_begin,
 	.packet_send = packet_send,
 	.message_allocate = message_allocate,
+	.message_capped = message_capped,
 	.message_free = message_free,
 	.message_sent = message_sent,
 	.deliver = deliver,

@@ -329,8 +329,7 @@ udp_receive(struct network *network, const struct frame *frame)
 		return;
 	}
 	transport_receive(network->transport, network->now_ns, &path,
-		frame->payload, frame->payload_length,
-		frame->ecn_marked);
+		frame->payload, frame->payload_length, frame->ecn_marked);
 }
 
 static void

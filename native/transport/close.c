@@ -205,7 +205,7 @@ keep_reason(struct transport *t, struct flow *f, const struct wire_reset *reset)
 
 	if (reset->reason_length == 0 || f->reason_length != 0)
 		return;
-	bytes = t->ops.message_allocate(t->context, f->endpoint,
+	bytes = t->ops.message_allocate(t->context, f->endpoint, f->id,
 		reset->reason_length, false, &f->reason_offset);
 	if (bytes == NULL)
 		return; /* the reset matters more than its reason */

@@ -228,7 +228,7 @@ slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
 		return false;
 	if (frame->total != 0) {
 		slot->bytes = t->ops.message_allocate(t->context, endpoint,
-			frame->total,
+			f->id, frame->total,
 			f->unordered || frame->message == f->allocated,
 			&slot->offset);
 		if (slot->bytes == NULL)
@@ -343,7 +343,18 @@ starve(struct transport *t, struct flow *f)
 {
 	t->counters.messages_no_room++;
 	f->starved = true;
-	list_join(&f->endpoint->starved, &f->starved_node);
+	if (!t->ops.message_capped(t->context, f->endpoint, f->id))
+		list_join(&f->endpoint->starved, &f->starved_node);
+}
+
+void
+transport_released(
+	struct transport *t, struct endpoint *endpoint, uint32_t connection)
+{
+	struct flow *f = flow_of(t, endpoint, connection);
+
+	if (f != NULL && f->starved && list_empty(&f->starved_node))
+		unstarve(t, f);
 }
 
 /* When to answer a packet: at once if the sender needs it to go on or to find

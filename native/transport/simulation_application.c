@@ -66,8 +66,8 @@ packet_send_op(
 }
 
 static uint8_t *
-message_allocate_op(void *context, struct endpoint *endpoint, uint32_t length,
-	bool urgent, uint32_t *offset)
+message_allocate_op(void *context, struct endpoint *endpoint,
+	uint32_t connection, uint32_t length, bool urgent, uint32_t *offset)
 {
 	struct application *application = application_of(endpoint);
 	struct simulation *s = simulation_of(application);
@@ -76,6 +76,7 @@ message_allocate_op(void *context, struct endpoint *endpoint, uint32_t length,
 	uint32_t at;
 
 	(void)context;
+	(void)connection;
 	CHECK(s, application->open);
 	CHECK(s, length != 0 && length <= MACHNET_MESSAGE_BYTES_MAX);
 	if (used > limit)
@@ -90,6 +91,15 @@ message_allocate_op(void *context, struct endpoint *endpoint, uint32_t length,
 	application->blocks_used++;
 	*offset = at;
 	return blocks[at].bytes;
+}
+
+static bool
+message_capped_op(void *context, struct endpoint *endpoint, uint32_t connection)
+{
+	(void)context;
+	(void)endpoint;
+	(void)connection;
+	return false;
 }
 
 static void
@@ -234,6 +244,7 @@ const struct transport_ops application_ops = {
 	.packet_begin = packet_begin_op,
 	.packet_send = packet_send_op,
 	.message_allocate = message_allocate_op,
+	.message_capped = message_capped_op,
 	.message_free = message_free_op,
 	.message_sent = message_sent_op,
 	.deliver = deliver_op,

@@ -98,7 +98,12 @@ struct transport_ops {
 	 * before it on its connection have memory, so it may use what is kept
 	 * in reserve. *offset names it in events. */
 	uint8_t *(*message_allocate)(void *context, struct endpoint *endpoint,
-		uint32_t length, bool urgent, uint32_t *offset);
+		uint32_t connection, uint32_t length, bool urgent,
+		uint32_t *offset);
+	/* Was there none because the application holds too much of this very
+	 * connection? Then only transport_released for it makes room. */
+	bool (*message_capped)(
+		void *context, struct endpoint *endpoint, uint32_t connection);
 	/* Undo message_allocate for a message that is not delivered. */
 	void (*message_free)(
 		void *context, struct endpoint *endpoint, uint32_t offset);
@@ -195,6 +200,10 @@ void endpoint_close(struct transport *transport, uint64_t now_ns,
  */
 void endpoint_resume(struct transport *transport, uint64_t now_ns,
 	struct endpoint *endpoint, bool memory);
+
+/** The application gave memory of a message of the connection back. */
+void transport_released(struct transport *transport, struct endpoint *endpoint,
+	uint32_t connection);
 
 /**
  * A UDP payload came in. The bytes are the caller's again on return.

@@ -369,6 +369,22 @@ frame_receive(struct network *network, struct rte_mbuf *mbuf)
 		network->counters->frames_foreign++;
 }
 
+/* How full the queue is, as far as one can tell without looking: a burst that
+ * is not full empties it, each full one in a row means as much again. */
+static void
+occupancy_update(struct network *network, uint16_t length)
+{
+	uint32_t waiting = length;
+
+	if (length == NETWORK_BURST)
+		waiting += network->waiting;
+	network->waiting =
+		u32_min(waiting, network->options->port->rx_descriptors);
+	transport_occupancy(network->transport,
+		(uint8_t)(network->waiting * 255 /
+			  network->options->port->rx_descriptors));
+}
+
 uint32_t
 network_receive(struct network *network, uint64_t now_ns)
 {

@@ -25,6 +25,7 @@ struct network {
 	struct rte_mbuf *begun; /* between packet_begin and packet_send */
 	struct rte_mbuf *out[NETWORK_BURST];
 	uint16_t out_length;
+	uint32_t waiting; /* frames in the RX queue, estimated */
 	bool stuck; /* in this turn the device took less than it was given */
 	struct neighbors neighbors;
 };

@@ -395,6 +395,7 @@ network_receive(struct network *network, uint64_t now_ns)
 
 	network->now_ns = now_ns;
 	network->stuck = false;
+	occupancy_update(network, length);
 	for (uint16_t i = 0; i < length; i++) {
 		if (i + 1 < length)
 			rte_prefetch0(rte_pktmbuf_mtod(in[i + 1], void *));

@@ -59,11 +59,25 @@ process_forget(pid_t pid)
 			processes[i] = 0;
 }
 
+/* What a fixture that failed half-way has left. */
+static void
+clean(void)
+{
+	if (hosts_folder[0] != '\0')
+		hosts_tear_down(NULL);
+}
+
 int
 hosts_set_up(void **state)
 {
+	static bool registered;
+
 	(void)state;
-	strcpy(hosts_folder, "/tmp/machnet-XXXXXX");
+	clean();
+	if (!registered && atexit(clean) != 0)
+		return -1;
+	registered = true;
+	strcpy(hosts_folder, "/tmp/machnet-hosts-XXXXXX");
 	return mkdtemp(hosts_folder) == NULL ? -1 : 0;
 }
 
@@ -80,6 +94,8 @@ file_remove(const char *path, const struct stat *status, int type,
 int
 hosts_tear_down(void **state)
 {
+	int result;
+
 	(void)state;
 	for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
 		if (processes[i] == 0)
@@ -88,7 +104,9 @@ hosts_tear_down(void **state)
 		waitpid(processes[i], NULL, 0);
 		processes[i] = 0;
 	}
-	return nftw(hosts_folder, file_remove, 8, FTW_DEPTH | FTW_PHYS);
+	result = nftw(hosts_folder, file_remove, 8, FTW_DEPTH | FTW_PHYS);
+	hosts_folder[0] = '\0';
+	return result;
 }
 
 const char *

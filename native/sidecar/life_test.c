@@ -219,6 +219,31 @@ stopping_tells_applications_and_peers(void **state)
 }
 
 static void
+stopping_does_not_wait_for_a_peer_that_is_silent(void **state)
+{
+	struct application client, server;
+	uint32_t client_side, server_side;
+	uint64_t begin_ms;
+
+	(void)state;
+	application_attach(&client, &a);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	kill(b.pid, SIGSTOP);
+	begin_ms = hosts_now_ms();
+	host_stop(&a);
+	assert_in_range(hosts_now_ms() - begin_ms, 0, 2000);
+	assert_int_equal(application_loss(&client), MACHNET_SIDECAR_STOPPED);
+	/* Its wire is cut by now, so it finds out by itself. */
+	kill(b.pid, SIGCONT);
+	application_closed(&server, server_side, MACHNET_CONNECTION_LOST, NULL);
+	machnet_mapping_release(client.info.base, NULL);
+	application_end(&server);
+	host_stop(&b);
+}
+
+static void
 a_killed_application_frees_all_and_resets_its_peers(void **state)
 {
 	struct application client, other;
@@ -410,6 +435,7 @@ main(void)
 		ALONE(systemd_is_told_instead_if_it_asks),
 		ALONE(a_sidecar_ends_with_its_parent_if_told_to),
 		PAIR(stopping_tells_applications_and_peers),
+		PAIR(stopping_does_not_wait_for_a_peer_that_is_silent),
 		PAIR(a_killed_application_frees_all_and_resets_its_peers),
 		PAIR(a_killed_sidecar_is_noticed_by_all_and_can_come_back),
 		PAIR(a_killed_sidecar_that_stays_away_is_lost),

@@ -39,9 +39,10 @@
  * long as its cookie lives, so that it cannot be opened a second time. */
 #define LINGER_NS (1 * NS_PER_S)
 #define COOKIE_LIFE_MS 5000u
-/* With doubling waits 5 s: a network that was cut for longer has made the peer
- * give up by itself. */
-#define RESET_TRIES 10u
+/* With waits that double up to the second 5 s: a network that was cut for so
+ * long has made the peer give up by itself. */
+#define RESET_TRIES 24u
+#define RESET_WAIT_MAX_NS (250 * NS_PER_MS)
 /* A client that has not sent anything by then is asked whether it is there. */
 #define ACCEPT_PROBE_NS (1 * NS_PER_S)
 /* A peer that is silent gets a PING after the first, again after each of the

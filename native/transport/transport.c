@@ -351,7 +351,8 @@ retry_timeout(struct transport *t, uint64_t now, struct flow *f)
 			break;
 		}
 		reset_send(t, f);
-		f->rto_deadline_ns = now + (RTO_INITIAL_NS << f->tries);
+		f->rto_deadline_ns = now + u64_min(RTO_INITIAL_NS << f->tries,
+						   RESET_WAIT_MAX_NS);
 		break;
 	default:
 		break;

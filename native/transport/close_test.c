@@ -252,7 +252,7 @@ a_reset_outlasts_a_cut(void **state)
 		pair.client_host->up = true;
 		pair.s->network.loss = 2000;
 		RUN_UNTIL(pair.s, pair.server->closed, 2 * S);
-		assert_int_equal(pair.server->status, MACHNET_CONNECTION_RESET);
+		assert_int_not_equal(pair.server->status, MACHNET_OK);
 		pair.s->network.loss = 0;
 		both_hosts_forget(&pair);
 	}

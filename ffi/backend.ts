@@ -27,8 +27,8 @@ export interface Backend {
   open<Table extends SymbolTable>(path: string, table: Table): Calls<Table>;
 
   /**
-   * The mapping of a channel as an ArrayBuffer. When nothing can reach it any
-   * more, `machnet_mapping_release` is called for it.
+   * The mapping of a channel as an ArrayBuffer. `machnet_mapping_release` is
+   * called for it when nothing can reach the memory any more, or never.
    */
   map(calls: ClientCalls, base: bigint, bytes: number): ArrayBuffer;
 

@@ -30,9 +30,6 @@ interface DenoGlobal {
 /** Make the backend; call it under Deno only. */
 export function denoBackend(): Backend {
   const deno = (globalThis as unknown as { Deno: DenoGlobal }).Deno;
-  const mappings = new FinalizationRegistry<
-    { calls: ClientCalls; pointer: unknown }
-  >(({ calls, pointer }) => calls.machnet_mapping_release(pointer, null));
 
   return {
     environment(name: string): string | undefined {
@@ -68,11 +65,13 @@ export function denoBackend(): Backend {
       return deno.dlopen(path, symbols).symbols as Calls<Table>;
     },
 
-    map(calls: ClientCalls, base: bigint, bytes: number): ArrayBuffer {
+    // Never released: `transfer()` and `postMessage()` move the memory to
+    // another ArrayBuffer, perhaps of another thread, and V8 tells nobody here
+    // when that one is gone. What stays is a range of addresses; the pages in
+    // it go when the channel ends, but for those that a view writes to later.
+    map(_calls: ClientCalls, base: bigint, bytes: number): ArrayBuffer {
       const pointer = deno.UnsafePointer.create(base);
-      const buffer = deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
-      mappings.register(buffer, { calls, pointer });
-      return buffer;
+      return deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
     },
 
     socket(fd: number): Socket {

@@ -1,17 +1,30 @@
-// A worker that attaches to a socket and connects to port 888 of an address.
+// A worker that attaches to a socket, connects to port 888 of an address, and
+// holds a message. It tells so, and may send the memory of the message along.
 import { attach, type Channel, type Message } from "../../../mod.ts";
 
+interface Task {
+  readonly socket: string;
+  readonly hostname: string;
+  readonly give: boolean;
+}
+
 declare const self: {
-  onmessage: (event: { data: { socket: string; hostname: string } }) => void;
-  postMessage(value: unknown): void;
+  onmessage: (event: { data: Task }) => void;
+  postMessage(value: unknown, transferred?: ArrayBuffer[]): void;
 };
 
 const held: (Channel | Message)[] = [];
 
-self.onmessage = async ({ data: { socket, hostname } }) => {
+self.onmessage = async ({ data: { socket, hostname, give } }) => {
   const channel = await attach({ socket });
   const connection = await channel.connect({ hostname, port: 888 });
   await connection.send(new TextEncoder().encode("from a worker"));
-  held.push(channel, await connection.receive());
-  self.postMessage("holding");
+  const message = await connection.receive();
+  held.push(channel, message);
+  if (!give) {
+    self.postMessage(undefined);
+    return;
+  }
+  const { buffer, byteOffset: offset, length } = message.data;
+  self.postMessage({ buffer, offset, length }, [buffer]);
 };

@@ -19,6 +19,8 @@ const OUTPUT_CHARACTERS_MAX = 8192;
 export interface NativeProgram {
   readonly file: NativeFile;
   readonly parameters: readonly string[];
+  /** A command that ends in becoming the program, and its parameters. */
+  readonly through?: readonly string[];
   /** It has started when this comes on its standard output. */
   readonly ready: string;
   readonly signal: AbortSignal | undefined;
@@ -53,12 +55,13 @@ export class NativeProcess {
    * wrote if it ended, TIMED_OUT if it said nothing.
    */
   static async start(program: NativeProgram): Promise<NativeProcess> {
-    const { file, parameters, signal } = program;
-    const path = await find(file);
+    const { file, parameters, through = [], signal } = program;
+    const [path, ...rest] = [...through, await find(file)];
     signal?.throwIfAborted();
     // It is us whom it shall tell that it is ready, not our service manager.
     const { NOTIFY_SOCKET: _, ...env } = globals.env;
-    const child = spawn(path, ["--exit-with-parent", ...parameters], {
+    const all = [...rest, "--exit-with-parent", ...parameters];
+    const child = spawn(path!, all, {
       env,
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -29,7 +29,7 @@ test("kill -9 of a sidecar fails every pending call", { skip }, async () => {
   await client.send(new TextEncoder().encode("held"));
   const message = await server.receive();
   const view = message.data;
-  const { server: channel, listener, lab } = hosts;
+  const { server: channel, listener, sidecars } = hosts;
   const pending = [
     server.receive(),
     server.closed,
@@ -40,7 +40,7 @@ test("kill -9 of a sidecar fails every pending call", { skip }, async () => {
     })(),
   ];
   await sleep(50);
-  process.kill(lab.hosts[0]!.pid, "SIGKILL");
+  process.kill(sidecars[0]!.pid, "SIGKILL");
   await withinASecond(
     Promise.all(pending.map((promise) =>
       assert.rejects(promise, {
@@ -58,6 +58,7 @@ test("kill -9 of a sidecar fails every pending call", { skip }, async () => {
   assert.ok(view.every((byte) => byte === 0));
   view.fill(7);
   assert.ok(view.every((byte) => byte === 7));
+  client.reset(); // its peer is silent: closing would wait for it
 });
 
 test("SIGTERM of a sidecar says so, and resets its peers", {
@@ -69,7 +70,7 @@ test("SIGTERM of a sidecar says so, and resets its peers", {
     assert.rejects(server.receive(), { code: "SIDECAR_STOPPED" }),
     assert.rejects(client.receive(), { code: "CONNECTION_RESET" }),
   ];
-  const { pid, socket } = hosts.lab.hosts[0]!;
+  const { pid, socket } = hosts.sidecars[0]!;
   process.kill(pid, "SIGTERM");
   await withinASecond(Promise.all(pending));
   await sleep(200);
@@ -80,8 +81,8 @@ test("kill -9 of an application resets its peers, frees its port", {
   skip,
 }, async () => {
   await using hosts = await startHosts();
-  const { client, lab, server } = hosts;
-  const script = startScript("hold.ts", [lab.hosts[0]!.socket]);
+  const { client, sidecars, server } = hosts;
+  const script = startScript("hold.ts", [sidecars[0]!.socket]);
   assert.equal(await script.line(), "listening");
   const endpoint = { hostname: server.address, port: 999 };
   const connection = await client.connect(endpoint);
@@ -117,9 +118,9 @@ test("attach() works again after a sidecar was killed and restarted", {
 
 test("attach() works with --allow-ffi alone", { skip }, async () => {
   await using hosts = await startHosts();
-  const { lab, listener } = hosts;
+  const { sidecars, listener } = hosts;
   const script = startScript("echo_once.ts", [
-    lab.hosts[1]!.socket,
+    sidecars[1]!.socket,
     listener.hostname,
   ], ["--allow-ffi"]);
   const connection = await Promise.race([
@@ -136,9 +137,9 @@ test("a process ends when nothing is open on its channels", {
   skip,
 }, async () => {
   await using hosts = await startHosts();
-  const { lab, listener } = hosts;
+  const { sidecars, listener } = hosts;
   for (const what of ["channel", "reset"]) {
-    const { socket } = lab.hosts[1]!;
+    const { socket } = sidecars[1]!;
     const parameters = [socket, what, listener.hostname];
     const script = startScript("process_exit.ts", parameters);
     assert.equal(await script.line(), "left");
@@ -150,9 +151,9 @@ test("a process lives while a connection or listener is open", {
   skip,
 }, async () => {
   await using hosts = await startHosts();
-  const { lab, listener } = hosts;
+  const { sidecars, listener } = hosts;
   for (const what of ["connection", "listener"]) {
-    const { socket } = lab.hosts[1]!;
+    const { socket } = sidecars[1]!;
     const parameters = [socket, what, listener.hostname];
     const script = startScript("process_exit.ts", parameters);
     assert.equal(await script.line(), "left");

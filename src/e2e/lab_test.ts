@@ -3,8 +3,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { Lab, MachnetError } from "../../mod.ts";
-import { connectPair, skip, sleep, startHosts } from "../testing/hosts.ts";
+import { type Channel, Lab, MachnetError } from "../../mod.ts";
+import { connectPair, skip, sleep, startFabric } from "../testing/hosts.ts";
 import { logUniform, matches, pattern, random } from "../testing/pattern.ts";
 import { startScript } from "../testing/script.ts";
 
@@ -61,13 +61,13 @@ test("Lab.start() makes a private directory, and leaves nothing", {
 });
 
 test("lab.stats() counts packets", { skip }, async () => {
-  await using hosts = await startHosts({ wire: "fabric" });
+  await using hosts = await startFabric();
   const [client, server] = await connectPair(hosts);
   await client.send(pattern(1, 100));
   using _ = await server.receive();
   const stats = await hosts.lab.stats();
   assert.ok(stats["port0_rx_packets"]! > 0, JSON.stringify(stats));
-  const sidecar = await hosts.lab.hosts[0]!.stats();
+  const sidecar = await hosts.sidecars[0]!.stats();
   assert.ok(Object.values(sidecar).every(Number.isFinite));
   assert.ok(Object.keys(sidecar).length > 5);
   await client.close();
@@ -76,8 +76,7 @@ test("lab.stats() counts packets", { skip }, async () => {
 test("messages survive loss, duplication, reordering and corruption", {
   skip,
 }, async () => {
-  await using hosts = await startHosts({
-    wire: "fabric",
+  await using hosts = await startFabric({
     seed: 7,
     loss: 0.01,
     duplicate: 0.01,
@@ -113,12 +112,50 @@ test("messages survive loss, duplication, reordering and corruption", {
 test("kill -9 of the fabric is a host that stopped answering", {
   skip,
 }, async () => {
-  await using hosts = await startHosts({ wire: "fabric" });
+  await using hosts = await startFabric();
   const [client, server] = await connectPair(hosts);
   process.kill(hosts.lab.fabricPid!, "SIGKILL");
   for (const end of [client, server]) {
     await assert.rejects(end.receive(), { code: "CONNECTION_LOST" });
   }
+});
+
+/** Say hello from one host to the other. */
+async function greet(lab: Lab): Promise<void> {
+  const [server, client] = await Promise.all(
+    lab.hosts.map((host) => host.attach()),
+  ) as [Channel, Channel];
+  await using listener = await server.listen({ port: 888 });
+  const [one, other] = await Promise.all([
+    client.connect({ hostname: listener.hostname, port: 888 }),
+    listener.accept(),
+  ]);
+  await one.send(pattern(3, 3000));
+  using message = await other.receive();
+  assert.ok(matches(message.data, 3, 3000));
+  await one.close();
+  await Promise.all([server.close(), client.close()]);
+}
+
+test("kill -9 of each process of a lab, and a clean start after it", {
+  skip,
+}, async () => {
+  for (const victim of ["host 0", "host 1", "fabric", "all"]) {
+    const lab = await Lab.start({ hosts: 2 });
+    await greet(lab);
+    const pids = [...lab.hosts.map(({ pid }) => pid), lab.fabricPid!];
+    const killed = {
+      "host 0": [pids[0]!],
+      "host 1": [pids[1]!],
+      "fabric": [pids[2]!],
+    }[victim] ?? pids;
+    for (const pid of killed) process.kill(pid, "SIGKILL");
+    await lab.close();
+    assert.ok(!pids.some(alive), victim);
+    assert.ok(!existsSync(dirname(lab.hosts[0]!.socket)), victim);
+  }
+  await using lab = await Lab.start({ hosts: 2 });
+  await greet(lab);
 });
 
 test("a lab's processes end with the script that is killed", {

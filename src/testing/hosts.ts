@@ -6,6 +6,7 @@ import {
   type Channel,
   type Connection,
   Lab,
+  type LabHost,
   type LabOptions,
   type Listener,
 } from "../../mod.ts";
@@ -13,43 +14,79 @@ import {
 /** Where `make build` puts programs and libraries. */
 export const build: URL = new URL("../../native/build/", import.meta.url);
 
-/** For `{ skip }`: why there can be no lab, or false. */
-export const skip: string | false =
-  existsSync(new URL("sidecar/machnetd", build))
-    ? false
-    : "machnetd was not built";
+/** For `{ skip }`: why there can be no hosts, or false. */
+export let skip: string | false = existsSync(new URL("sidecar/machnetd", build))
+  ? false
+  : "machnetd was not built";
+
+/** Two sidecars and what joins them. */
+export interface Wire extends AsyncDisposable {
+  readonly hosts: readonly LabHost[];
+}
 
 /** Two hosts with a channel each, and a listener on the first. */
 export interface Hosts extends AsyncDisposable {
-  readonly lab: Lab;
+  readonly sidecars: readonly LabHost[];
   readonly server: Channel;
   readonly client: Channel;
   readonly listener: Listener;
 }
 
-/** Start two hosts; directly wired unless told otherwise. */
-export async function startHosts(
-  options: Partial<LabOptions> = { wire: "direct" },
-): Promise<Hosts> {
-  const lab = await Lab.start({ hosts: 2, ...options });
-  const server = await lab.hosts[0]!.attach();
-  const client = await lab.hosts[1]!.attach();
+/** Bytes in an IP packet on the wire of {@linkcode startHosts}. */
+export let mtu = 1500;
+
+let startWire: () => Promise<Wire> = () =>
+  Lab.start({ hosts: 2, wire: "direct" });
+
+/**
+ * Let {@linkcode startHosts} use another wire than memif, in test files that are
+ * imported after this call.
+ *
+ * @param unable Why it cannot be used here, or false.
+ */
+export function useWire(
+  start: () => Promise<Wire>,
+  unable: string | false,
+  bytes: number = 1500,
+): void {
+  startWire = start;
+  skip ||= unable;
+  mtu = bytes;
+}
+
+/** Start two hosts. */
+export async function startHosts(): Promise<Hosts> {
+  return await openHosts(await startWire());
+}
+
+/** Start two hosts that a fabric joins. */
+export async function startFabric(
+  options: Partial<LabOptions> = {},
+): Promise<Hosts & { readonly lab: Lab }> {
+  const lab = await Lab.start({ hosts: 2, wire: "fabric", ...options });
+  return { lab, ...await openHosts(lab) };
+}
+
+async function openHosts(wire: Wire): Promise<Hosts> {
+  const [one, other] = wire.hosts;
+  const server = await one!.attach();
+  const client = await other!.attach();
   const listener = await server.listen({ port: 888 });
   return {
-    lab,
+    sidecars: wire.hosts,
     server,
     client,
     listener,
     async [Symbol.asyncDispose](): Promise<void> {
       await Promise.all([server.close(), client.close()]);
-      await lab.close();
+      await wire[Symbol.asyncDispose]();
     },
   };
 }
 
 /** Both ends of a new connection. */
 export async function connectPair(
-  { client, listener }: Hosts,
+  { client, listener }: Pick<Hosts, "client" | "listener">,
 ): Promise<[client: Connection, server: Connection]> {
   const { hostname, port } = listener;
   return await Promise.all([

@@ -9,7 +9,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { constants } from "node:os";
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import process from "node:process";
 import { type Case, readJUnit, readMesonLog } from "./results.ts";
 
@@ -104,7 +104,7 @@ async function scripts(
       ...["--kill-after=10", String(FILE_TIMEOUT_S), ...command(file, junit)],
     );
     const told = complete(file, readJUnit(read(junit)), status);
-    const source = read(resolve(root, file));
+    const source = readWithTests(file);
     for (const one of told) {
       const detail = one.outcome === "skipped"
         ? skipReason(source, one.path.at(-1) ?? "")
@@ -113,6 +113,18 @@ async function scripts(
     }
   }
   return cases.length > 0 ? cases : [failure(runtime, "ran no test")];
+}
+
+/** A test file, and after it the test files that it imports and their helpers. */
+function readWithTests(file: string): string {
+  const source = read(resolve(root, file));
+  const imports = source.matchAll(/"(\.[^"]*(?:_test|\/testing\/hosts)\.ts)"/g);
+  const folder = resolve(root, file, "..");
+  return [...imports].reduce(
+    (all, [, path]) =>
+      all + readWithTests(relative(root, resolve(folder, path!))),
+    source,
+  );
 }
 
 /**
@@ -127,7 +139,8 @@ function skipReason(source: string, name: string): string {
   if (!skip) return "no reason found";
   const expression = skip[1] ?? "skip";
   const constant = /^\w+$/.test(expression)
-    ? new RegExp(`\\b${expression}\\b[^=;]*=([^;]*);`).exec(source)?.[1]
+    ? new RegExp(`\\b(?:const|let) ${expression}\\b[^=;]*=([^;]*);`)
+      .exec(source)?.[1]
     : undefined;
   const strings = (constant ?? expression).match(/"[^"]*"|`[^`]*`/g);
   return strings?.at(-1)?.slice(1, -1) ?? expression;

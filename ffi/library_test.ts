@@ -98,9 +98,10 @@ function loadUnderDeno(...flags: string[]): string {
       () => console.log("loaded"),
       (error) => console.log(error.code, error.message),
     );`;
+  // A Deno that starts itself without any such flag adds --allow-all.
   const { stdout, stderr } = spawnSync(
     deno,
-    ["run", "--no-check", "--no-prompt", ...flags, "-"],
+    ["run", "--no-check", "--no-prompt", "--deny-net", ...flags, "-"],
     { input, encoding: "utf8" },
   );
   return stdout + stderr;

@@ -112,7 +112,7 @@ flow_linger(struct transport *t, uint64_t now, struct flow *f)
 	f->state_deadline_ns =
 		now + (f->passive ? COOKIE_LIFE_MS * NS_PER_MS : LINGER_NS);
 	/* Not the peer's liveness, only its repeats matter from here on. */
-	peer_leave(t, f);
+	peer_leave(f);
 	flow_arm(t, f);
 }
 
@@ -298,16 +298,12 @@ fail_opening(
 
 	if (peer == NULL)
 		return;
-	/* The last flow that leaves takes the peer with it. */
 	for (node = peer->flows.next; node != &peer->flows; node = next) {
 		struct flow *f = container_of(node, struct flow, peer_node);
-		bool last = node->next == &peer->flows;
 
 		next = node->next;
 		if (f->state == FLOW_SYN || f->state == FLOW_CONFIRM)
 			flow_end(t, now, f, status);
-		if (last)
-			break;
 	}
 }
 

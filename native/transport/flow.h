@@ -146,13 +146,15 @@ struct receive_window {
 	struct rx_message messages[TRANSPORT_MESSAGE_WINDOW]; /* by id */
 };
 
-/* Another host. Exists while connections to it do. */
+/* Another host. Exists while connections to it do, and a little longer: a late
+ * packet may tell of an instance that is gone. */
 struct peer {
 	struct peer *next; /* of the hash chain */
 	uint32_t address;
-	uint64_t instance; /* 0: not known yet */
-	uint64_t heard_ns; /* when something valid came last */
-	uint64_t ping;	   /* number of the last one, 0: none unanswered */
+	uint64_t instance;	  /* 0: not known yet */
+	uint64_t instance_before; /* until it was restarted, or 0 */
+	uint64_t heard_ns;	  /* when something valid came last */
+	uint64_t ping; /* number of the last one, 0: none unanswered */
 	struct transport_path path;
 	struct list flows;
 	struct timer timer;
@@ -391,11 +393,14 @@ void close_progress(struct transport *t, uint64_t now, struct flow *f);
 /** Enter a flow into its peer, which is made if need be. @return false: out of
  * memory */
 bool peer_join(struct transport *t, uint64_t now, struct flow *f);
-void peer_leave(struct transport *t, struct flow *f);
+void peer_leave(struct flow *f);
+/** All of them; no flow is left. */
+void peers_free(struct transport *t);
 struct peer *peer_find(struct transport *t, uint32_t address);
-/** The instance that a handshake told: another one than before means that the
- * host was restarted, and its old connections are gone. */
-void peer_instance(struct transport *t, uint64_t now, struct peer *peer,
+/** The instance that a packet told: another one than before means that the
+ * host was restarted, and its old connections are gone. @return false: the
+ * packet is from before the restart, and was late */
+bool peer_instance(struct transport *t, uint64_t now, struct peer *peer,
 	uint64_t instance, const struct flow *keep);
 void peer_timeout(struct transport *t, uint64_t now, struct peer *peer);
 void ping_receive(struct transport *t, uint64_t now,

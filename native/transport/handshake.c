@@ -176,7 +176,8 @@ answer_receive(struct transport *t, uint64_t now, struct flow *f,
 		t->counters.packets_stale++;
 		return;
 	}
-	peer_instance(t, now, f->peer, answer->instance, f);
+	if (!peer_instance(t, now, f->peer, answer->instance, f))
+		return;
 	f->state = FLOW_CONFIRM;
 	f->cookie = answer->cookie;
 	f->cookie_ns = now;
@@ -214,7 +215,8 @@ accept_receive(struct transport *t, uint64_t now, struct flow *f,
 		t->counters.packets_malformed++;
 		return;
 	}
-	peer_instance(t, now, f->peer, accept->instance, f);
+	if (!peer_instance(t, now, f->peer, accept->instance, f))
+		return;
 	f->state = FLOW_OPEN;
 	f->tries = 0;
 	f->state_deadline_ns = 0;
@@ -394,8 +396,9 @@ confirm_receive(struct transport *t, uint64_t now,
 		return;
 	}
 	peer = peer_find(t, path->address);
-	if (peer != NULL)
-		peer_instance(t, now, peer, confirm->instance, NULL);
+	if (peer != NULL &&
+		!peer_instance(t, now, peer, confirm->instance, NULL))
+		return;
 	if (repeat_receive(t, now, path->address, number, confirm))
 		return;
 	listener = listeners_find(t->options.listeners, confirm->syn.port);

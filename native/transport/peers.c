@@ -38,25 +38,31 @@ peer_join(struct transport *t, uint64_t now, struct flow *f)
 			return false;
 		peer->address = f->path.address;
 		peer->path = f->path;
-		peer->heard_ns = now;
 		list_init(&peer->flows);
 		timer_init(&peer->timer);
 		peer->next = *chain;
 		*chain = peer;
 		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
 	}
+	if (list_empty(&peer->flows))
+		peer->heard_ns = now;
 	f->peer = peer;
 	list_append(&peer->flows, &f->peer_node);
 	return true;
 }
 
+void
+peer_leave(struct flow *f)
+{
+	f->peer = NULL;
+	list_leave(&f->peer_node);
+}
+
 static void
-free_if_unused(struct transport *t, struct peer *peer)
+peer_free(struct transport *t, struct peer *peer)
 {
 	struct peer **link = bucket(t, peer->address);
 
-	if (!list_empty(&peer->flows))
-		return;
 	wheel_cancel(&t->peer_timers, &peer->timer);
 	while (*link != peer)
 		link = &(*link)->next;
@@ -65,56 +71,51 @@ free_if_unused(struct transport *t, struct peer *peer)
 }
 
 void
-peer_leave(struct transport *t, struct flow *f)
+peers_free(struct transport *t)
 {
-	struct peer *peer = f->peer;
-
-	if (peer == NULL)
-		return;
-	f->peer = NULL;
-	list_leave(&f->peer_node);
-	free_if_unused(t, peer);
+	for (unsigned i = 0; i < PEER_BUCKETS; i++)
+		while (t->peers[i] != NULL)
+			peer_free(t, t->peers[i]);
 }
 
-/* End all connections to a host but one. Handshakes go on by themselves. The
- * peer is gone afterwards if none is left. */
+/* End all connections to a host but one. Handshakes go on by themselves. */
 static void
 end_all(struct transport *t, uint64_t now, struct peer *peer, int32_t status,
 	const struct flow *keep)
 {
-	struct list all;
-	struct list hold; /* the peer, while its flows leave */
+	struct list *node, *next;
 
-	list_init(&all);
-	list_take(&all, &peer->flows);
-	list_init(&hold);
-	list_append(&peer->flows, &hold);
-	while (!list_empty(&all)) {
-		struct flow *f = container_of(all.next, struct flow, peer_node);
+	for (node = peer->flows.next; node != &peer->flows; node = next) {
+		struct flow *f = container_of(node, struct flow, peer_node);
 
-		list_leave(&f->peer_node);
-		list_append(&peer->flows, &f->peer_node);
+		next = node->next;
 		if (f == keep)
 			continue;
 		if (f->state == FLOW_OPEN || f->state == FLOW_CLOSING)
 			flow_end(t, now, f, status);
-		else if (f->state == FLOW_RESETTING)
-			flow_linger(t, now, f);
+		else if (f->state == FLOW_RESETTING &&
+			 status == MACHNET_CONNECTION_RESET)
+			flow_linger(t, now, f); /* it has forgotten it */
 	}
-	list_leave(&hold);
-	free_if_unused(t, peer);
 }
 
-void
+bool
 peer_instance(struct transport *t, uint64_t now, struct peer *peer,
 	uint64_t instance, const struct flow *keep)
 {
 	bool restarted = peer->instance != 0 && peer->instance != instance;
 
+	if (restarted && instance == peer->instance_before) {
+		t->counters.packets_stale++;
+		return false;
+	}
+	if (restarted)
+		peer->instance_before = peer->instance;
 	peer->instance = instance;
 	peer->heard_ns = now;
 	if (restarted)
 		end_all(t, now, peer, MACHNET_CONNECTION_RESET, keep);
+	return true;
 }
 
 static void
@@ -138,6 +139,10 @@ peer_timeout(struct transport *t, uint64_t now, struct peer *peer)
 {
 	uint64_t silent_ns = now - peer->heard_ns;
 
+	if (list_empty(&peer->flows)) {
+		peer_free(t, peer);
+		return;
+	}
 	if (silent_ns >= PEER_LOST_NS) {
 		peer->heard_ns = now;
 		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);

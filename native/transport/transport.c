@@ -42,6 +42,7 @@ transport_destroy(struct transport *t)
 	for (uint32_t i = 1; i < t->flows_touched; i++)
 		if (t->flows[i].state != FLOW_FREE)
 			flow_free(t, &t->flows[i]);
+	peers_free(t);
 	while (t->send_windows != NULL) {
 		struct send_window *next = t->send_windows->next;
 
@@ -182,7 +183,7 @@ flow_free(struct transport *t, struct flow *f)
 
 	index_remove(t, f);
 	credits_return(t, f);
-	peer_leave(t, f);
+	peer_leave(f);
 	wheel_cancel(&t->flow_timers, &f->timer);
 	list_leave(&f->ready_node);
 	list_leave(&f->ack_node);

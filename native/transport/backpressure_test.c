@@ -73,25 +73,67 @@ messages_that_do_not_fit_together_arrive_one_by_one(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* Holds back DATA for the connections of an array. */
+struct held {
+	uint32_t connections[TRANSPORT_FRAGMENT_MAPS];
+	bool on;
+};
+
+static bool
+hold(struct simulation *s, const struct packet *packet)
+{
+	const struct held *held = s->filter_context;
+	struct wire_header header;
+
+	wire_header_read(&header, packet->bytes, packet->length);
+	for (unsigned i = 0; i < TRANSPORT_FRAGMENT_MAPS; i++)
+		if (held->on && header.type == WIRE_DATA &&
+			header.connection == held->connections[i])
+			return false;
+	return true;
+}
+
 /* Messages of more than 64 fragments share a few maps. */
 static void
 more_large_messages_than_fragment_maps_arrive(void **state)
 {
 	struct pair pair = pair_start(NULL);
+	struct connection *clients[TRANSPORT_FRAGMENT_MAPS];
+	struct held held = {.on = true};
 	struct fragment_map *map;
 	unsigned maps = 0;
 
 	(void)state;
 	pair.server_application->memory_bytes = 512 << 20;
-	for (unsigned i = 1; i < 2 * TRANSPORT_FRAGMENT_MAPS; i++)
+	for (unsigned i = 0; i < TRANSPORT_FRAGMENT_MAPS; i++) {
 		pair_connect(&pair);
+		held.connections[i] = pair.server->id;
+		clients[i] = pair.client;
+	}
+	for (unsigned i = 0; i < TRANSPORT_FRAGMENT_MAPS; i++)
+		connection_send(clients[i], 200000);
 	/* Memory is not what comes back. */
 	pair.server_application->reading = false;
-	for (struct connection *c = pair.s->connections; c != NULL; c = c->next)
-		if (!c->server)
-			connection_send(c, 200000);
-	RUN_UNTIL(pair.s, pair.client_application->records_used == 0, 20 * MS);
-	assert_true(host_counters(pair.server_host)->messages_no_room != 0);
+	RUN_UNTIL(pair.s, pair.server_application->endpoint.maps == NULL, S);
+	pair.s->filter = hold;
+	pair.s->filter_context = &held;
+	for (unsigned i = 0; i < TRANSPORT_FRAGMENT_MAPS; i++) {
+		struct connection *client = application_connect(
+			pair.client_application, pair.server_host, PORT, 0);
+
+		RUN_UNTIL(pair.s, client->connected, S);
+		connection_send(client, 200000);
+	}
+	simulation_run(pair.s, 2 * S);
+	assert_int_equal(pair.client_application->records_used,
+		2 * TRANSPORT_FRAGMENT_MAPS);
+	held.on = false;
+	RUN_UNTIL(pair.s,
+		pair.client_application->records_used <=
+			TRANSPORT_FRAGMENT_MAPS,
+		S);
+	/* One by one, as maps come back; not when each one asks again. */
+	RUN_UNTIL(pair.s, pair.client_application->records_used == 0, 10 * MS);
 	for (map = pair.server_application->endpoint.maps; map != NULL;
 		map = map->next)
 		maps++;
@@ -103,6 +145,7 @@ more_large_messages_than_fragment_maps_arrive(void **state)
 struct victim {
 	uint32_t connection; /* as its receiver calls it */
 	uint32_t message;
+	uint32_t spared; /* so many are not lost first */
 	uint32_t times;
 };
 
@@ -123,6 +166,10 @@ drop_victim(struct simulation *s, const struct packet *packet)
 		header.connection != victim->connection ||
 		frame.message != victim->message)
 		return true;
+	if (victim->spared != 0) {
+		victim->spared--;
+		return true;
+	}
 	victim->times--;
 	return false;
 }
@@ -269,6 +316,29 @@ a_lost_word_of_a_new_window_is_asked_for(void **state)
 	simulation_destroy(pair.s);
 }
 
+static void
+a_window_that_opens_unheard_is_asked_for_by_the_next_message(void **state)
+{
+	struct pair pair = pair_start(NULL);
+
+	(void)state;
+	pair.server_application->reading = false;
+	pair.server_application->event_room = 1;
+	for (unsigned i = 0; i <= TRANSPORT_MESSAGE_WINDOW; i++)
+		connection_send(pair.client, 10);
+	simulation_run(pair.s, S);
+	assert_int_equal(pair.client_application->records_used, 0);
+	pair.s->filter = drop_all;
+	pair.server_application->event_room = EVENTS_MAX;
+	application_read(pair.server_application, 1);
+	simulation_run(pair.s, NS_PER_MS);
+	pair.s->filter = NULL;
+	pair.server_application->reading = true;
+	connection_send(pair.client, 10);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 250 * MS);
+	simulation_destroy(pair.s);
+}
+
 /* Memory that comes back without the application having read anything: of
  * what its other connections will not deliver. */
 static void
@@ -276,17 +346,17 @@ memory_of_a_connection_that_ends_is_used_by_others(void **state)
 {
 	struct pair pair = pair_start(NULL);
 	struct connection *first = pair.client;
-	struct victim victim = {.times = UINT32_MAX};
+	struct victim victim = {.spared = 5, .times = UINT32_MAX};
 
 	(void)state;
 	pair_connect(&pair);
 	pair.server_application->memory_bytes = 100000;
-	connection_send(first, 100000);
-	simulation_run(pair.s, 70 * NS_PER_US); /* part of it */
-	assert_int_equal(pair.server_application->blocks_used, 1);
 	victim.connection = first->link->ends[1]->id;
 	pair.s->filter = drop_victim;
 	pair.s->filter_context = &victim;
+	connection_send(first, 60000);
+	simulation_run(pair.s, MS);
+	assert_int_equal(pair.server_application->blocks_used, 1);
 	connection_send(pair.client, 90000);
 	simulation_run(pair.s, 2 * S);
 	assert_true(host_counters(pair.server_host)->messages_no_room != 0);
@@ -332,6 +402,8 @@ main(void)
 		cmocka_unit_test(connections_of_a_full_application_take_turns),
 		cmocka_unit_test(a_lost_word_of_new_memory_is_asked_for),
 		cmocka_unit_test(a_lost_word_of_a_new_window_is_asked_for),
+		cmocka_unit_test(
+			a_window_that_opens_unheard_is_asked_for_by_the_next_message),
 		cmocka_unit_test(
 			memory_of_a_connection_that_ends_is_used_by_others),
 		cmocka_unit_test(a_full_peer_takes_our_close),

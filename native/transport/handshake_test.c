@@ -324,6 +324,33 @@ a_repeated_confirm_opens_nothing_twice(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* Both sides must count packets as before. */
+static void
+a_second_cookie_finds_the_connection_of_the_first(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct connection *client;
+	struct trap accept;
+
+	(void)state;
+	trap_set(pair.s, &accept, WIRE_ACCEPT, UINT32_MAX);
+	client = application_connect(
+		pair.client_application, pair.server_host, PORT, 20000);
+	simulation_run(pair.s, 6 * S);
+	assert_false(client->connected);
+	pair.s->filter = NULL;
+	RUN_UNTIL(pair.s, client->connected, S);
+	assert_int_equal(
+		host_counters(pair.server_host)->connections_accepted, 2);
+	connection_send(client, 5000);
+	connection_send(client->link->ends[1], 5000);
+	RUN_UNTIL(pair.s,
+		connection_delivered(client) &&
+			connection_delivered(client->link->ends[1]),
+		S);
+	simulation_destroy(pair.s);
+}
+
 static void
 a_server_hears_that_its_client_gave_up(void **state)
 {
@@ -533,6 +560,8 @@ main(void)
 			doubled_packets_of_the_handshake_open_one_connection),
 		cmocka_unit_test(forged_and_old_cookies_are_refused),
 		cmocka_unit_test(a_repeated_confirm_opens_nothing_twice),
+		cmocka_unit_test(
+			a_second_cookie_finds_the_connection_of_the_first),
 		cmocka_unit_test(a_server_hears_that_its_client_gave_up),
 		cmocka_unit_test(a_server_may_close_before_accept_arrives),
 		cmocka_unit_test(an_application_may_end_while_it_connects),

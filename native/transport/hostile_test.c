@@ -364,6 +364,76 @@ acks_of_everything_at_once_harm_only_their_sender(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* ACKs of the last packet only: all before it seem lost, for ever. */
+static void
+acks_of_the_last_packet_only_harm_only_their_sender(void **state)
+{
+	static const uint32_t lengths[] = {1000, 10};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair pair = pair_start(NULL);
+		struct stranger *stranger = stranger_start(pair.s);
+		struct wire_ack ack = {.message_limit = 0x7fffffff,
+			.credit = UINT16_MAX,
+			.words_length = WIRE_ACK_WORDS_MAX};
+		struct connection *server;
+
+		assert_true(stranger_connect(stranger, pair.server_host));
+		simulation_run(pair.s, MS);
+		server = application_accepted(pair.server_application);
+		for (unsigned n = 0; n < 2000; n++)
+			assert_true(connection_send(server, lengths[i]));
+		for (unsigned n = 0; n < 1000; n++) {
+			ack.largest = flow(server)->number_next - 1;
+			stranger_data(stranger, &ack, NULL);
+			simulation_run(pair.s, 100 * NS_PER_US);
+		}
+		assert_true(flow(server)->number_next -
+				    flow(server)->number_oldest <=
+			    WIRE_PACKET_WINDOW);
+		/* In the end it says that it has everything. */
+		ack.words_length = 0;
+		for (unsigned n = 0; n < 3000; n++) {
+			ack.largest = flow(server)->number_next - 1;
+			stranger_data(stranger, &ack, NULL);
+			simulation_run(pair.s, 10 * NS_PER_US);
+		}
+		assert_int_equal(connection_out(server)->sent, 2000);
+		check_alive(&pair);
+		simulation_destroy(pair.s);
+	}
+}
+
+static void
+data_for_a_connection_that_is_being_opened_is_dropped(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct wire_header header = {.type = WIRE_DATA, .number = 5};
+	struct wire_frame frame = {
+		.kind = WIRE_FRAME_MESSAGE, .length = 1, .total = 1};
+	struct transport_path path = flow(pair.client)->path;
+	uint8_t bytes[64] = {0};
+
+	(void)state;
+	pair.server_host->up = false;
+	application_connect(pair.client_application, pair.server_host, PORT, 0);
+	/* Ids count up, so that this one can be guessed. */
+	for (uint32_t i = 0; i < 1u << 12; i++) {
+		header.connection =
+			((flow(pair.client)->id + 1) & FLOW_INDEX_MASK) |
+			i << FLOW_INDEX_BITS;
+		wire_header_write(bytes, &header);
+		wire_frame_write(bytes + WIRE_HEADER_BYTES, &frame);
+		host_receive(pair.client_host, &path, bytes,
+			WIRE_HEADER_BYTES + WIRE_FRAME_BYTES + 1);
+	}
+	assert_int_equal(host_counters(pair.client_host)->packets_stale, 1);
+	pair.server_host->up = true;
+	check_alive(&pair);
+	simulation_destroy(pair.s);
+}
+
 static void
 jumps_of_packet_numbers_are_survived(void **state)
 {
@@ -551,6 +621,10 @@ main(void)
 		cmocka_unit_test(acks_of_what_was_never_sent_are_dropped),
 		cmocka_unit_test(
 			acks_of_everything_at_once_harm_only_their_sender),
+		cmocka_unit_test(
+			acks_of_the_last_packet_only_harm_only_their_sender),
+		cmocka_unit_test(
+			data_for_a_connection_that_is_being_opened_is_dropped),
 		cmocka_unit_test(jumps_of_packet_numbers_are_survived),
 		cmocka_unit_test(mutated_packets_break_nothing_else),
 	};

@@ -132,6 +132,30 @@ who_gives_up_tells_a_peer_that_still_hears(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* A reset that the peer does not hear goes on although we count it as lost:
+ * it may not count us so. */
+static void
+a_reset_goes_on_when_the_peer_is_lost(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct connection *other = pair.client;
+
+	(void)state;
+	pair_connect(&pair);
+	deaf_address = pair.client_host->address;
+	pair.s->filter = drop_to_the_deaf;
+	connection_send(other, 100); /* heard again and again */
+	simulation_run(pair.s, 2 * S);
+	pair.client_host->up = false;
+	connection_reset(pair.client, "");
+	RUN_UNTIL(pair.s, other->closed, 3 * S);
+	pair.s->filter = NULL;
+	pair.client_host->up = true;
+	assert_false(pair.server->closed);
+	RUN_UNTIL(pair.s, pair.server->closed, S);
+	simulation_destroy(pair.s);
+}
+
 static void
 a_restarted_peer_resets_at_the_first_packet(void **state)
 {
@@ -187,6 +211,42 @@ a_restarted_peer_resets_at_a_new_connection(void **state)
 	simulation_run(pair.s, 3 * S);
 	assert_true(connection_delivered(pair.client));
 	assert_true(connection_delivered(pair.server));
+	simulation_destroy(pair.s);
+}
+
+static struct packet *late;
+
+static bool
+keep_confirm(struct simulation *s, const struct packet *packet)
+{
+	size_t bytes = sizeof(*packet) + packet->length;
+
+	(void)s;
+	if (packet->bytes[1] == WIRE_CONFIRM && late == NULL) {
+		late = malloc(bytes);
+		memcpy(late, packet, bytes);
+	}
+	return true;
+}
+
+static void
+a_packet_from_before_a_restart_does_no_harm(void **state)
+{
+	struct pair pair = pair_start(NULL);
+
+	(void)state;
+	pair.s->filter = keep_confirm;
+	late = NULL;
+	pair_connect(&pair);
+	host_restart(pair.client_host);
+	pair.client_application = application_start(pair.client_host);
+	pair_connect(&pair);
+	assert_non_null(late);
+	host_receive(pair.server_host, &late->path, late->bytes, late->length);
+	free(late);
+	simulation_run(pair.s, 3 * S);
+	assert_false(pair.client->closed);
+	assert_false(pair.server->closed);
 	simulation_destroy(pair.s);
 }
 
@@ -259,9 +319,11 @@ main(void)
 		cmocka_unit_test(a_short_cut_is_survived),
 		cmocka_unit_test(both_sides_of_a_one_way_cut_give_up),
 		cmocka_unit_test(who_gives_up_tells_a_peer_that_still_hears),
+		cmocka_unit_test(a_reset_goes_on_when_the_peer_is_lost),
 		cmocka_unit_test(a_restarted_peer_resets_at_the_first_packet),
 		cmocka_unit_test(a_restarted_peer_resets_at_a_ping),
 		cmocka_unit_test(a_restarted_peer_resets_at_a_new_connection),
+		cmocka_unit_test(a_packet_from_before_a_restart_does_no_harm),
 		cmocka_unit_test(loss_of_pings_is_no_loss_of_the_host),
 		cmocka_unit_test(
 			a_host_that_vanishes_after_its_fin_closed_cleanly),

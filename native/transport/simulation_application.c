@@ -299,6 +299,8 @@ application_kill(struct application *application)
 	CHECK(s, application->records_used == 0);
 	CHECK(s, application->blocks_used == 0);
 	CHECK(s, application->endpoint.flows_length == 0);
+	/* Nothing may refer to it any more. */
+	memset(&application->endpoint, 0xa5, sizeof(application->endpoint));
 	application->open = false;
 }
 

@@ -229,6 +229,57 @@ the_oldest_packet_is_sent_again_when_all_numbers_are_open(void **state)
 	simulation_destroy(s);
 }
 
+/* @return when the small message was there, after a large one was begun */
+static uint64_t
+overtake(bool unordered)
+{
+	struct pair pair = pair_start(NULL);
+	uint64_t start_ns = pair.s->now_ns;
+	struct connection *client;
+	uint64_t ns;
+
+	pair.client_application->unordered = unordered;
+	pair_connect(&pair);
+	client = pair.client;
+	connection_send(client, 8 << 20);
+	connection_send(client, 100);
+	RUN_UNTIL(pair.s, connection_out(client)->received != 0, S);
+	ns = pair.s->now_ns - start_ns;
+	/* Which one it was. */
+	assert_true(connection_out(client)->seen[1] == unordered);
+	RUN_UNTIL(pair.s, connection_delivered(client), S);
+	simulation_destroy(pair.s);
+	return ns;
+}
+
+static void
+small_messages_overtake_large_ones_if_unordered(void **state)
+{
+	(void)state;
+	assert_true(overtake(true) < NS_PER_MS);
+	assert_true(overtake(false) > NS_PER_MS);
+}
+
+static void
+unordered_messages_arrive_once_under_faults(void **state)
+{
+	struct simulation *s = simulation_create(7);
+	struct pair pair = pair_start(s);
+
+	(void)state;
+	pair.client_application->unordered = true;
+	pair_connect(&pair);
+	s->network = (struct network){.delay_ns = 20 * NS_PER_US,
+		.loss = 500,
+		.duplicate = 500,
+		.reorder = 500};
+	exchange_under_faults(&pair, 20 * S);
+	connection_close(pair.client, 0);
+	RUN_UNTIL(s, pair.client->closed && pair.server->closed, 5 * S);
+	assert_int_equal(pair.server->status, MACHNET_OK);
+	simulation_destroy(s);
+}
+
 static void
 a_full_device_delays_but_loses_nothing(void **state)
 {
@@ -275,6 +326,9 @@ main(void)
 		cmocka_unit_test(reordering_does_not_harm),
 		cmocka_unit_test(
 			the_oldest_packet_is_sent_again_when_all_numbers_are_open),
+		cmocka_unit_test(
+			small_messages_overtake_large_ones_if_unordered),
+		cmocka_unit_test(unordered_messages_arrive_once_under_faults),
 		cmocka_unit_test(a_full_device_delays_but_loses_nothing),
 		cmocka_unit_test(
 			an_ack_that_found_the_device_full_is_sent_later),

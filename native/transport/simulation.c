@@ -349,6 +349,8 @@ simulation_destroy(struct simulation *s)
 
 		free(s->links->streams[0].lengths);
 		free(s->links->streams[1].lengths);
+		free(s->links->streams[0].seen);
+		free(s->links->streams[1].seen);
 		free(s->links);
 		s->links = next;
 	}

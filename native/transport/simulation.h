@@ -74,6 +74,7 @@ struct application {
 	bool open;
 	bool reading; /* takes events in each step */
 	bool accepting;
+	bool unordered; /* connects so */
 	uint32_t event_room;
 	uint32_t events_first;
 	uint32_t events_length;
@@ -88,6 +89,8 @@ struct application {
 /* One direction of a connection, known to both ends of it. */
 struct stream {
 	uint32_t *lengths; /* of the messages that were accepted */
+	bool *seen;	   /* unordered: which of them were received */
+	uint32_t oldest;   /* unordered: all before it were received */
 	uint32_t accepted;
 	uint32_t capacity;
 	uint32_t sent;	   /* given back to the sender */
@@ -100,6 +103,7 @@ struct link {
 	uint32_t client_id;
 	struct stream streams[2];   /* from the client, from the server */
 	struct connection *ends[2]; /* client, server; NULL: not made yet */
+	bool unordered;
 	struct link *next;
 };
 

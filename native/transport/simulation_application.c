@@ -190,6 +190,7 @@ connection_join(struct connection *connection, uint32_t id)
 		connection->link =
 			link_get(s, application->host->address, id, false);
 	connection->link->ends[connection->server] = connection;
+	connection->link->unordered = f->unordered;
 }
 
 static struct connection *
@@ -316,6 +317,31 @@ connected(struct application *application, const struct machnet_event *event)
 	connection->closed = event->status != 0;
 }
 
+static bool
+message_is(const struct stream *in, uint32_t number,
+	const struct machnet_event *event)
+{
+	return number < in->accepted && in->lengths[number] == event->length &&
+	       (event->length == 0 ||
+		       memcmp(blocks[event->offset].bytes,
+			       noise(in->key, number), event->length) == 0);
+}
+
+/* Any that was not received yet, the oldest of those that are alike. */
+static bool
+message_is_one(struct stream *in, const struct machnet_event *event)
+{
+	for (uint32_t i = in->oldest; i < in->accepted; i++) {
+		if (in->seen[i] || !message_is(in, i, event))
+			continue;
+		in->seen[i] = true;
+		while (in->oldest < in->accepted && in->seen[in->oldest])
+			in->oldest++;
+		return true;
+	}
+	return false;
+}
+
 static void
 message_read(struct application *application, const struct machnet_event *event)
 {
@@ -326,16 +352,15 @@ message_read(struct application *application, const struct machnet_event *event)
 	uint32_t number = in->received++;
 
 	CHECK(s, connection->connected);
-	CHECK(s, s->unchecked || number < in->accepted);
-	CHECK(s, s->unchecked || event->length == in->lengths[number]);
-	if (event->length == 0)
-		return;
-	CHECK(s, blocks[event->offset].length == event->length);
-	CHECK(s, s->unchecked ||
-			 memcmp(blocks[event->offset].bytes,
-				 noise(in->key, number), event->length) == 0);
-	message_free_op(
-		application->host, &application->endpoint, event->offset);
+	CHECK(s, event->length == 0 ||
+			 blocks[event->offset].length == event->length);
+	if (!s->unchecked && connection->link->unordered)
+		CHECK(s, message_is_one(in, event));
+	else if (!s->unchecked)
+		CHECK(s, message_is(in, number, event));
+	if (event->length != 0)
+		message_free_op(application->host, &application->endpoint,
+			event->offset);
 }
 
 static void
@@ -461,7 +486,7 @@ application_connect(struct application *application, const struct host *to,
 	room_make(application);
 	transport_connect(host->transport, host->simulation->now_ns,
 		&application->endpoint, connection->token, to->address, port,
-		timeout_ms, 0);
+		timeout_ms, application->unordered ? TRANSPORT_UNORDERED : 0);
 	return connection;
 }
 
@@ -490,6 +515,8 @@ connection_send(struct connection *connection, uint32_t length)
 		out->lengths = realloc(
 			out->lengths, out->capacity * sizeof(*out->lengths));
 		assert_non_null(out->lengths);
+		out->seen = realloc(out->seen, out->capacity);
+		assert_non_null(out->seen);
 	}
 	record->application = application;
 	record->stream = out;
@@ -498,6 +525,7 @@ connection_send(struct connection *connection, uint32_t length)
 	record->message.bytes = record->bytes;
 	record->message.length = length;
 	application->records_used++;
+	out->seen[out->accepted] = false;
 	out->lengths[out->accepted++] = length;
 	transport_send(application->host->transport,
 		simulation_of(application)->now_ns, &application->endpoint,

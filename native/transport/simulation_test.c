@@ -95,6 +95,7 @@ application_change(struct simulation *s, struct application *application)
 {
 	application->reading = simulation_chance(s, 6000);
 	application->accepting = simulation_chance(s, 8000);
+	application->unordered = simulation_chance(s, 5000);
 	application->event_room =
 		1 + (uint32_t)simulation_random(s, EVENTS_MAX);
 	if (simulation_chance(s, 5000))

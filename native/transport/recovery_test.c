@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/* How soon a loss is found, how little is sent for it, and how much may be in
+ * flight. The round trip is 40 us. */
+#include "transport/flow.h"
+#include "transport/simulation.h"
+
+#define S NS_PER_S
+#define MS NS_PER_MS
+#define US NS_PER_US
+
+/* Loses one packet with data, after some that pass. */
+static bool
+drop_one(struct simulation *s, const struct packet *packet)
+{
+	uint32_t *before = s->filter_context;
+
+	if (packet->bytes[1] != WIRE_DATA || packet->length < 500)
+		return true;
+	return (*before)-- != 0;
+}
+
+static struct flow *
+flow(const struct connection *connection)
+{
+	return flow_get(
+		connection->application->host->transport, connection->id);
+}
+
+/* With credit and round-trip time known. */
+static struct pair
+pair_warm(void)
+{
+	struct pair pair = pair_start(NULL);
+
+	for (unsigned i = 0; i < 20; i++) {
+		connection_send(pair.client, 5000);
+		simulation_run(pair.s, MS);
+	}
+	assert_in_range(flow(pair.client)->srtt_ns, 40 * US, 60 * US);
+	return pair;
+}
+
+static void
+a_lost_packet_is_found_by_those_after_it(void **state)
+{
+	struct pair pair = pair_warm();
+	const struct transport_counters *counters =
+		host_counters(pair.client_host);
+	uint64_t probes = counters->tail_probes;
+	uint32_t before = 10;
+
+	(void)state;
+	pair.s->filter = drop_one;
+	pair.s->filter_context = &before;
+	connection_send(pair.client, 50000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 300 * US);
+	assert_int_equal(counters->packets_retransmitted, 1);
+	assert_int_equal(counters->timeouts, 0);
+	assert_int_equal(counters->tail_probes, probes);
+	simulation_destroy(pair.s);
+}
+
+static void
+the_loss_of_the_last_packet_is_found_by_a_probe(void **state)
+{
+	struct pair pair = pair_warm();
+	const struct transport_counters *counters =
+		host_counters(pair.client_host);
+	uint32_t before = 0;
+
+	(void)state;
+	pair.s->filter = drop_one;
+	pair.s->filter_context = &before;
+	connection_send(pair.client, 1000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 500 * US);
+	assert_int_equal(counters->tail_probes, 1);
+	assert_int_equal(counters->packets_retransmitted, 1);
+	assert_int_equal(counters->timeouts, 0);
+	simulation_destroy(pair.s);
+}
+
+static void
+a_path_that_changes_the_order_is_learnt(void **state)
+{
+	struct pair pair = pair_warm();
+	const struct transport_counters *counters =
+		host_counters(pair.client_host);
+	uint64_t first;
+
+	(void)state;
+	pair.s->network.jitter_ns = 30 * US;
+	connection_send(pair.client, 1 << 20);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), S);
+	first = counters->packets_retransmitted;
+	assert_true(counters->retransmissions_spurious != 0);
+	for (unsigned i = 0; i < 8; i++)
+		connection_send(pair.client, 1 << 20);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), S);
+	/* Much less than eight times as many. */
+	assert_true(counters->packets_retransmitted - first < 4 * first);
+	assert_int_equal(counters->timeouts, 0);
+	simulation_destroy(pair.s);
+}
+
+static void
+a_request_and_its_reply_take_two_packets(void **state)
+{
+	struct pair pair = pair_warm();
+	uint64_t packets = host_packets_sent(pair.client_host) +
+			   host_packets_sent(pair.server_host);
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		connection_send(pair.client, 64);
+		RUN_UNTIL(pair.s, connection_delivered(pair.client), MS);
+		connection_send(pair.server, 64);
+		RUN_UNTIL(pair.s, connection_delivered(pair.server), MS);
+	}
+	simulation_run(pair.s, MS);
+	assert_in_range(host_packets_sent(pair.client_host) +
+				host_packets_sent(pair.server_host) - packets,
+		200, 210);
+	simulation_destroy(pair.s);
+}
+
+static void
+the_time_that_an_ack_waits_is_not_round_trip_time(void **state)
+{
+	struct pair pair = pair_warm();
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		connection_send(pair.client, 64);
+		simulation_run(pair.s, MS);
+	}
+	assert_in_range(flow(pair.client)->srtt_ns, 40 * US, 45 * US);
+	simulation_destroy(pair.s);
+}
+
+/* Packets on their way to a host. */
+static uint32_t
+inflight_to(const struct simulation *s, const struct host *host)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->packets_length; i++)
+		count += s->packets[i]->to == host->address;
+	return count;
+}
+
+static void
+the_credits_of_all_peers_fit_the_queue(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct simulation *s = pair.s;
+	uint32_t most = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		pair.client_host = host_start(s);
+		pair.client_application = application_start(pair.client_host);
+		for (unsigned n = 0; n < 10; n++)
+			pair_connect(&pair);
+	}
+	s->network.delay_ns = MS;
+	simulation_run(s, 10 * MS);
+	for (struct connection *c = s->connections; c != NULL; c = c->next)
+		if (!c->server)
+			connection_send(c, 500000);
+	for (uint64_t end_ns = s->now_ns + S; simulation_step(s, end_ns);) {
+		uint32_t inflight = inflight_to(s, pair.server_host);
+
+		most = inflight > most ? inflight : most;
+	}
+	for (struct connection *c = s->connections; c != NULL; c = c->next)
+		assert_true(connection_delivered(c));
+	/* Used, too. */
+	assert_in_range(most, 150, 256);
+	simulation_destroy(s);
+}
+
+static void
+an_idle_connection_begins_with_one_packet(void **state)
+{
+	struct pair pair = pair_warm();
+	uint32_t packets = pair.client_host->sent[WIRE_DATA];
+
+	(void)state;
+	simulation_run(pair.s, 100 * MS);
+	connection_send(pair.client, 100000);
+	simulation_run(pair.s, 30 * US);
+	assert_int_equal(pair.client_host->sent[WIRE_DATA], packets + 1);
+	simulation_run(pair.s, 30 * US);
+	assert_true(pair.client_host->sent[WIRE_DATA] > packets + 10);
+	simulation_destroy(pair.s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_lost_packet_is_found_by_those_after_it),
+		cmocka_unit_test(
+			the_loss_of_the_last_packet_is_found_by_a_probe),
+		cmocka_unit_test(a_path_that_changes_the_order_is_learnt),
+		cmocka_unit_test(a_request_and_its_reply_take_two_packets),
+		cmocka_unit_test(
+			the_time_that_an_ack_waits_is_not_round_trip_time),
+		cmocka_unit_test(the_credits_of_all_peers_fit_the_queue),
+		cmocka_unit_test(an_idle_connection_begins_with_one_packet),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -142,6 +142,7 @@ a_reset_goes_on_when_the_peer_is_lost(void **state)
 
 	(void)state;
 	pair_connect(&pair);
+	simulation_run(pair.s, 2 * S);
 	deaf_address = pair.client_host->address;
 	pair.s->filter = drop_to_the_deaf;
 	connection_send(other, 100); /* heard again and again */

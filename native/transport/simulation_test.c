@@ -118,6 +118,8 @@ fault(struct simulation *s)
 		host->up = false;
 		simulation_run(s, simulation_random(s, 4 * S));
 		host->up = true;
+		/* Cuts with only moments between outlast what is repeated. */
+		simulation_run(s, S);
 		break;
 	case 1:
 		if (!deadly)

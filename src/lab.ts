@@ -38,9 +38,15 @@ export interface LabOptions {
   readonly latencyUs?: number | undefined;
   /** Megabits per second that a host can send. */
   readonly bandwidthMbps?: number | undefined;
-  /** Packets that a host's RX queue holds; 256 by default. */
+  /** Packets that a host's RX queue holds, 256 or more; 256 by default. */
   readonly depth?: number | undefined;
-  /** Bytes in an IP packet; 1500 by default. */
+  /**
+   * Packets that find more than so many others waiting are marked as having
+   * met congestion (ECN); none by default. Those in the first 256 places of an
+   * RX queue do not count.
+   */
+  readonly ecnThreshold?: number | undefined;
+  /** Bytes in an IP packet, 1280 to 9216; 1500 by default. */
   readonly mtu?: number | undefined;
   /** Stops starting. */
   readonly signal?: AbortSignal | undefined;
@@ -58,8 +64,9 @@ const schema = z.strictObject({
   corrupt: share,
   latencyUs: z.number().min(0).max(10_000_000).optional(),
   bandwidthMbps: z.number().positive().max(1_000_000).optional(),
-  depth: z.int().min(16).max(16384).optional(),
-  mtu: z.int().min(576).max(9600).optional(),
+  depth: z.int().min(256).max(16384).optional(),
+  ecnThreshold: z.int().min(1).max(16384).optional(),
+  mtu: z.int().min(1280).max(9216).optional(),
   signal,
 }).superRefine((options, context) => {
   if (options.wire !== "direct") return;

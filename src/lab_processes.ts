@@ -19,6 +19,7 @@ const FABRIC_PARAMETERS = {
   latencyUs: "--latency-us",
   bandwidthMbps: "--bandwidth-mbps",
   depth: "--depth",
+  ecnThreshold: "--ecn-threshold",
 } as const;
 
 /** Options that only a fabric can obey. */

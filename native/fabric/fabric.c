@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "base/error.h"
+#include "wire/ethernet.h"
 
 #define BURST_FRAMES 32u
 /* How often to look at the descriptors while frames move. */
@@ -29,29 +30,56 @@ mbuf_release(void *frame)
 	rte_pktmbuf_free(frame);
 }
 
+/* The same frame as one that nobody else looks at, or NULL if there is no room
+ * for a copy. */
+static struct rte_mbuf *
+mbuf_own(struct rte_mbuf *mbuf)
+{
+	struct rte_mbuf *copy;
+
+	if (mbuf->nb_segs == 1 && rte_mbuf_refcnt_read(mbuf) == 1)
+		return mbuf;
+	copy = rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
+	if (copy != NULL)
+		rte_pktmbuf_free(mbuf);
+	return copy;
+}
+
 static void *
 mbuf_corrupt(void *frame, uint32_t bit)
 {
-	struct rte_mbuf *mbuf = frame;
+	struct rte_mbuf *mbuf = mbuf_own(frame);
 
-	if (mbuf->nb_segs > 1 || rte_mbuf_refcnt_read(mbuf) > 1) {
-		struct rte_mbuf *copy =
-			rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
-
-		rte_pktmbuf_free(mbuf);
-		if (copy == NULL)
-			return NULL;
-		mbuf = copy;
+	if (mbuf == NULL) {
+		rte_pktmbuf_free(frame);
+		return NULL;
 	}
 	*rte_pktmbuf_mtod_offset(mbuf, uint8_t *, bit / 8) ^=
 		(uint8_t)(1u << bit % 8);
 	return mbuf;
 }
 
+static bool
+mbuf_mark(void **frame)
+{
+	struct rte_mbuf *mbuf = *frame;
+
+	if (!frame_ecn_capable(
+		    rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len))
+		return false;
+	mbuf = mbuf_own(mbuf);
+	if (mbuf == NULL)
+		return false;
+	frame_ecn_mark(rte_pktmbuf_mtod(mbuf, uint8_t *));
+	*frame = mbuf;
+	return true;
+}
+
 static const struct switch_operations mbuf_operations = {
 	.retain = mbuf_retain,
 	.release = mbuf_release,
 	.corrupt = mbuf_corrupt,
+	.mark = mbuf_mark,
 };
 
 static bool

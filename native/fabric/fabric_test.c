@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "port/port.h"
+#include "wire/ethernet.h"
 
 #define HOSTS 3u
 #define FRAME_BYTES 1000u
@@ -26,6 +27,7 @@
 extern char **environ;
 
 static const char *program;
+static const char *const no_options[] = {NULL};
 static char folder[] = "/tmp/machnet-fabric-XXXXXX";
 static pid_t fabric;
 static struct port hosts[HOSTS];
@@ -41,16 +43,18 @@ path(const char *name)
 
 /* @return its process, once it is ready, or -1 if it ended */
 static pid_t
-fabric_spawn(const char *option, const char *value)
+fabric_spawn(const char *const *options)
 {
-	const char *const argv[] = {program, "--directory", folder, "--hosts",
-		"3", "--exit-with-parent", option, value, NULL};
+	const char *argv[16] = {program, "--directory", folder, "--hosts", "3",
+		"--exit-with-parent"};
 	posix_spawn_file_actions_t actions;
 	char line[64] = "";
 	int fds[2];
 	pid_t pid;
 	FILE *output;
 
+	for (uint32_t i = 0; options[i] != NULL; i++)
+		argv[6 + i] = options[i];
 	assert_int_equal(pipe(fds), 0);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
@@ -122,13 +126,19 @@ host_open(uint32_t index)
 }
 
 static void
-start(const char *option, const char *value)
+start_with(const char *const *options)
 {
-	fabric = fabric_spawn(option, value);
+	fabric = fabric_spawn(options);
 	assert_true(fabric > 0);
 	for (uint32_t i = 0; i < HOSTS; i++)
 		host_open(i);
 	wait_for_links();
+}
+
+static void
+start(const char *option, const char *value)
+{
+	start_with((const char *const[]){option, value, NULL});
 }
 
 static int
@@ -291,6 +301,63 @@ corruption_spares_the_other_copies(void **state)
 	assert_int_equal(corrupted[2], counter("port2_corrupted"));
 }
 
+/* @return how many of the next ones at a host are marked */
+static uint32_t
+receive_marked(uint32_t at, uint32_t count)
+{
+	uint32_t marked = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct rte_mbuf *mbuf = receive(at, PATIENCE_NS);
+		struct frame frame;
+
+		assert_non_null(mbuf);
+		/* Verifies the checksum of the IPv4 header. */
+		frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *),
+			mbuf->data_len, 0);
+		assert_int_equal(frame.kind, FRAME_UDP);
+		marked += frame.ecn_marked;
+		rte_pktmbuf_free(mbuf);
+	}
+	return marked;
+}
+
+/* Through a cap that they wait for: 1000 bytes are 800 us. */
+static void
+congestion_marks_packets(void **state)
+{
+	struct udp_address address = {
+		.source_ip = 0x0a000001,
+		.destination_ip = 0x0a000002,
+		.source_port = 1,
+		.destination_port = 2,
+	};
+	uint32_t marked;
+
+	(void)state;
+	start_with((const char *const[]){
+		"--bandwidth-mbps", "10", "--ecn-threshold", "4", NULL});
+	introduce();
+	for (uint32_t i = 0; i < 40; i++) {
+		struct port *port = &hosts[i % 2];
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->pools[0]);
+		uint8_t *bytes =
+			(uint8_t *)rte_pktmbuf_append(mbuf, FRAME_BYTES);
+
+		memset(bytes, 0, FRAME_BYTES);
+		address.source_mac = port->mac;
+		address.destination_mac = hosts[2].mac;
+		assert_int_equal(udp_frame_write(bytes, &address,
+					 FRAME_BYTES - UDP_PAYLOAD_OFFSET, 0),
+			FRAME_BYTES);
+		assert_int_equal(port_tx_burst(port, 0, &mbuf, 1), 1);
+	}
+	marked = receive_marked(2, 40);
+	assert_in_range(marked, 1, 35);
+	assert_int_equal(marked, counter("port2_ecn_marked"));
+	assert_int_equal(counter("port2_drop_bandwidth"), 0);
+}
+
 static void
 a_host_that_takes_nothing_has_256_frames(void **state)
 {
@@ -336,7 +403,7 @@ a_killed_fabric_is_replaced(void **state)
 	fabric_end(SIGKILL);
 	assert_int_equal(access(path("fabric.sock"), F_OK), 0);
 	assert_int_equal(access(path("host0.memif"), F_OK), 0);
-	fabric = fabric_spawn(NULL, NULL);
+	fabric = fabric_spawn(no_options);
 	assert_true(fabric > 0);
 	wait_for_links();
 	introduce();
@@ -349,7 +416,7 @@ a_second_fabric_is_refused(void **state)
 	(void)state;
 	start(NULL, NULL);
 	/* Its message goes to stderr. */
-	assert_int_equal(fabric_spawn(NULL, NULL), -1);
+	assert_int_equal(fabric_spawn(no_options), -1);
 	introduce();
 }
 
@@ -377,6 +444,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(frames_reach_their_host_and_are_counted),
 		TEST(corruption_spares_the_other_copies),
+		TEST(congestion_marks_packets),
 		TEST(a_host_that_takes_nothing_has_256_frames),
 		TEST(a_host_may_go_and_come_back),
 		TEST(a_killed_fabric_is_replaced),

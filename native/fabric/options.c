@@ -13,6 +13,7 @@ enum option_key {
 	OPTION_DEPTH,
 	OPTION_DIRECTORY,
 	OPTION_DUPLICATE,
+	OPTION_ECN_THRESHOLD,
 	OPTION_EXIT_WITH_PARENT,
 	OPTION_HOSTS,
 	OPTION_LATENCY,
@@ -43,6 +44,10 @@ static const struct argp_option argp_options[] = {
 	{"latency-us", OPTION_LATENCY, "N", 0, "from host to host; 0", 0},
 	{"bandwidth-mbps", OPTION_BANDWIDTH, "N", 0,
 		"of a host, each way; no limit", 0},
+	{"ecn-threshold", OPTION_ECN_THRESHOLD, "N", 0,
+		"mark frames that find more than so many waiting for their "
+		"host, those in its ring not counted; never",
+		0},
 	{"poll", OPTION_POLL, "busy|adaptive", 0,
 		"busy: for a dedicated core; adaptive: sleep when idle", 0},
 	{"exit-with-parent", OPTION_EXIT_WITH_PARENT, NULL, 0,
@@ -123,6 +128,10 @@ parse_network(int key, const char *text, struct argp_state *state,
 	case OPTION_BANDWIDTH:
 		network->bandwidth_bps =
 			(uint64_t)(number(text, 1e-3, 1e6, state) * 1e6);
+		return 0;
+	case OPTION_ECN_THRESHOLD:
+		network->ecn_threshold =
+			(uint32_t)integer(text, 1, FABRIC_DEPTH_MAX, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

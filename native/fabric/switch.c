@@ -270,6 +270,23 @@ push(struct fabric_switch *fabric, const struct delayed *delayed)
 	from->in_flight++;
 }
 
+static void
+mark(struct fabric_switch *fabric, struct delayed *delayed)
+{
+	if (fabric->operations.mark(&delayed->frame))
+		fabric->ports[delayed->to].counters.ecn_marked++;
+}
+
+/* Is what waits so long before a cap more than the threshold? */
+static bool
+cap_congested(const struct fabric_switch *fabric, uint64_t waits_ns)
+{
+	uint32_t frames = fabric->options.ecn_threshold;
+	uint32_t full = fabric->options.mtu + ETHERNET_BYTES;
+
+	return frames != 0 && waits_ns > frames * duration_ns(fabric, full);
+}
+
 /* Through the cap of the receiving host, and out of order, if it must be. */
 static void
 deliver(struct fabric_switch *fabric, struct delayed *delayed,
@@ -283,6 +300,8 @@ deliver(struct fabric_switch *fabric, struct delayed *delayed,
 		fabric->operations.release(delayed->frame);
 		return;
 	}
+	if (cap_congested(fabric, free_ns - arrives_ns))
+		mark(fabric, delayed);
 	to->in_ns = free_ns + duration_ns(fabric, delayed->length);
 	delayed->due_ns = to->in_ns + late_ns;
 	push(fabric, delayed);
@@ -393,6 +412,8 @@ static bool
 arrive(struct fabric_switch *fabric, uint64_t now_ns)
 {
 	const struct delayed *first = delay_line_first(&fabric->line);
+	uint32_t threshold = fabric->options.ecn_threshold;
+	struct delayed delayed;
 	struct switch_port *to;
 
 	if (first == NULL || first->due_ns > now_ns)
@@ -400,12 +421,14 @@ arrive(struct fabric_switch *fabric, uint64_t now_ns)
 	to = &fabric->ports[first->to];
 	if (queue_length(to) > fabric->queue_mask)
 		return false;
+	delayed = delay_line_pop(&fabric->line);
+	if (threshold != 0 && queue_length(to) > threshold)
+		mark(fabric, &delayed);
 	*queue_at(fabric, to, to->tail++) = (struct queued){
-		.frame = first->frame,
-		.length = first->length,
-		.from = first->from,
+		.frame = delayed.frame,
+		.length = delayed.length,
+		.from = delayed.from,
 	};
-	delay_line_pop(&fabric->line);
 	return true;
 }
 

@@ -46,6 +46,9 @@ struct switch_options {
 	double corrupt;
 	uint64_t latency_ns;
 	uint64_t bandwidth_bps; /* each way of each host, bits/s; 0: no cap */
+	/* Frames are marked that find more than so many in the RX queue, or so
+	 * many of full size before the cap of their receiver; 0: never. */
+	uint32_t ecn_threshold;
 };
 
 /* What the owner of the handles can do with them. */
@@ -56,6 +59,9 @@ struct switch_operations {
 	/* Flip a bit. Takes the handle and returns that of the same frame, or
 	 * of a copy if it is shared, or NULL if there is no room for one. */
 	void *(*corrupt)(void *frame, uint32_t bit);
+	/* Mark congestion (RFC 3168), in a copy if the frame is shared. Returns
+	 * false, and leaves it as it is, if it cannot be marked. */
+	bool (*mark)(void **frame);
 };
 
 /*
@@ -79,7 +85,8 @@ struct switch_operations {
 	X(drop_link_down) /* no host is there */                               \
 	X(corrupted)                                                           \
 	X(duplicated)                                                          \
-	X(reordered)
+	X(reordered)                                                           \
+	X(ecn_marked)
 
 struct switch_counters {
 #define SWITCH_COUNTER(name) uint64_t name;

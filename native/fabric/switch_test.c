@@ -23,6 +23,8 @@ struct packet {
 	uint32_t references;
 	bool corrupt;
 	uint32_t bit;
+	bool capable;
+	bool marked;
 };
 
 struct arrival {
@@ -30,6 +32,7 @@ struct arrival {
 	uint32_t port;
 	uint32_t number;
 	bool corrupt;
+	bool marked;
 };
 
 static struct {
@@ -37,6 +40,7 @@ static struct {
 	uint64_t now_ns;
 	uint64_t living;
 	uint32_t sent;
+	bool capable; /* of what is sent from now on */
 	/* What each host takes now, at most. */
 	uint32_t room[SWITCH_PORTS_MAX];
 	struct arrival arrivals[ARRIVALS_MAX];
@@ -67,7 +71,11 @@ packet_create(uint32_t number)
 	struct packet *packet = calloc(1, sizeof(*packet));
 
 	assert_non_null(packet);
-	*packet = (struct packet){.number = number, .references = 1};
+	*packet = (struct packet){
+		.number = number,
+		.references = 1,
+		.capable = lab.capable,
+	};
 	lab.living++;
 	return packet;
 }
@@ -88,10 +96,27 @@ corrupt(void *frame, uint32_t bit)
 	return copy;
 }
 
+static bool
+mark(void **frame)
+{
+	struct packet *packet = *frame;
+
+	if (!packet->capable || packet->marked)
+		return false;
+	if (packet->references > 1) {
+		*frame = packet_create(packet->number);
+		release(packet);
+		packet = *frame;
+	}
+	packet->marked = true;
+	return true;
+}
+
 static const struct switch_operations operations = {
 	.retain = retain,
 	.release = release,
 	.corrupt = corrupt,
+	.mark = mark,
 };
 
 static void
@@ -173,6 +198,7 @@ take(uint32_t port)
 				.port = port,
 				.number = packet->number,
 				.corrupt = packet->corrupt,
+				.marked = packet->marked,
 			};
 			release(frames[i]);
 		}
@@ -677,6 +703,91 @@ an_rx_queue_of_depth_zero_passes_frames_on(void **state)
 }
 
 static void
+a_long_rx_queue_marks_what_can_be_marked(void **state)
+{
+	struct switch_options options = plain;
+
+	(void)state;
+	options.ecn_threshold = 10;
+	start(&options);
+	teach_addresses(3);
+	lab.room[1] = 0;
+	lab.capable = true;
+	for (uint32_t i = 0; i < 15; i++)
+		send_frame(0, 1);
+	lab.capable = false;
+	for (uint32_t i = 0; i < 5; i++)
+		send_frame(0, 1);
+	run_for(0);
+	lab.room[1] = UINT32_MAX;
+	run_for(0);
+	send_frame(0, 1);
+	run_for(0);
+	assert_int_equal(lab.arrived, 21);
+	for (uint32_t i = 0; i < lab.arrived; i++)
+		assert_int_equal(lab.arrivals[i].marked, 11 <= i && i < 15);
+	assert_int_equal(counters(1)->ecn_marked, 4);
+}
+
+/* In frames of full size, so that small ones fill it by their bytes. */
+static void
+a_long_wait_for_the_cap_marks(void **state)
+{
+	struct switch_options options = plain;
+
+	(void)state;
+	options.ecn_threshold = 2;
+	options.latency_ns = 20 * US;
+	options.bandwidth_bps = 1000000000;
+	start(&options);
+	teach_addresses(3);
+	lab.capable = true;
+	/* From two hosts at once: half of it waits. 3028 bytes may. */
+	for (uint32_t i = 0; i < 50; i++) {
+		send_frame(0, 2);
+		send_frame(1, 2);
+	}
+	run_for(NS_PER_S);
+	assert_int_equal(lab.arrived, 100);
+	for (uint32_t i = 0; i < lab.arrived; i++)
+		assert_int_equal(lab.arrivals[i].marked, i >= 61);
+	assert_int_equal(counters(2)->ecn_marked, 39);
+	lab.arrived = 0;
+	send_frame(0, 2);
+	run_for(NS_PER_S);
+	assert_false(lab.arrivals[0].marked);
+}
+
+static void
+a_mark_spares_the_other_copies(void **state)
+{
+	struct switch_options options = plain;
+
+	(void)state;
+	options.ecn_threshold = 1;
+	options.depth = 16;
+	start(&options);
+	teach_addresses(3);
+	lab.capable = true;
+	lab.room[1] = 0;
+	for (uint32_t i = 0; i < 4; i++) {
+		send_frame(0, EVERYBODY);
+		run_for(0);
+	}
+	assert_int_equal(lab.arrived, 4);
+	lab.room[1] = UINT32_MAX;
+	lab.capable = false;
+	send_frame(0, 1);
+	run_for(0);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_false(lab.arrivals[i].marked);
+	for (uint32_t i = 4; i < 8; i++)
+		assert_int_equal(lab.arrivals[i].marked, i >= 6);
+	assert_int_equal(counters(1)->ecn_marked, 2);
+	assert_int_equal(counters(2)->ecn_marked, 0);
+}
+
+static void
 an_absent_host_gets_nothing(void **state)
 {
 	bool more;
@@ -834,6 +945,9 @@ main(void)
 		TEST(too_much_for_one_receiver_is_dropped),
 		TEST(a_full_rx_queue_drops_the_newest),
 		TEST(an_rx_queue_of_depth_zero_passes_frames_on),
+		TEST(a_long_rx_queue_marks_what_can_be_marked),
+		TEST(a_long_wait_for_the_cap_marks),
+		TEST(a_mark_spares_the_other_copies),
 		TEST(an_absent_host_gets_nothing),
 		TEST(a_queue_that_is_not_offered_stops_the_others),
 		TEST(one_host_cannot_fill_the_switch),

@@ -22,6 +22,7 @@
 
 #define ECN_MASK 3
 #define ECN_NOT_CAPABLE 0
+#define ECN_ECT1 1
 #define ECN_ECT0 2
 #define ECN_CE 3
 
@@ -316,6 +317,31 @@ udp_frame_write(uint8_t *bytes, const struct udp_address *address,
 			address->source_ip, address->destination_ip, length),
 		length, offload);
 	return pad(bytes, ETHERNET_BYTES + IPV4_BYTES + length);
+}
+
+bool
+frame_ecn_capable(const uint8_t *bytes, uint32_t length)
+{
+	const uint8_t *ip = bytes + ETHERNET_BYTES;
+
+	if (length < ETHERNET_BYTES + IPV4_BYTES ||
+		load_be16(ip - 2) != ETHERTYPE_IPV4 ||
+		ip[0] != IPV4_VERSION_AND_LENGTH)
+		return false;
+	return (ip[1] & ECN_MASK) == ECN_ECT0 || (ip[1] & ECN_MASK) == ECN_ECT1;
+}
+
+void
+frame_ecn_mark(uint8_t *bytes)
+{
+	uint8_t *ip = bytes + ETHERNET_BYTES;
+	uint16_t before = load_be16(ip);
+
+	ip[1] |= ECN_CE;
+	/* RFC 1624, 3: HC' = ~(~HC + ~m + m') */
+	store_be16(ip + 10,
+		checksum_finish((uint32_t)(uint16_t)~load_be16(ip + 10) +
+				(uint16_t)~before + load_be16(ip)));
 }
 
 static uint32_t

@@ -98,6 +98,14 @@ struct udp_address {
 uint32_t udp_frame_write(uint8_t *bytes, const struct udp_address *address,
 	uint32_t payload_length, unsigned offload);
 
+/** May a congested network mark the frame (IPv4, ECT: RFC 3168)? False for one
+ * that is marked already. */
+bool frame_ecn_capable(const uint8_t *bytes, uint32_t length);
+
+/** Mark a frame that is capable: congestion experienced. Its checksum stays as
+ * right or wrong as it was. */
+void frame_ecn_mark(uint8_t *bytes);
+
 /** To everybody. @return length of the frame, with padding */
 uint32_t arp_request_write(uint8_t *bytes, const struct mac *sender_mac,
 	uint32_t sender_ip, uint32_t target_ip);

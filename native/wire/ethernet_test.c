@@ -251,6 +251,50 @@ udp_is_written_as_the_kernel_does(void **state)
 	assert_int_equal(bytes[60], 0xee);
 }
 
+/* Any identification, so that the checksum is any, too. */
+static void
+marked_frames_keep_a_right_checksum(void **state)
+{
+	uint8_t bytes[ETHERNET_FRAME_BYTES_MIN] = {0};
+	uint32_t length = udp_frame_write(bytes, &address, 10, 0);
+	uint8_t *ip = bytes + ETHERNET_BYTES;
+
+	(void)state;
+	for (uint32_t i = 0; i <= UINT16_MAX; i++) {
+		ip[1] = i & 1 ? 1 : 2; /* ECT(1), ECT(0) */
+		store_be16(ip + 4, (uint16_t)i);
+		store_be16(ip + 10, 0);
+		store_be16(ip + 10,
+			checksum_finish(checksum_add(0, ip, IPV4_BYTES)));
+		assert_true(frame_ecn_capable(bytes, length));
+		frame_ecn_mark(bytes);
+		assert_int_equal(ip[1], 3);
+		assert_int_equal(
+			checksum_finish(checksum_add(0, ip, IPV4_BYTES)), 0);
+		assert_false(frame_ecn_capable(bytes, length));
+	}
+}
+
+static void
+what_is_not_ect_cannot_be_marked(void **state)
+{
+	uint8_t bytes[ETHERNET_FRAME_BYTES_MIN] = {0};
+
+	(void)state;
+	udp_frame_write(bytes, &address, 0, 0);
+	assert_true(frame_ecn_capable(bytes, ETHERNET_BYTES + IPV4_BYTES));
+	assert_false(frame_ecn_capable(bytes, ETHERNET_BYTES + IPV4_BYTES - 1));
+	bytes[ETHERNET_BYTES + 1] = 0;
+	assert_false(frame_ecn_capable(bytes, sizeof(bytes)));
+	bytes[ETHERNET_BYTES + 1] = 2;
+	bytes[ETHERNET_BYTES] = 0x60;
+	assert_false(frame_ecn_capable(bytes, sizeof(bytes)));
+	arp_request_write(bytes, &address.source_mac, 1, 2);
+	bytes[ETHERNET_BYTES] = 0x45;
+	bytes[ETHERNET_BYTES + 1] = 2;
+	assert_false(frame_ecn_capable(bytes, sizeof(bytes)));
+}
+
 static void
 udp_survives_the_round_trip_at_every_length(void **state)
 {
@@ -668,6 +712,8 @@ main(void)
 		cmocka_unit_test(arp_of_other_kinds_is_foreign),
 		cmocka_unit_test(udp_of_the_kernel_is_understood),
 		cmocka_unit_test(udp_is_written_as_the_kernel_does),
+		cmocka_unit_test(marked_frames_keep_a_right_checksum),
+		cmocka_unit_test(what_is_not_ect_cannot_be_marked),
 		cmocka_unit_test(udp_survives_the_round_trip_at_every_length),
 		cmocka_unit_test(udp_checksums_are_left_to_the_device),
 		cmocka_unit_test(udp_checksum_zero_means_none),

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -198,13 +204,23 @@ test("Lab.start() that is aborted leaves nothing", { skip }, async () => {
 test("Lab.start() that fails shows what the program said", {
   skip,
 }, async () => {
-  await assert.rejects(
-    Lab.start({ hosts: 2, wire: "direct", mtu: 9600 }),
-    (error: MachnetError) => {
-      assert.ok(error instanceof MachnetError);
-      assert.equal(error.code, "SYSTEM_ERROR");
-      assert.match(error.message, /^Cannot start machnetd: it ended with/);
-      return true;
-    },
-  );
+  // Its path is so long that no socket can be in it.
+  const directory = mkdtempSync(`/tmp/machnet-${"x".repeat(100)}-`);
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = directory;
+  try {
+    await assert.rejects(
+      Lab.start({ hosts: 2, wire: "direct" }),
+      (error: MachnetError) => {
+        assert.ok(error instanceof MachnetError);
+        assert.equal(error.code, "SYSTEM_ERROR");
+        assert.match(error.message, /^Cannot start machnetd: it ended with/);
+        return true;
+      },
+    );
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+    rmdirSync(directory);
+  }
 });

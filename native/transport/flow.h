@@ -54,6 +54,8 @@
  * the path is seen to change their order. */
 #define REORDER_PACKETS 3u
 #define REORDER_PACKETS_MAX 64u
+/* Times that packets were lost, after which that begins to be forgotten. */
+#define REORDER_MEMORY 16u
 /* The tail-loss probe comes no sooner, for the sake of peers that share their
  * core. */
 #define PROBE_MIN_NS (200 * NS_PER_US)
@@ -110,6 +112,7 @@ struct sent_packet {
 	uint16_t original_back; /* what it is a copy of was so many before */
 	uint16_t copy_ahead;	/* SENT_AGAIN: its copy came so many after */
 	uint8_t state;		/* enum sent_state */
+	bool overtaken;		/* why it was taken for lost */
 };
 
 /* Of a connection that has something in flight; pooled. */
@@ -171,11 +174,12 @@ struct flow {
 	bool unordered;
 	bool partial_turn; /* unordered: the next packet goes on with one */
 	uint8_t partial_length;
-	bool probing;	 /* after a timeout: one packet at a time */
-	bool probe_due;	 /* an empty packet, to learn the peer's limits */
-	bool probed;	 /* the tail-loss probe is out */
-	uint8_t tries;	 /* timeouts in a row */
-	uint8_t reorder; /* packets, see REORDER_PACKETS */
+	bool probing;	      /* after a timeout: one packet at a time */
+	bool probe_due;	      /* an empty packet, to learn the peer's limits */
+	bool probed;	      /* the tail-loss probe is out */
+	uint8_t tries;	      /* timeouts in a row */
+	uint8_t reorder;      /* packets, see REORDER_PACKETS */
+	uint8_t reorder_calm; /* see REORDER_MEMORY */
 	uint16_t fragment_bytes;
 	int32_t status; /* FLOW_ENDED: for the CLOSED event */
 	struct endpoint *endpoint;
@@ -327,6 +331,14 @@ bool send_idle(const struct flow *f);
 /** May a packet go out now? */
 bool send_possible(const struct flow *f, uint64_t now);
 void send_window_return(struct transport *t, struct flow *f);
+
+/** How long an ACK may wait for data to ride on. */
+static inline uint64_t
+ack_delay_ns(const struct flow *f)
+{
+	return u64_min(
+		u64_max(f->srtt_ns / 4, ACK_DELAY_MIN_NS), ACK_DELAY_MAX_NS);
+}
 
 /* recovery.c */
 void recovery_ack(struct transport *t, uint64_t now, struct flow *f,

@@ -118,12 +118,9 @@ complete(const struct flow *f)
 static void
 ack_soon(struct transport *t, uint64_t now, struct flow *f)
 {
-	uint64_t delay = u64_min(
-		u64_max(f->srtt_ns / 4, ACK_DELAY_MIN_NS), ACK_DELAY_MAX_NS);
-
 	if (!list_empty(&f->ack_node))
 		return;
-	f->ack_due_ns = now + delay;
+	f->ack_due_ns = now + ack_delay_ns(f);
 	list_append(&t->acks_delayed, &f->ack_node);
 }
 

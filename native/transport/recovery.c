@@ -33,7 +33,7 @@ probe_ns(const struct flow *f)
 {
 	if (f->srtt_ns == 0)
 		return RTO_INITIAL_NS;
-	return u64_min(u64_max(UINT64_C(2) * f->srtt_ns + ACK_DELAY_MAX_NS,
+	return u64_min(u64_max(UINT64_C(2) * f->srtt_ns + ack_delay_ns(f),
 			       PROBE_MIN_NS),
 		rto_ns(f));
 }
@@ -115,7 +115,12 @@ static uint64_t
 spurious(struct transport *t, struct flow *f, uint64_t number)
 {
 	t->counters.retransmissions_spurious++;
-	f->reorder = (uint8_t)u32_min(2u * f->reorder, REORDER_PACKETS_MAX);
+	/* Silence of the peer says nothing about the order of packets. */
+	if (packet_of(f, number)->overtaken) {
+		f->reorder =
+			(uint8_t)u32_min(2u * f->reorder, REORDER_PACKETS_MAX);
+		f->reorder_calm = 0;
+	}
 	while (packet_of(f, number)->state == SENT_AGAIN) {
 		packet_of(f, number)->state = SENT_DONE;
 		number += packet_of(f, number)->copy_ahead;
@@ -196,6 +201,17 @@ all_lost(struct flow *f)
 			packet_lost(f, packet_of(f, n));
 }
 
+/* RFC 8985, 6.2, step 4: a path that kept the order for a while is trusted
+ * again. */
+static void
+reorder_forget(struct flow *f)
+{
+	if (f->reorder == REORDER_PACKETS || ++f->reorder_calm < REORDER_MEMORY)
+		return;
+	f->reorder = (uint8_t)u32_max(f->reorder / 2u, REORDER_PACKETS);
+	f->reorder_calm = 0;
+}
+
 /* RFC 8985, 6.2, step 5. @return packets found lost; *again_ns: when the next
  * one may be, or 0 */
 static uint32_t
@@ -213,12 +229,15 @@ detect_lost(struct flow *f, uint64_t now, uint64_t *again_ns)
 		if (n + f->reorder <= f->acked_largest ||
 			sent->time_ns + patience <= now) {
 			packet_lost(f, sent);
+			sent->overtaken = true;
 			lost++;
 		} else if (*again_ns == 0 ||
 			   sent->time_ns + patience < *again_ns) {
 			*again_ns = sent->time_ns + patience;
 		}
 	}
+	if (lost != 0)
+		reorder_forget(f);
 	return lost;
 }
 

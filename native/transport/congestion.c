@@ -21,11 +21,13 @@
 #define SCALING_NS 200000.0f
 #define SCALING_WINDOW 64.0f
 /* Half of the receiver's queue. */
-#define OCCUPANCY_ALLOWED 128.0f
-/* Loss below that share, on a path that is neither late nor marked, is chance,
- * not congestion; above it a policer drops without delaying. */
-#define CHANCE_SHARE 0.15f
-#define CHANCE_PACKETS 8u
+#define OCCUPANCY_ALLOWED 128u
+/* Loss of less than one in so many of that many packets, on a path that is
+ * neither late nor marked, is chance, not congestion; above it a policer drops
+ * without delaying. Fewer packets would show chance to be congestion: of 8, at
+ * 5 % loss, every 17th time two are lost. */
+#define CHANCE_SHARE 5u
+#define CHANCE_PACKETS 64u
 #define TIMEOUTS_BEFORE_MIN 4u
 
 void
@@ -34,6 +36,8 @@ congestion_init(struct congestion *congestion)
 	*congestion = (struct congestion){
 		.fabric = WINDOW_MAX,
 		.receiver = WINDOW_MAX,
+		.round_rtt_ns = UINT32_MAX,
+		.last_rtt_ns = UINT32_MAX,
 	};
 }
 
@@ -43,14 +47,13 @@ clamp(float window)
 	return fminf(fmaxf(window, WINDOW_MIN), WINDOW_MAX);
 }
 
+/* @param acked packets in this round: all of a window, unless it is not used */
 static void
 grow(float *window, uint32_t acked)
 {
-	if (*window >= WINDOW_MAX)
-		return;
-	*window += *window >= 1 ? INCREASE * (float)acked / *window
-				: INCREASE * (float)acked;
-	*window = clamp(*window);
+	if (*window < WINDOW_MAX)
+		*window = clamp(
+			*window + INCREASE * (float)acked / fmaxf(*window, 1));
 }
 
 /* @param excess the share by which a measure is over its target, 0 .. 1 */
@@ -73,92 +76,102 @@ delay_target_ns(const struct congestion *congestion)
 	return target;
 }
 
-static bool
-round_over(const struct congestion *congestion,
-	const struct congestion_sample *sample)
-{
-	return sample->now_ns - congestion->round_ns >= sample->srtt_ns;
-}
-
 static void
 round_begin(struct congestion *congestion, uint64_t now_ns)
 {
 	congestion->round_ns = now_ns;
+	congestion->last_rtt_ns = congestion->round_rtt_ns;
+	congestion->round_rtt_ns = UINT32_MAX;
 	congestion->acked = 0;
-	congestion->lost = 0;
 	congestion->marked = 0;
-	congestion->late = false;
 }
 
-static bool
-lossy(const struct congestion *congestion)
+/* By how much the round was over the target, as a share: 0 .. 1. */
+static float
+excess_of(const struct congestion *congestion)
 {
-	uint32_t all = (uint32_t)congestion->acked + congestion->lost;
-
-	if (congestion->lost == 0)
-		return false;
-	if (congestion->late || congestion->marked != 0)
-		return true;
-	return all >= CHANCE_PACKETS &&
-	       (float)congestion->lost > CHANCE_SHARE * (float)all;
-}
-
-static void
-fabric_sample(
-	struct congestion *congestion, const struct congestion_sample *sample)
-{
-	float rtt = (float)sample->rtt_ns;
+	float rtt = (float)u32_min(
+		congestion->round_rtt_ns, congestion->last_rtt_ns);
 	float target = delay_target_ns(congestion);
-	float excess = rtt > target ? (rtt - target) / rtt : 0;
+	float excess = 0;
 
-	congestion->late |= excess > 0;
-	if (excess == 0 && congestion->marked == 0 && !lossy(congestion)) {
-		grow(&congestion->fabric, sample->acked);
-		return;
-	}
-	if (!round_over(congestion, sample))
-		return;
-	if (lossy(congestion))
-		excess = 1;
-	else if (congestion->marked != 0)
-		/* As DCTCP (RFC 8257): by the share that was marked. */
+	if (congestion->round_rtt_ns != UINT32_MAX && rtt > target)
+		excess = (rtt - target) / rtt;
+	/* As DCTCP (RFC 8257): by the share that was marked. */
+	if (congestion->marked != 0)
 		excess = fmaxf(excess,
 			fminf(1, (float)congestion->marked /
 					 (float)u32_max(congestion->acked, 1)));
-	shrink(&congestion->fabric, excess);
-	round_begin(congestion, sample->now_ns);
+	if (excess > 0 && congestion->lost != 0)
+		return 1;
+	return excess;
+}
+
+/* More loss than by chance? Begins to count anew. */
+static bool
+policed(struct congestion *congestion)
+{
+	bool policed;
+
+	if (congestion->counted < CHANCE_PACKETS)
+		return false;
+	policed = congestion->lost * CHANCE_SHARE > congestion->counted;
+	congestion->counted = 0;
+	congestion->lost = 0;
+	return policed;
 }
 
 static void
-receiver_sample(
-	struct congestion *congestion, const struct congestion_sample *sample)
+fabric_round(struct congestion *congestion)
 {
-	float occupancy = sample->occupancy;
+	float excess = excess_of(congestion);
 
+	if (policed(congestion))
+		excess = 1;
+	if (excess > 0)
+		shrink(&congestion->fabric, excess);
+	else
+		grow(&congestion->fabric, congestion->acked);
+}
+
+static void
+receiver_round(struct congestion *congestion, uint8_t occupancy)
+{
 	if (occupancy <= OCCUPANCY_ALLOWED)
-		grow(&congestion->receiver, sample->acked);
-	else if (round_over(congestion, sample))
+		grow(&congestion->receiver, congestion->acked);
+	else
 		shrink(&congestion->receiver,
-			(occupancy - OCCUPANCY_ALLOWED) / occupancy);
+			((float)occupancy - OCCUPANCY_ALLOWED) /
+				(float)occupancy);
+}
+
+static void
+rtt_sample(struct congestion *congestion, uint64_t rtt_ns)
+{
+	uint32_t rtt = (uint32_t)u64_min(rtt_ns, UINT32_MAX);
+
+	if (rtt == 0)
+		return;
+	if (congestion->base_rtt_ns == 0)
+		congestion->base_rtt_ns = rtt;
+	congestion->base_rtt_ns = u32_min(congestion->base_rtt_ns, rtt);
+	congestion->round_rtt_ns = u32_min(congestion->round_rtt_ns, rtt);
 }
 
 void
 congestion_sample(
 	struct congestion *congestion, const struct congestion_sample *sample)
 {
-	if (sample->rtt_ns != 0 &&
-		(congestion->base_rtt_ns == 0 ||
-			sample->rtt_ns < congestion->base_rtt_ns))
-		congestion->base_rtt_ns =
-			(uint32_t)u64_min(sample->rtt_ns, UINT32_MAX);
-	if (round_over(congestion, sample) && congestion->lost == 0 &&
-		congestion->marked == 0 && !congestion->late)
-		round_begin(congestion, sample->now_ns);
+	rtt_sample(congestion, sample->rtt_ns);
 	congestion->acked += (uint16_t)sample->acked;
-	congestion->lost += (uint16_t)sample->lost;
 	congestion->marked += (uint16_t)sample->marked;
-	receiver_sample(congestion, sample);
-	fabric_sample(congestion, sample);
+	congestion->counted += (uint16_t)(sample->acked + sample->lost);
+	congestion->lost += (uint16_t)sample->lost;
+	if (sample->now_ns - congestion->round_ns < sample->srtt_ns)
+		return;
+	fabric_round(congestion);
+	receiver_round(congestion, sample->occupancy);
+	round_begin(congestion, sample->now_ns);
 }
 
 void

@@ -6,6 +6,10 @@
  * receiver as in Falcon (OCP NET Falcon 0.9, 10.3). A window below 1 means
  * pacing: one packet each round-trip time / window.
  *
+ * Delay counts when it stands: when every packet of two round trips was late.
+ * A queue in the network does that; a host whose core was taken away for a
+ * while, as on any small VM, delays a few packets, and has nobody to slow down.
+ *
  * Behind these calls another algorithm can stand; nothing else looks inside.
  */
 #ifndef TRANSPORT_CONGESTION_H
@@ -18,11 +22,15 @@ struct congestion {
 	float fabric;	      /* window, packets */
 	float receiver;	      /* window, packets */
 	uint32_t base_rtt_ns; /* smallest seen; 0: none yet */
-	uint16_t acked;	      /* packets since the round began */
-	uint16_t lost;
+	/* Smallest of this round, of the one before; UINT32_MAX: none. */
+	uint32_t round_rtt_ns;
+	uint32_t last_rtt_ns;
+	uint16_t acked; /* packets since the round began */
 	uint16_t marked;
-	bool late;	   /* the delay was over its target in this round */
-	uint64_t round_ns; /* when it began: one decrease in each */
+	/* Of the last packets, up to CHANCE_PACKETS of them. */
+	uint16_t counted;
+	uint16_t lost;
+	uint64_t round_ns; /* when it began: one change in each */
 };
 
 /* What an ACK tells. */
@@ -38,7 +46,6 @@ struct congestion_sample {
 
 void congestion_init(struct congestion *congestion);
 
-/** Cost while uncongested: a few comparisons, no division. */
 void congestion_sample(
 	struct congestion *congestion, const struct congestion_sample *sample);
 

@@ -18,7 +18,7 @@
 #include "engine/mail.h"
 #include "engine/network.h"
 
-#define FLOWS_MAX 65536u
+#define FLOWS_MAX (1u << 18)
 /* After so long without work an idle engine stops yielding and sleeps. It must
  * look at its queue itself, since no device here has an RX interrupt: often at
  * first, then ever less. */

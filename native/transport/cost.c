@@ -95,9 +95,8 @@ packet_send(void *context, const struct transport_path *path, uint32_t length)
 }
 
 static uint8_t *
-message_allocate(void *context, struct endpoint *endpoint,
-	uint32_t connection, uint32_t length,
-	bool urgent, uint32_t *offset)
+message_allocate(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t length, bool urgent, uint32_t *offset)
 {
 	struct side *side = context;
 

@@ -65,6 +65,9 @@
 #define ACK_DELAY_MAX_NS (200 * NS_PER_US)
 /* Packets that are acknowledged without such a wait. */
 #define ACK_PACKETS 2u
+/* How long a message may wait for others to share its packet: while a packet
+ * that was not full is in flight, and there is room for one more. */
+#define HOLD_NS (20 * NS_PER_US)
 /* Largest share of the RX queue that one connection gets, and how long it keeps
  * it without a packet. Its sender gives it up after half of that. */
 #define CREDIT_MAX 64u
@@ -118,6 +121,8 @@ struct sent_packet {
 /* Of a connection that has something in flight; pooled. */
 struct send_window {
 	struct send_window *next;
+	uint64_t small; /* number of the last packet that was not full */
+	uint64_t hold_until_ns;				/* see HOLD_NS */
 	struct sent_packet packets[WIRE_PACKET_WINDOW]; /* by number */
 	/* by id; NULL: all of it is acknowledged */
 	struct tx_message *messages[TRANSPORT_MESSAGE_WINDOW];
@@ -236,6 +241,7 @@ struct flow {
 	uint16_t lost;
 	struct tx_message *queue;
 	struct tx_message **queue_end;
+	uint32_t queue_bytes;	    /* with the headers of frames */
 	struct tx_message *partial; /* unordered: last of a ring of messages
 				     * of which a part was sent */
 	int32_t deficit;	    /* bytes */
@@ -270,6 +276,7 @@ struct transport {
 	struct wheel flow_timers;
 	struct wheel peer_timers;
 	struct list ready; /* endpoints of flows that may have some to send */
+	struct list held;  /* flows whose messages wait for others */
 	struct list acks;  /* flows that owe an ACK */
 	struct list acks_delayed; /* those that may wait, first come first */
 	struct list active;	  /* flows with credit, longest silent first */
@@ -325,6 +332,8 @@ void send_queue(struct transport *t, uint64_t now, struct flow *f,
 bool send_turn(struct transport *t, uint64_t now, struct flow *f);
 /** Put the flow in line if it may send something. */
 void send_ready(struct transport *t, uint64_t now, struct flow *f);
+/** Once per poll: put those in line that waited for company long enough. */
+void send_held(struct transport *t, uint64_t now);
 /** Give all messages back. */
 void send_discard(struct transport *t, struct flow *f);
 bool send_idle(const struct flow *f);

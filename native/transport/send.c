@@ -33,6 +33,10 @@ window_take(struct transport *t)
 		t->send_windows = window->next;
 	else
 		window = malloc(sizeof(*window));
+	if (window != NULL) {
+		window->small = 0; /* never a number */
+		window->hold_until_ns = 0;
+	}
 	return window;
 }
 
@@ -76,6 +80,27 @@ queue_open(const struct flow *f)
 	       f->message_begun - f->message_first < TRANSPORT_MESSAGE_WINDOW;
 }
 
+/* As Nagle, in Minshall's version (draft-minshall-nagle-01), with a limit in
+ * time: is one packet that was not full under way, and could this one take one
+ * more message like the last? What the ACK, or the answer, takes is about what
+ * an application takes for the next messages, if there are any. */
+static bool
+held_back(const struct flow *f, uint64_t now)
+{
+	uint32_t room = f->fragment_bytes + WIRE_FRAME_BYTES;
+	uint64_t small;
+
+	if (f->inflight == 0 || f->state != FLOW_OPEN || f->queue == NULL ||
+		f->queue->begun != 0)
+		return false;
+	small = f->sent->small;
+	if (small - f->number_oldest >= f->number_next - f->number_oldest ||
+		f->sent->packets[small & WINDOW_MASK].state != SENT_INFLIGHT)
+		return false;
+	return f->queue_bytes + WIRE_FRAME_BYTES + f->queue->length <= room &&
+	       now < f->sent->hold_until_ns;
+}
+
 /* A packet may yet go out instead of the oldest one, if that is lost. */
 static bool
 numbers_used_up(const struct flow *f)
@@ -97,13 +122,32 @@ send_possible(const struct flow *f, uint64_t now)
 	if (f->pace_ns > now)
 		return false;
 	return f->inflight < window(f) &&
-	       (f->lost != 0 || f->partial != NULL || queue_open(f));
+	       (f->lost != 0 || f->partial != NULL ||
+		       (queue_open(f) && !held_back(f, now)));
+}
+
+void
+send_held(struct transport *t, uint64_t now)
+{
+	struct list held;
+
+	list_init(&held);
+	list_take(&held, &t->held);
+	while (!list_empty(&held)) {
+		struct flow *f =
+			container_of(held.next, struct flow, ready_node);
+
+		list_leave(&f->ready_node);
+		send_ready(t, now, f);
+	}
 }
 
 void
 send_ready(struct transport *t, uint64_t now, struct flow *f)
 {
-	if (send_possible(f, now)) {
+	if (queue_open(f) && held_back(f, now)) {
+		list_join(&t->held, &f->ready_node);
+	} else if (send_possible(f, now)) {
 		list_join(&f->endpoint->ready, &f->ready_node);
 		list_join(&t->ready, &f->endpoint->ready_node);
 		return;
@@ -127,6 +171,9 @@ send_queue(struct transport *t, uint64_t now, struct flow *f,
 			? 1
 			: (message->length + f->fragment_bytes - 1) /
 				  f->fragment_bytes;
+	if (f->queue == NULL && f->sent != NULL)
+		f->sent->hold_until_ns = now + HOLD_NS;
+	f->queue_bytes += WIRE_FRAME_BYTES + message->length;
 	*f->queue_end = message;
 	f->queue_end = &message->next;
 	/* Credit of the past is not in force any more: ask, with one packet. */
@@ -195,6 +242,7 @@ frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 static void
 queue_pop(struct flow *f)
 {
+	f->queue_bytes -= WIRE_FRAME_BYTES + f->queue->length;
 	f->queue = f->queue->next;
 	if (f->queue == NULL)
 		f->queue_end = &f->queue;
@@ -342,6 +390,8 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	f->probe_due = false;
 	recovery_forget(f);
 	f->sent->packets[f->number_next & WINDOW_MASK] = sent;
+	if (length < WIRE_HEADER_BYTES + WIRE_ACK_BYTES + f->fragment_bytes / 2)
+		f->sent->small = f->number_next;
 	f->number_next++;
 	f->inflight++;
 	f->sent_ns = now;
@@ -401,6 +451,7 @@ send_discard(struct transport *t, struct flow *f)
 	}
 	f->queue = NULL;
 	f->queue_end = &f->queue;
+	f->queue_bytes = 0;
 	f->partial = NULL;
 	f->partial_length = 0;
 	f->message_first = f->message_next;

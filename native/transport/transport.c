@@ -27,6 +27,7 @@ transport_create(const struct transport_options *options,
 	t->flows_touched = 1; /* index 0 is never given, so no id is 0 */
 	t->answers_left = ANSWERS_PER_POLL;
 	list_init(&t->ready);
+	list_init(&t->held);
 	list_init(&t->acks);
 	list_init(&t->acks_delayed);
 	list_init(&t->active);
@@ -395,7 +396,8 @@ transport_deadline_ns(const struct transport *t)
 {
 	uint64_t deadline;
 
-	if (!list_empty(&t->ready) || !list_empty(&t->acks))
+	if (!list_empty(&t->ready) || !list_empty(&t->held) ||
+		!list_empty(&t->acks))
 		return 0;
 	deadline = u64_min(
 		wheel_next_ns(&t->flow_timers), wheel_next_ns(&t->peer_timers));
@@ -526,6 +528,7 @@ transport_poll(struct transport *t, uint64_t now)
 	fire_timers(t, now);
 	credits_reclaim(t, now);
 	receive_acks_due(t, now);
+	send_held(t, now);
 	list_init(&turns);
 	list_take(&turns, &t->ready);
 	while (room && !list_empty(&turns)) {

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 
 #define WINDOW_MAX 256.0f
-#define WINDOW_MIN 0.01f
+#define WINDOW_MIN 0.05f
 /* Added per round trip; Swift's ai. */
 #define INCREASE 1.0f
 /* Swift's beta and max_mdf. */
@@ -198,5 +198,10 @@ congestion_pace_ns(const struct congestion *congestion, uint64_t srtt_ns)
 {
 	float window = fminf(congestion->fabric, congestion->receiver);
 
-	return window >= 1 ? 0 : (uint64_t)((float)srtt_ns / window);
+	if (window >= 1)
+		return 0;
+	/* The round trip that it ought to be, should it be more: where a core
+	 * is short and not the network, waiting longer helps nobody. */
+	return (uint64_t)(fminf((float)srtt_ns, delay_target_ns(congestion)) /
+			  window);
 }

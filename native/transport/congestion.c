@@ -15,7 +15,7 @@
 #define DECREASE_MAX 0.5f
 /* What a packet may be late over the smallest round trip seen: the queue of one
  * burst, and the turn of an engine that shares its core. */
-#define DELAY_ALLOWED_NS 300000.0f
+#define DELAY_ALLOWED_NS 300000u
 /* Smaller windows get more time, so that they grow together (Swift, 3.1):
  * range, and the window at which nothing is added. */
 #define SCALING_NS 200000.0f
@@ -38,6 +38,7 @@ congestion_init(struct congestion *congestion)
 		.receiver = WINDOW_MAX,
 		.round_rtt_ns = UINT32_MAX,
 		.last_rtt_ns = UINT32_MAX,
+		.window = (uint16_t)WINDOW_MAX,
 	};
 }
 
@@ -67,7 +68,7 @@ shrink(float *window, float excess)
 static float
 delay_target_ns(const struct congestion *congestion)
 {
-	float target = (float)congestion->base_rtt_ns + DELAY_ALLOWED_NS;
+	float target = (float)(congestion->base_rtt_ns + DELAY_ALLOWED_NS);
 
 	if (congestion->fabric < SCALING_WINDOW)
 		target += SCALING_NS *
@@ -84,6 +85,14 @@ round_begin(struct congestion *congestion, uint64_t now_ns)
 	congestion->round_rtt_ns = UINT32_MAX;
 	congestion->acked = 0;
 	congestion->marked = 0;
+}
+
+static void
+window_update(struct congestion *congestion)
+{
+	float window = fminf(congestion->fabric, congestion->receiver);
+
+	congestion->window = window < 1 ? 1 : (uint16_t)window;
 }
 
 /* By how much the round was over the target, as a share: 0 .. 1. */
@@ -145,6 +154,18 @@ receiver_round(struct congestion *congestion, uint8_t occupancy)
 				(float)occupancy);
 }
 
+/* Is there nothing to decide? So while uncongested. */
+static bool
+calm(const struct congestion *congestion,
+	const struct congestion_sample *sample)
+{
+	return congestion->window == (uint16_t)WINDOW_MAX &&
+	       congestion->marked == 0 && congestion->lost == 0 &&
+	       congestion->round_rtt_ns <
+		       congestion->base_rtt_ns + DELAY_ALLOWED_NS &&
+	       sample->occupancy <= OCCUPANCY_ALLOWED;
+}
+
 static void
 rtt_sample(struct congestion *congestion, uint64_t rtt_ns)
 {
@@ -169,8 +190,13 @@ congestion_sample(
 	congestion->lost += (uint16_t)sample->lost;
 	if (sample->now_ns - congestion->round_ns < sample->srtt_ns)
 		return;
-	fabric_round(congestion);
-	receiver_round(congestion, sample->occupancy);
+	if (!calm(congestion, sample)) {
+		fabric_round(congestion);
+		receiver_round(congestion, sample->occupancy);
+		window_update(congestion);
+	} else {
+		congestion->counted = 0;
+	}
 	round_begin(congestion, sample->now_ns);
 }
 
@@ -182,22 +208,18 @@ congestion_timeout(
 		congestion->fabric = 1;
 	else if (times > 1)
 		shrink(&congestion->fabric, 1);
+	window_update(congestion);
 	round_begin(congestion, now_ns);
-}
-
-uint32_t
-congestion_window(const struct congestion *congestion)
-{
-	float window = fminf(congestion->fabric, congestion->receiver);
-
-	return window < 1 ? 1 : (uint32_t)window;
 }
 
 uint64_t
 congestion_pace_ns(const struct congestion *congestion, uint64_t srtt_ns)
 {
-	float window = fminf(congestion->fabric, congestion->receiver);
+	float window;
 
+	if (congestion->window > 1)
+		return 0;
+	window = fminf(congestion->fabric, congestion->receiver);
 	if (window >= 1)
 		return 0;
 	/* The round trip that it ought to be, should it be more: where a core

@@ -30,6 +30,7 @@ struct congestion {
 	/* Of the last packets, up to CHANCE_PACKETS of them. */
 	uint16_t counted;
 	uint16_t lost;
+	uint16_t window;   /* the smaller one, at least 1 */
 	uint64_t round_ns; /* when it began: one change in each */
 };
 
@@ -54,7 +55,11 @@ void congestion_timeout(
 	struct congestion *congestion, uint64_t now_ns, uint32_t times);
 
 /** Packets that may be in flight; at least 1. */
-uint32_t congestion_window(const struct congestion *congestion);
+static inline uint32_t
+congestion_window(const struct congestion *congestion)
+{
+	return congestion->window;
+}
 
 /** Time between two packets if the window is below 1, else 0. */
 uint64_t congestion_pace_ns(

@@ -111,7 +111,7 @@ message_allocate(void *context, struct endpoint *endpoint, uint32_t connection,
 }
 
 static bool
-message_withheld(void *context, struct endpoint *endpoint, uint32_t connection)
+message_capped(void *context, struct endpoint *endpoint, uint32_t connection)
 {
 	(void)context;
 	(void)endpoint;
@@ -154,6 +154,7 @@ static const struct transport_ops ops = {
 	.packet_begin = packet_begin,
 	.packet_send = packet_send,
 	.message_allocate = message_allocate,
+	.message_capped = message_capped,
 	.message_free = message_free,
 	.message_sent = message_sent,
 	.deliver = deliver,
@@ -200,15 +201,7 @@ turn(struct side *side, uint64_t *left)
 {
 	struct wire *wire = &side->in;
 
-	while (wire->head != wire->tail &&
-		wire->packets[wire->head % WIRE_SLOTS].due_ns <= now_ns) {
-		const struct packet *packet =
-			&wire->packets[wire->head % WIRE_SLOTS];
-
-		transport_receive(side->transport, now_ns, &packet->path,
-			packet->bytes, packet->length, false);
-		wire->head++;
-	}
+	/* Applications answer a turn later: they are elsewhere. */
 	for (uint32_t i = 0; i < side->answers_length; i++) {
 		side->received++;
 		if (side == &sides[1] || *left > 0) {
@@ -219,6 +212,15 @@ turn(struct side *side, uint64_t *left)
 		}
 	}
 	side->answers_length = 0;
+	while (wire->head != wire->tail &&
+		wire->packets[wire->head % WIRE_SLOTS].due_ns <= now_ns) {
+		const struct packet *packet =
+			&wire->packets[wire->head % WIRE_SLOTS];
+
+		transport_receive(side->transport, now_ns, &packet->path,
+			packet->bytes, packet->length, false);
+		wire->head++;
+	}
 	transport_poll(side->transport, now_ns);
 }
 

@@ -39,6 +39,14 @@ number_fresh(const struct flow *f, uint64_t number)
 	return (f->seen[behind / 64] >> (behind % 64) & 1) == 0;
 }
 
+/* Is every packet here that came before the largest? */
+static bool
+complete(const struct flow *f)
+{
+	return (f->seen[0] & f->seen[1] & f->seen[2] & f->seen[3]) ==
+	       UINT64_MAX;
+}
+
 /* Move all bits up by n places; 1 <= n. */
 static void
 seen_shift(uint64_t seen[WIRE_ACK_WORDS_MAX], uint64_t n)
@@ -63,7 +71,8 @@ number_mark(struct flow *f, uint64_t now, uint64_t number)
 	if (number > f->largest) {
 		uint64_t ahead = number - f->largest;
 
-		seen_shift(f->seen, ahead);
+		if (ahead != 1 || !complete(f)) /* else it stays all ones */
+			seen_shift(f->seen, ahead);
 		f->largest = number;
 		f->largest_ns = now;
 		bit = ahead - 1; /* the one that was the largest */
@@ -104,14 +113,6 @@ receive_want_ack(struct transport *t, struct flow *f)
 {
 	list_leave(&f->ack_node);
 	list_append(&t->acks, &f->ack_node);
-}
-
-/* Is every packet here that came before the largest? */
-static bool
-complete(const struct flow *f)
-{
-	return (f->seen[0] & f->seen[1] & f->seen[2] & f->seen[3]) ==
-	       UINT64_MAX;
 }
 
 /* One packet that is not urgent may wait for an answer to ride on. */
@@ -273,9 +274,69 @@ slot_fill(struct transport *t, struct flow *f, struct rx_message *slot,
 static bool
 fragment_valid(const struct flow *f, const struct wire_frame *frame)
 {
-	return frame->offset % f->fragment_bytes == 0 &&
+	return (frame->offset == 0 || frame->offset % f->fragment_bytes == 0) &&
 	       frame->length ==
 		       u32_min(f->fragment_bytes, frame->total - frame->offset);
+}
+
+static bool
+deliver(struct transport *t, struct flow *f, const struct machnet_event *event)
+{
+	if (t->ops.deliver(t->context, f->endpoint, event))
+		return true;
+	list_join(&f->endpoint->pending, &f->pending_node);
+	f->endpoint->full = true;
+	return false;
+}
+
+static bool
+message_deliver(struct transport *t, struct flow *f, struct rx_message *slot)
+{
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_MESSAGE,
+		.connection = f->id,
+		.offset = slot->offset,
+		.length = slot->total,
+	};
+
+	if (!deliver(t, f, &event))
+		return false;
+	t->counters.messages_received++;
+	t->counters.bytes_received += slot->total;
+	slot->state = RX_DELIVERED;
+	return true;
+}
+
+/* A whole message whose turn it is needs no slot: most are like that. @return
+ * whether it is with the application */
+static bool
+whole_receive(
+	struct transport *t, struct flow *f, const struct wire_frame *frame)
+{
+	struct rx_message whole = {.total = frame->total};
+
+	if (frame->length != frame->total ||
+		frame->message != f->deliver_next || f->received != NULL ||
+		frame->kind != WIRE_FRAME_MESSAGE || !f->announced ||
+		!list_empty(&f->pending_node))
+		return false;
+	if (frame->total != 0) {
+		whole.bytes = t->ops.message_allocate(t->context, f->endpoint,
+			f->id, frame->total, true, &whole.offset);
+		if (whole.bytes == NULL)
+			return false;
+		memcpy(whole.bytes, frame->payload, frame->length);
+	}
+	if (!message_deliver(t, f, &whole)) {
+		if (frame->total != 0)
+			t->ops.message_free(
+				t->context, f->endpoint, whole.offset);
+		return false;
+	}
+	unstarve(t, f);
+	f->deliver_next++;
+	f->allocated = f->deliver_next;
+	return true;
 }
 
 static enum verdict
@@ -296,6 +357,8 @@ frame_receive(
 		return ACCEPTED; /* delivered; a repeat */
 	if (frame->message - f->deliver_next >= TRANSPORT_MESSAGE_WINDOW)
 		return MALFORMED;
+	if (whole_receive(t, f, frame))
+		return ACCEPTED;
 	if (f->received == NULL) {
 		f->received = window_take(t);
 		if (f->received == NULL)
@@ -429,16 +492,6 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 /* Events. */
 
 static bool
-deliver(struct transport *t, struct flow *f, const struct machnet_event *event)
-{
-	if (t->ops.deliver(t->context, f->endpoint, event))
-		return true;
-	list_join(&f->endpoint->pending, &f->pending_node);
-	f->endpoint->full = true;
-	return false;
-}
-
-static bool
 announce(struct transport *t, struct flow *f)
 {
 	struct machnet_event event = {
@@ -458,24 +511,6 @@ announce(struct transport *t, struct flow *f)
 	}
 	f->announced = deliver(t, f, &event);
 	return f->announced;
-}
-
-static bool
-message_deliver(struct transport *t, struct flow *f, struct rx_message *slot)
-{
-	struct machnet_event event = {
-		.kind = MACHNET_EVENT_MESSAGE,
-		.connection = f->id,
-		.offset = slot->offset,
-		.length = slot->total,
-	};
-
-	if (!deliver(t, f, &event))
-		return false;
-	t->counters.messages_received++;
-	t->counters.bytes_received += slot->total;
-	slot->state = RX_DELIVERED;
-	return true;
 }
 
 /* Those of an unordered flow that were complete before their turn. */

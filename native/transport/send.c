@@ -145,6 +145,9 @@ send_held(struct transport *t, uint64_t now)
 void
 send_ready(struct transport *t, uint64_t now, struct flow *f)
 {
+	if (f->queue == NULL && f->lost == 0 && f->partial == NULL &&
+		!f->probe_due)
+		return;
 	if (queue_open(f) && held_back(f, now)) {
 		list_join(&t->held, &f->ready_node);
 	} else if (send_possible(f, now)) {
@@ -163,6 +166,8 @@ void
 send_queue(struct transport *t, uint64_t now, struct flow *f,
 	struct tx_message *message)
 {
+	bool first = f->queue == NULL;
+
 	message->next = NULL;
 	message->id = f->message_next++;
 	message->begun = 0;
@@ -171,11 +176,14 @@ send_queue(struct transport *t, uint64_t now, struct flow *f,
 			? 1
 			: (message->length + f->fragment_bytes - 1) /
 				  f->fragment_bytes;
-	if (f->queue == NULL && f->sent != NULL)
-		f->sent->hold_until_ns = now + HOLD_NS;
 	f->queue_bytes += WIRE_FRAME_BYTES + message->length;
 	*f->queue_end = message;
 	f->queue_end = &message->next;
+	/* One behind others changes nothing: they are in line, or blocked. */
+	if (!first)
+		return;
+	if (f->sent != NULL)
+		f->sent->hold_until_ns = now + HOLD_NS;
 	/* Credit of the past is not in force any more: ask, with one packet. */
 	if (f->inflight == 0 && now - f->sent_ns > CREDIT_IDLE_NS / 2)
 		f->peer_credit = (uint16_t)u32_min(f->peer_credit, 1);

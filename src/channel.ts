@@ -24,6 +24,12 @@ export interface ConnectOptions {
   readonly hostname: string;
   /** Service port that the peer listens on. */
   readonly port: number;
+  /**
+   * Whether messages, in both directions, arrive in the order in which they
+   * were sent, which is the default. Where they need not, a small one does not
+   * wait behind a large one, nor any behind one that got lost on its way.
+   */
+  readonly ordered?: boolean | undefined;
   /** Milliseconds to wait for the peer's host; 1000 by default. */
   readonly timeout?: number | undefined;
   /** Stops connecting. */
@@ -42,9 +48,13 @@ export interface ListenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+// MACHNET_CONNECT_UNORDERED in machnet.h.
+const UNORDERED = 1;
+
 const connectSchema = z.strictObject({
   hostname: z.string().min(1).max(253),
   port: port(1),
+  ordered: z.boolean().optional(),
   timeout: milliseconds,
   signal,
 }) satisfies z.ZodType<ConnectOptions>;
@@ -139,7 +149,7 @@ export class ChannelHandle implements Channel {
   }
 
   async connect(options: ConnectOptions): Promise<Connection> {
-    const { hostname, port, timeout, signal } = parseOptions(
+    const { hostname, port, ordered, timeout, signal } = parseOptions(
       connectSchema,
       options,
       "Cannot connect",
@@ -154,7 +164,14 @@ export class ChannelHandle implements Channel {
         : `${attempt} (${formatIPv4(address)})`,
       signal,
       call: (token) =>
-        calls.machnet_connect(channel, token, address, port, timeout ?? 0, 0),
+        calls.machnet_connect(
+          channel,
+          token,
+          address,
+          port,
+          timeout ?? 0,
+          ordered === false ? UNORDERED : 0,
+        ),
       take: (answer) => this.#core.addConnection(answer.connection, answer, 0),
       undo: (state) => state.reset("the connect was aborted"),
     });

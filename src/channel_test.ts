@@ -33,6 +33,14 @@ test("connect() asks the engine and gives the connection", async () => {
   assert.equal(channel.address, "10.0.0.1");
 });
 
+test("connect() says when messages need no order", async () => {
+  const fake = new FakeLibrary();
+  const channel = fake.open();
+  channel.connect({ ...PEER, ordered: false }).catch(() => {});
+  await turns();
+  assert.deepEqual(fake.called("connect"), [[1, PEER_ADDRESS, 888, 0, 1]]);
+});
+
 test("connect() says who cannot be reached, and why", async () => {
   const fake = new FakeLibrary();
   const pending = fake.open().connect(PEER);

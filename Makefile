@@ -22,7 +22,7 @@ RUN_TESTS = MACHNET_DENO=$(DENO) MACHNET_BUN=$(BUN) \
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
-		awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
+		awk -F '\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 .PHONY: build
 build: native/build/build.ninja ## build the libraries, machnetd and the fabric
@@ -39,6 +39,10 @@ bench: build $(MODULES) ## build, then measure round trips and operations
 	@$(DENO) run -A bench/operations.ts
 	@echo
 	@$(BUN) bench/operations.ts
+
+.PHONY: bench-transport
+bench-transport: build $(MODULES) ## build, then measure what the transport promises
+	@$(DENO) run -A bench/transport.ts
 
 .PHONY: test
 test: $(MODULES) ## run every test: C, C under sanitizers, Deno, Bun

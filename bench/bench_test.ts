@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
 import { runScript, type Runtime } from "./processes.ts";
@@ -27,6 +29,42 @@ test("bench/operations.ts: prints a line per operation", async () => {
   const results = lines.filter((line) => / {2,}[1-9]\d*$/.test(line));
   assert.equal(results.length, 5, lines.join("\n"));
 });
+
+const parts = [
+  { part: "loss", figures: 27 },
+  { part: "packets", figures: 2 },
+  { part: "idle", figures: 5 },
+  { part: "readers", figures: 4 },
+  { part: "incast", figures: 3 },
+  { part: "ecn", figures: 5 },
+];
+for (const { part, figures } of parts) {
+  test(`bench/transport.ts: measures ${part}`, async () => {
+    const file = "bench/transport.ts";
+    const folder = mkdtempSync(`${tmpdir()}/machnet-bench-`);
+    const output = `${folder}/figures.json`;
+    try {
+      await runScript({
+        runtime,
+        file,
+        parameters: [
+          part,
+          ...["--seconds", "0.02", "--rounds", "1", "--idle", "200"],
+          ...["--output", output],
+        ],
+      });
+      const { results } = JSON.parse(readFileSync(output, "utf8"));
+      assert.equal(results.length, 1);
+      assert.equal(results[0].name, part);
+      assert.equal(results[0].figures.length, figures);
+      for (const { name, value } of results[0].figures) {
+        assert.ok(Number.isFinite(value), name);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
 
 test("messageSize(): says kB for 1024 bytes", () => {
   assert.deepEqual([64, 1024, 32768].map(messageSize), [

@@ -1,0 +1,120 @@
+/** Request-reply over networks that lose packets. */
+import type { Connection } from "machnet";
+import type { Effort, Figure, Measurement } from "./figure.ts";
+import {
+  connectPair,
+  echo,
+  type Hosts,
+  type Load,
+  medians,
+  requestReply,
+  startHosts,
+} from "./load.ts";
+
+const SHARES = [0, 0.01, 0.05] as const;
+/** As `request()` does it: a reply overtakes those that wait for a packet. */
+const KINDS = [
+  { ordered: false, windows: [1, 32] },
+  // Everything waits behind a lost message: no target.
+  { ordered: true, windows: [32] },
+] as const;
+const LATENCY_US = 20;
+
+/** What a tail-loss probe waits for at least, in recovery.c. */
+const TAIL_PROBE_NS = 400_000;
+
+/** Goodput with loss, as a share of that without. */
+export const loss: Measurement = {
+  name: "loss",
+  conditions: `1 kB request-reply over the fabric, ${LATENCY_US} us each way, ` +
+    "loss per packet in both directions",
+  async measure({ seconds, rounds }: Effort): Promise<Figure[]> {
+    await using stack = new AsyncDisposableStack();
+    const labs: Hosts[] = [];
+    for (const share of SHARES) {
+      const hosts = stack.use(
+        await startHosts({
+          hosts: 2,
+          seed: 7,
+          loss: share,
+          latencyUs: LATENCY_US,
+        }),
+      );
+      labs.push(hosts);
+    }
+    const figures: Figure[] = [];
+    for (const { ordered, windows } of KINDS) {
+      const connections: Connection[] = [];
+      for (const { clients, server } of labs) {
+        const [client, accepted] = await connectPair(clients[0]!, server, {
+          ordered,
+        });
+        echo(accepted).catch(() => {});
+        connections.push(client);
+      }
+      for (const window of windows) {
+        const loads = await inTurns(connections, window, { seconds, rounds });
+        const name = ordered ? `window ${window}` : `unordered, ${window}`;
+        figures.push(...figuresOf(name, loads, !ordered));
+      }
+    }
+    return figures;
+  },
+};
+
+async function inTurns(
+  connections: readonly Connection[],
+  window: number,
+  { seconds, rounds }: Pick<Effort, "seconds" | "rounds">,
+): Promise<Load[][]> {
+  const loads: Load[][] = connections.map(() => []);
+  for (let round = -1; round < rounds; round++) {
+    for (const [index, connection] of connections.entries()) {
+      const load = { size: 1024, window, seconds };
+      const result = await requestReply(connection, load);
+      if (round >= 0) loads[index]!.push(result);
+    }
+  }
+  return loads;
+}
+
+function figuresOf(
+  kind: string,
+  loads: readonly Load[][],
+  judged: boolean,
+): Figure[] {
+  const [none, one, five] = loads.map((results) => medians(results));
+  const name = (text: string): string => `${kind}: ${text}`;
+  const target = (bound: Figure["target"]): Pick<Figure, "target"> =>
+    judged && bound !== undefined ? { target: bound } : {};
+  const stall = Math.max(...loads.flat().map((load) => load.stall));
+  return [
+    { name: name("rate without loss"), value: none!.rate, unit: "/s" },
+    {
+      name: name("rate at 1 % loss, of that"),
+      value: one!.rate / none!.rate,
+      ...target({ least: 0.8 }),
+    },
+    {
+      name: name("rate at 5 % loss, of that"),
+      value: five!.rate / none!.rate,
+      ...target({ least: 0.5 }),
+    },
+    { name: name("p50 without loss"), value: none!.p50 / 1000, unit: "us" },
+    { name: name("p99.9 without loss"), value: none!.p999 / 1000, unit: "us" },
+    { name: name("p50 at 1 %"), value: one!.p50 / 1000, unit: "us" },
+    { name: name("p99 at 1 %"), value: one!.p99 / 1000, unit: "us" },
+    {
+      name: name("p99.9 at 1 %"),
+      value: one!.p999 / 1000,
+      unit: "us",
+      ...target({ most: (4 * one!.p50 + TAIL_PROBE_NS) / 1000 }),
+    },
+    {
+      name: name("longest stall"),
+      value: stall / 1e6,
+      unit: "ms",
+      ...target({ most: 1000 }),
+    },
+  ];
+}

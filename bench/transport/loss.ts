@@ -26,7 +26,8 @@ const TAIL_PROBE_NS = 400_000;
 /** Goodput with loss, as a share of that without. */
 export const loss: Measurement = {
   name: "loss",
-  conditions: `1 kB request-reply over the fabric, ${LATENCY_US} us each way, ` +
+  conditions:
+    `1 kB request-reply over the fabric, ${LATENCY_US} us each way, ` +
     "loss per packet in both directions",
   async measure({ seconds, rounds }: Effort): Promise<Figure[]> {
     await using stack = new AsyncDisposableStack();

@@ -26,7 +26,9 @@ export const packets: Measurement = {
     const [client, server] = await connectPair(hosts.clients[0]!, hosts.server);
     echo(server).catch(() => {});
     const totals = async (): Promise<Omit<Counts, "requests">> => {
-      const all = await Promise.all(hosts.lab.hosts.map((each) => each.stats()));
+      const all = await Promise.all(
+        hosts.lab.hosts.map((each) => each.stats()),
+      );
       const sum = (name: string): number =>
         all.reduce((total, stats) => total + (stats[name] ?? 0), 0);
       const packets = sum("packets_sent");

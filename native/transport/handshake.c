@@ -211,7 +211,8 @@ accept_receive(struct transport *t, uint64_t now, struct flow *f,
 		t->counters.packets_stale++;
 		return;
 	}
-	if (!fragment_bytes_valid(t, accept->fragment_bytes)) {
+	if (accept->server == 0 ||
+		!fragment_bytes_valid(t, accept->fragment_bytes)) {
 		t->counters.packets_malformed++;
 		return;
 	}

@@ -543,6 +543,26 @@ a_fragment_size_over_the_mtu_is_refused(void **state)
 	simulation_destroy(pair.s);
 }
 
+static void
+an_accept_that_names_no_connection_is_refused(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct connection *connection;
+	struct trap accept;
+
+	(void)state;
+	trap_set(pair.s, &accept, WIRE_ACCEPT, 1);
+	connection = application_connect(
+		pair.client_application, pair.server_host, PORT, 0);
+	RUN_UNTIL(pair.s, accept.seen == 1, MS);
+	store_le32(accept.bytes + 16, 0);
+	trap_release(pair.s, &accept, pair.server_host->address);
+	assert_int_equal(host_counters(pair.client_host)->packets_malformed, 1);
+	assert_false(connection->connected);
+	RUN_UNTIL(pair.s, connection->connected, S);
+	simulation_destroy(pair.s);
+}
+
 int
 main(void)
 {
@@ -570,6 +590,7 @@ main(void)
 		cmocka_unit_test(the_id_of_a_freed_connection_is_stale),
 		cmocka_unit_test(a_client_may_give_an_id_anew),
 		cmocka_unit_test(a_fragment_size_over_the_mtu_is_refused),
+		cmocka_unit_test(an_accept_that_names_no_connection_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

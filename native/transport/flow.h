@@ -334,6 +334,8 @@ bool send_turn(struct transport *t, uint64_t now, struct flow *f);
 void send_ready(struct transport *t, uint64_t now, struct flow *f);
 /** Once per poll: put those in line that waited for company long enough. */
 void send_held(struct transport *t, uint64_t now);
+/** When the first of those that are held goes on; there is one. */
+uint64_t send_held_until(const struct transport *t);
 /** Give all messages back. */
 void send_discard(struct transport *t, struct flow *f);
 bool send_idle(const struct flow *f);

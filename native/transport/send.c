@@ -126,6 +126,19 @@ send_possible(const struct flow *f, uint64_t now)
 		       (queue_open(f) && !held_back(f, now)));
 }
 
+uint64_t
+send_held_until(const struct transport *t)
+{
+	const struct flow *first =
+		container_of(t->held.next, struct flow, ready_node);
+
+	/* All hold equally long, so the first is the first to go on; at once
+	 * if everything was acknowledged meanwhile. */
+	return first->sent == NULL || first->inflight == 0
+		       ? 0
+		       : first->sent->hold_until_ns;
+}
+
 void
 send_held(struct transport *t, uint64_t now)
 {

@@ -396,8 +396,7 @@ transport_deadline_ns(const struct transport *t)
 {
 	uint64_t deadline;
 
-	if (!list_empty(&t->ready) || !list_empty(&t->held) ||
-		!list_empty(&t->acks))
+	if (!list_empty(&t->ready) || !list_empty(&t->acks))
 		return 0;
 	deadline = u64_min(
 		wheel_next_ns(&t->flow_timers), wheel_next_ns(&t->peer_timers));
@@ -405,6 +404,8 @@ transport_deadline_ns(const struct transport *t)
 		deadline = u64_min(deadline, container_of(t->acks_delayed.next,
 						     struct flow, ack_node)
 						     ->ack_due_ns);
+	if (!list_empty(&t->held))
+		deadline = u64_min(deadline, send_held_until(t));
 	return deadline;
 }
 

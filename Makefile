@@ -16,6 +16,8 @@ C_FILES = $(shell find native -name 'build*' -prune -o -name '*.[ch]' -print)
 SANITIZE = -Doptimization=1 \
 	-Dc_args='-fno-sanitize-recover=all -fno-omit-frame-pointer'
 
+FUZZ_TARGETS = $(patsubst %_fuzz.c,%,$(notdir $(wildcard native/*/*_fuzz.c)))
+
 RUN_TESTS = MACHNET_DENO=$(DENO) MACHNET_BUN=$(BUN) \
 	$(DENO) run -A --no-check src/testing/run.ts
 
@@ -43,6 +45,19 @@ bench: build $(MODULES) ## build, then measure round trips and operations
 .PHONY: bench-transport
 bench-transport: build $(MODULES) ## build, then measure what the transport promises
 	@$(DENO) run -A bench/transport.ts
+
+.PHONY: fuzz
+fuzz: build-fuzz ## run each fuzz target for SECONDS (60)
+	@for target in $(FUZZ_TARGETS); do \
+		native/tools/fuzz.sh $(or $(SECONDS),60) $$target \
+			native/build-fuzz/corpus/$$target || status=1; \
+	done; exit $$status
+
+.PHONY: fuzz-corpus
+fuzz-corpus: build-fuzz ## take what `make fuzz` learned into the repository
+	@for target in $(FUZZ_TARGETS); do \
+		native/tools/fuzz-corpus.sh $$target || exit; \
+	done
 
 .PHONY: test
 test: $(MODULES) ## run every test: C, C under sanitizers, Deno, Bun
@@ -79,13 +94,15 @@ fmt: $(MODULES) $(PACKAGES) ## format everything
 
 .PHONY: clean
 clean: ## remove what was built; npm packages stay
-	rm -rf native/build native/build-asan native/build-tsan test-results dist
+	rm -rf native/build* test-results dist
 
-.PHONY: build-asan build-tsan
+.PHONY: build-asan build-tsan build-fuzz
 build-asan: native/build-asan/build.ninja
 	ninja -C native/build-asan
 build-tsan: native/build-tsan/build.ninja
 	ninja -C native/build-tsan
+build-fuzz: native/build-fuzz/build.ninja
+	ninja -C native/build-fuzz fuzz
 
 native/build/build.ninja: | $(PACKAGES)
 	meson setup native/build native
@@ -97,6 +114,11 @@ native/build-asan/build.ninja: | $(PACKAGES)
 native/build-tsan/build.ninja: | $(PACKAGES)
 	meson setup native/build-tsan native $(SANITIZE) \
 		-Db_sanitize=thread -Ddpdk=disabled
+
+native/build-fuzz/build.ninja: | $(PACKAGES)
+	native/tools/install-debian-packages.sh clang libclang-rt-14-dev
+	CC=clang meson setup native/build-fuzz native -Dfuzz=true \
+		-Ddpdk=disabled -Doptimization=2 -Db_lundef=false
 
 $(PACKAGES): native/tools/install-debian-packages.sh
 	native/tools/install-debian-packages.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, and only those
-# that are missing, so that a machine that has them is not touched.
+# that are missing, so that a machine that has them is not touched. Arguments are
+# more packages.
 set -euo pipefail
 
 packages=(
@@ -11,6 +12,8 @@ packages=(
 	# tests over the kernel's stack
 	iproute2 iputils-ping iputils-arping ethtool tshark
 )
+
+packages+=("$@")
 
 missing=()
 for package in "${packages[@]}"; do

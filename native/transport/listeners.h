@@ -20,7 +20,9 @@ struct listener {
 	uint32_t waiting; /* accepted here, not yet taken by the application */
 };
 
+#ifndef LISTENERS_MAX /* the fuzzer's is small */
 #define LISTENERS_MAX 4096u
+#endif
 /* Ports that are chosen for port 0 (RFC 6335, dynamic ports). */
 #define LISTENERS_PORT_FIRST 49152u
 

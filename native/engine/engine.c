@@ -18,7 +18,6 @@
 #include "engine/mail.h"
 #include "engine/network.h"
 
-#define FLOWS_MAX (1u << 18)
 /* After so long without work an idle engine stops yielding and sleeps. It must
  * look at its queue itself, since no device here has an RX interrupt: often at
  * first, then ever less. */
@@ -355,7 +354,7 @@ transport_start(struct engine *engine, struct machnet_error *error)
 		.engine = options->queue,
 		.engines = options->engines,
 		.descriptors = options->port->rx_descriptors,
-		.flows_max = FLOWS_MAX,
+		.flows_max = TRANSPORT_FLOWS_MAX,
 		.instance = options->instance,
 		.listeners = options->listeners,
 	};

@@ -9,7 +9,7 @@
 static struct holding *
 holding_of(const struct holdings *holdings, uint32_t connection)
 {
-	return &holdings->holding[connection & (TRANSPORT_FLOWS_MAX - 1)];
+	return &holdings->holding[connection_index(connection)];
 }
 
 bool
@@ -18,7 +18,7 @@ holdings_create(struct holdings *holdings, uint32_t arena_bytes)
 	holdings->connections = calloc(arena_bytes / ARENA_BLOCK_BYTES_MIN,
 		sizeof(*holdings->connections));
 	holdings->holding =
-		calloc(TRANSPORT_FLOWS_MAX, sizeof(*holdings->holding));
+		calloc(CONNECTION_INDICES, sizeof(*holdings->holding));
 	return holdings->connections != NULL && holdings->holding != NULL;
 }
 

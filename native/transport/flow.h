@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "transport/congestion.h"
+#include "transport/connection_id.h"
 #include "transport/random.h"
 #include "transport/transport.h"
 #include "transport/wheel.h"
@@ -82,8 +83,6 @@
 /* A packet number further ahead than that is not believed. */
 #define NUMBER_JUMP_MAX (UINT64_C(1) << 24)
 
-#define FLOW_INDEX_BITS 20u
-#define FLOW_INDEX_MASK ((1u << FLOW_INDEX_BITS) - 1)
 #define WINDOW_MASK (WIRE_PACKET_WINDOW - 1)
 #define MESSAGE_MASK (TRANSPORT_MESSAGE_WINDOW - 1)
 
@@ -169,7 +168,7 @@ struct peer {
 };
 
 struct flow {
-	uint32_t id;	  /* ours: index and generation */
+	uint32_t id;	  /* ours, see connection_id.h */
 	uint32_t peer_id; /* the peer's, 0 until it is known */
 	uint8_t state;	  /* enum flow_state */
 	bool passive;

@@ -481,7 +481,7 @@ the_id_of_a_freed_connection_is_stale(void **state)
 	pair_connect(&pair);
 	assert_int_not_equal(pair.server->id, id);
 	assert_int_equal(
-		pair.server->id & FLOW_INDEX_MASK, id & FLOW_INDEX_MASK);
+		connection_index(pair.server->id), connection_index(id));
 	host_receive(pair.server_host, &path, bytes,
 		wire_header_write(bytes, &(struct wire_header){
 						 .type = WIRE_DATA,

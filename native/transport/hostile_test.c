@@ -423,10 +423,10 @@ data_for_a_connection_that_is_being_opened_is_dropped(void **state)
 	pair.server_host->up = false;
 	application_connect(pair.client_application, pair.server_host, PORT, 0);
 	/* Ids count up, so that this one can be guessed. */
-	for (uint32_t i = 0; i < 1u << 12; i++) {
+	for (uint32_t i = 0; i < 1u << (32 - CONNECTION_INDEX_BITS); i++) {
 		header.connection =
-			((flow(pair.client)->id + 1) & FLOW_INDEX_MASK) |
-			i << FLOW_INDEX_BITS;
+			connection_index(flow(pair.client)->id + 1) |
+			i << CONNECTION_INDEX_BITS;
 		wire_header_write(bytes, &header);
 		wire_frame_write(bytes + WIRE_HEADER_BYTES, &frame);
 		host_receive(pair.client_host, &path, bytes,

@@ -130,8 +130,9 @@ ping_send(struct transport *t, struct peer *peer)
 		peer->ping = random_u64(&t->random);
 	t->counters.pings_sent++;
 	packet_send(t, &peer->path,
-		wire_ping_write(
-			packet, WIRE_PING, peer->ping, t->options.instance));
+		wire_ping_write(packet, WIRE_PING,
+			connection_id(0, t->options.engine, 0), peer->ping,
+			t->options.instance));
 }
 
 void
@@ -182,7 +183,8 @@ ping_receive(struct transport *t, uint64_t now,
 		if (packet != NULL)
 			packet_send(t, path,
 				wire_ping_write(packet, WIRE_PONG,
-					header->number, t->options.instance));
+					header->connection, header->number,
+					t->options.instance));
 		return;
 	}
 	peer = peer_find(t, path->address);

@@ -147,14 +147,14 @@ flow_allocate(struct transport *t, struct endpoint *endpoint)
 	if (f != NULL) {
 		t->free = f->index_next;
 		/* The next generation of this slot. */
-		id = f->id + (1u << FLOW_INDEX_BITS);
+		id = f->id + CONNECTION_GENERATION;
 	} else {
 		if (t->flows_touched > t->options.flows_max)
 			return NULL;
 		f = &t->flows[t->flows_touched];
 		/* After a restart, ids of before should not fit again. */
-		id = t->flows_touched | (uint32_t)random_u64(&t->random)
-						<< FLOW_INDEX_BITS;
+		id = connection_id((uint32_t)random_u64(&t->random),
+			t->options.engine, t->flows_touched);
 		t->flows_touched++;
 	}
 	t->flows_used++;
@@ -205,7 +205,7 @@ flow_free(struct transport *t, struct flow *f)
 struct flow *
 flow_get(struct transport *t, uint32_t id)
 {
-	uint32_t index = id & FLOW_INDEX_MASK;
+	uint32_t index = connection_index(id);
 	struct flow *f = &t->flows[index];
 
 	if (index >= t->flows_touched || f->state == FLOW_FREE || f->id != id)

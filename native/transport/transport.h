@@ -6,8 +6,8 @@
  * and what it wants done goes out through struct transport_ops. Two of them
  * run in one test, over a network made of arrays.
  *
- * Flow state is found by connection id (index and generation, as in
- * DESIGN section 4), never by hashing addresses.
+ * Flow state is found by connection id (see connection_id.h), never by hashing
+ * addresses.
  */
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "machnet/machnet.h"
+#include "transport/connection_id.h"
 #include "transport/listeners.h"
 #include "wire/packet.h"
 
@@ -128,7 +129,7 @@ struct transport_options {
 	struct listeners *listeners; /* borrowed */
 };
 
-#define TRANSPORT_FLOWS_MAX (1u << 20)
+#define TRANSPORT_FLOWS_MAX (CONNECTION_INDICES - 1)
 
 #define TRANSPORT_COUNTERS(X)                                                  \
 	X(packets_received)                                                    \
@@ -212,6 +213,17 @@ void transport_released(struct transport *transport, struct endpoint *endpoint,
 void transport_receive(struct transport *transport, uint64_t now_ns,
 	const struct transport_path *path, const uint8_t *bytes,
 	uint32_t length, bool marked);
+
+/* What is for no engine in particular, and what any of them may be meant by. */
+#define TRANSPORT_ENGINE_ANY WIRE_ENGINE_ANY
+#define TRANSPORT_ENGINE_ALL 0xfffeu
+
+/**
+ * The engine that a UDP payload is for, which may be none that exists. Believes
+ * nothing: a payload that makes no sense is for whoever gets it.
+ * @return the engine, TRANSPORT_ENGINE_ANY or TRANSPORT_ENGINE_ALL
+ */
+uint32_t transport_engine_of(const uint8_t *bytes, uint32_t length);
 
 /** How full the RX queue is, 255: full. Peers are told. */
 void transport_occupancy(struct transport *transport, uint8_t occupancy);

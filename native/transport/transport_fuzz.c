@@ -468,7 +468,7 @@ step_ping(struct script *s)
 
 	forge(s, address, bytes,
 		wire_ping_write(bytes, (how & 1) != 0 ? WIRE_PING : WIRE_PONG,
-			peer != NULL ? peer->ping : 0,
+			0, peer != NULL ? peer->ping : 0,
 			instance + (how >> 1) % 2));
 }
 

@@ -375,19 +375,19 @@ bool
 wire_ping_read(uint64_t *instance, const uint8_t *bytes, uint32_t length)
 {
 	if (length != WIRE_PING_BYTES ||
-		(!is_type(bytes, length, WIRE_PING, false) &&
-			!is_type(bytes, length, WIRE_PONG, false)))
+		(!is_type(bytes, length, WIRE_PING, true) &&
+			!is_type(bytes, length, WIRE_PONG, true)))
 		return false;
 	*instance = load_le64(bytes + 16);
 	return true;
 }
 
 uint32_t
-wire_ping_write(
-	uint8_t *bytes, uint8_t type, uint64_t number, uint64_t instance)
+wire_ping_write(uint8_t *bytes, uint8_t type, uint32_t connection,
+	uint64_t number, uint64_t instance)
 {
 	assert(type == WIRE_PING || type == WIRE_PONG);
-	start_packet(bytes, type, 0, number);
+	start_packet(bytes, type, connection, number);
 	store_le64(bytes + 16, instance);
 	return WIRE_PING_BYTES;
 }

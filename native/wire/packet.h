@@ -91,7 +91,7 @@
  *                                           (not checked), at most 255
  *
  *   PING (7), PONG (8): liveness of a pair of engines; `number` is random and
- *   echoed, `connection` 0
+ *   echoed, and so is `connection`, which names the engine that asks
  *   16  u64  instance of the sender
  */
 #ifndef WIRE_PACKET_H
@@ -290,7 +290,7 @@ uint32_t wire_accept_write(uint8_t *bytes, uint32_t connection, uint64_t number,
 uint32_t wire_reset_write(
 	uint8_t *bytes, uint32_t connection, const struct wire_reset *reset);
 /** @param type WIRE_PING or WIRE_PONG */
-uint32_t wire_ping_write(
-	uint8_t *bytes, uint8_t type, uint64_t number, uint64_t instance);
+uint32_t wire_ping_write(uint8_t *bytes, uint8_t type, uint32_t connection,
+	uint64_t number, uint64_t instance);
 
 #endif

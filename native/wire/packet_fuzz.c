@@ -90,8 +90,8 @@ ping_again(const uint8_t *bytes, uint32_t length)
 
 	if (!wire_ping_read(&instance, bytes, length))
 		return;
-	FUZZ_CHECK(wire_ping_write(written, bytes[1], load_le64(bytes + 8),
-			   instance) == length);
+	FUZZ_CHECK(wire_ping_write(written, bytes[1], load_le32(bytes + 4),
+			   load_le64(bytes + 8), instance) == length);
 	FUZZ_CHECK(same(bytes, 0, length));
 }
 

@@ -131,15 +131,15 @@ write_reset(uint8_t *bytes)
 static uint32_t
 write_ping(uint8_t *bytes)
 {
-	return wire_ping_write(
-		bytes, WIRE_PING, 0x1020304050607080, 0xa1a2a3a4a5a6a7a8);
+	return wire_ping_write(bytes, WIRE_PING, 0x00140000, 0x1020304050607080,
+		0xa1a2a3a4a5a6a7a8);
 }
 
 static uint32_t
 write_pong(uint8_t *bytes)
 {
-	return wire_ping_write(
-		bytes, WIRE_PONG, 0x1020304050607080, 0xa1a2a3a4a5a6a7a8);
+	return wire_ping_write(bytes, WIRE_PONG, 0x00140000, 0x1020304050607080,
+		0xa1a2a3a4a5a6a7a8);
 }
 
 /* An ACK with two words. */
@@ -291,9 +291,9 @@ static const struct {
 		"01060000 07000000 0000000000000000 5857565554535251"
 		"0102030405060708 0a0b0c0d eaff 0300 776879"},
 	{WIRE_PING, write_ping, ping_is_valid,
-		"01070000 00000000" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1"},
+		"01070000 00001400" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1"},
 	{WIRE_PONG, write_pong, ping_is_valid,
-		"01080000 00000000" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1"},
+		"01080000 00001400" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1"},
 	{WIRE_ACK, write_ack, ack_is_valid,
 		"01090100 07000000" GOLDEN_NUMBER
 		"0100000000000000 00000000 00000000 0000 02 b5 c6d7 0000"

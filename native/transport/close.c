@@ -22,6 +22,25 @@ stop(struct transport *t, struct flow *f)
 	wheel_cancel(&t->flow_timers, &f->timer);
 }
 
+struct ending *
+ending_take(struct transport *t, struct flow *f)
+{
+	if (f->ending == NULL)
+		f->ending = freelist_take(&t->endings, sizeof(*f->ending));
+	return f->ending;
+}
+
+void
+ending_return(struct transport *t, struct flow *f)
+{
+	if (f->ending == NULL)
+		return;
+	free(f->ending->reason);
+	memset(f->ending, 0, sizeof(*f->ending));
+	freelist_give(&t->endings, f->ending);
+	f->ending = NULL;
+}
+
 static void
 count_backlog(struct transport *t, struct flow *f)
 {
@@ -42,9 +61,10 @@ leave_endpoint(struct transport *t, struct flow *f)
 
 	if (endpoint == NULL)
 		return;
-	if (f->reason_length != 0 && f->reason == NULL)
-		t->ops.message_free(t->context, endpoint, f->reason_offset);
-	f->reason_length = 0;
+	if (f->ending != NULL && f->ending->reason_length != 0)
+		t->ops.message_free(
+			t->context, endpoint, f->ending->reason_offset);
+	ending_return(t, f);
 	receive_discard(t, f);
 	count_backlog(t, f);
 	list_leave(&f->endpoint_node);
@@ -116,6 +136,20 @@ flow_linger(struct transport *t, uint64_t now, struct flow *f)
 	flow_arm(t, f);
 }
 
+static void
+tell_reason(struct transport *t, struct flow *f, const uint8_t *reason,
+	uint32_t length)
+{
+	/* The reset matters more than its reason. */
+	if (length == 0 || ending_take(t, f) == NULL)
+		return;
+	f->ending->reason = malloc(length);
+	if (f->ending->reason == NULL)
+		return;
+	memcpy(f->ending->reason, reason, length);
+	f->ending->reason_length = length;
+}
+
 void
 flow_abandon(struct transport *t, uint64_t now, struct flow *f,
 	const uint8_t *reason, uint32_t reason_length)
@@ -130,12 +164,7 @@ flow_abandon(struct transport *t, uint64_t now, struct flow *f,
 	}
 	t->counters.connections_reset++;
 	f->status = MACHNET_CONNECTION_RESET;
-	if (reason_length != 0)
-		f->reason = malloc(reason_length);
-	if (f->reason != NULL) {
-		memcpy(f->reason, reason, reason_length);
-		f->reason_length = reason_length;
-	}
+	tell_reason(t, f, reason, reason_length);
 	reset_begin(t, now, f);
 }
 
@@ -150,11 +179,12 @@ reset_send(struct transport *t, struct flow *f)
 
 	if (packet == NULL)
 		return; /* the retry will find room */
-	if (f->reason != NULL) {
-		reset.reason = f->reason;
-		reset.reason_length = (uint16_t)f->reason_length;
+	if (f->endpoint == NULL && f->ending != NULL) {
+		reset.reason = f->ending->reason;
+		reset.reason_length = (uint16_t)f->ending->reason_length;
 	}
-	packet_send(t, &f->path, wire_reset_write(packet, f->peer_id, &reset));
+	packet_send(t, &f->peer->path,
+		wire_reset_write(packet, f->peer_id, &reset));
 }
 
 /* The peer wants to know that its RESET came. */
@@ -165,7 +195,7 @@ reset_acknowledge(struct transport *t, const struct flow *f)
 	uint8_t *packet = packet_begin(t);
 
 	if (packet != NULL)
-		packet_send(t, &f->path,
+		packet_send(t, &f->peer->path,
 			wire_reset_write(packet, f->peer_id, &reset));
 }
 
@@ -203,14 +233,15 @@ keep_reason(struct transport *t, struct flow *f, const struct wire_reset *reset)
 {
 	uint8_t *bytes;
 
-	if (reset->reason_length == 0 || f->reason_length != 0)
+	/* The reset matters more than its reason. */
+	if (reset->reason_length == 0 || ending_take(t, f) == NULL)
 		return;
 	bytes = t->ops.message_allocate(t->context, f->endpoint, f->id,
-		reset->reason_length, false, &f->reason_offset);
+		reset->reason_length, false, &f->ending->reason_offset);
 	if (bytes == NULL)
-		return; /* the reset matters more than its reason */
+		return;
 	memcpy(bytes, reset->reason, reset->reason_length);
-	f->reason_length = reset->reason_length;
+	f->ending->reason_length = reset->reason_length;
 }
 
 static void
@@ -269,7 +300,7 @@ reset_receive(struct transport *t, uint64_t now,
 		t->counters.packets_stale++;
 		return;
 	}
-	if (!genuine || f->path.address != path->address) {
+	if (!genuine || f->peer->path.address != path->address) {
 		t->counters.resets_forged++;
 		return;
 	}

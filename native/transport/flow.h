@@ -21,6 +21,7 @@
 
 #include "base/bits.h"
 #include "base/clock.h"
+#include "base/freelist.h"
 #include "base/list.h"
 #include "transport/congestion.h"
 #include "transport/connection_id.h"
@@ -117,11 +118,18 @@ struct sent_packet {
 	bool overtaken;		/* why it was taken for lost */
 };
 
-/* Of a connection that has something in flight; pooled. */
+/* Of a connection that has something in flight; from a freelist. */
 struct send_window {
 	struct send_window *next;
-	uint64_t small; /* number of the last packet that was not full */
-	uint64_t hold_until_ns;				/* see HOLD_NS */
+	uint64_t number_oldest; /* that is open */
+	uint64_t rack_ns; /* when the youngest acknowledged one was sent */
+	uint64_t reorder_until_ns;  /* then more may be lost; 0: none */
+	uint64_t small;		    /* the last packet that was not full */
+	uint64_t hold_until_ns;	    /* see HOLD_NS */
+	struct tx_message *partial; /* unordered: last of a ring of messages
+				     * of which a part was sent */
+	uint8_t partial_length;
+	bool partial_turn; /* the next packet goes on with one */
 	struct sent_packet packets[WIRE_PACKET_WINDOW]; /* by number */
 	/* by id; NULL: all of it is acknowledged */
 	struct tx_message *messages[TRANSPORT_MESSAGE_WINDOW];
@@ -145,28 +153,52 @@ struct rx_message {
 	struct fragment_map *map; /* otherwise */
 };
 
-/* Of a connection with messages that are partial, or out of order; pooled. All
- * slots of one in the pool are empty. */
+/* Of a connection with messages that are partial, or out of order; from a
+ * freelist. All slots of one that is free are empty. */
 struct receive_window {
 	struct receive_window *next;
 	uint32_t used;
 	struct rx_message messages[TRANSPORT_MESSAGE_WINDOW]; /* by id */
 };
 
+/* Of a connection that a client opens, until its application knows; from a
+ * freelist. */
+struct setup {
+	struct setup *next;
+	uint64_t number; /* echoed by the answer to SYN, CONFIRM */
+	struct wire_cookie cookie;
+	uint64_t cookie_ns; /* when it came */
+	uint32_t token;	    /* of the connect */
+};
+
+/* Of a connection that is being closed, or reset with a reason; from a
+ * freelist. */
+struct ending {
+	struct ending *next;
+	struct tx_message fin;
+	/* The peer's, which the endpoint calls reason_offset; once there is no
+	 * endpoint any more, ours to the peer and to be freed. */
+	uint8_t *reason;
+	uint32_t reason_length;
+	uint32_t reason_offset;
+};
+
 /* Another host. Exists while connections to it do, and a little longer: a late
  * packet may tell of an instance that is gone. */
 struct peer {
-	struct peer *next; /* of the hash chain */
-	uint32_t address;
+	struct peer *next;	  /* of the hash chain */
 	uint64_t instance;	  /* 0: not known yet */
 	uint64_t instance_before; /* until it was restarted, or 0 */
 	uint64_t heard_ns;	  /* when something valid came last */
 	uint64_t ping; /* number of the last one, 0: none unanswered */
-	struct transport_path path;
+	struct transport_path path; /* of all its connections */
 	struct list flows;
+	uint32_t references; /* those in `flows`, and those that linger */
 	struct timer timer;
 };
 
+/* What every connection takes, also an idle one: what only some need for a
+ * while is in the records above. */
 struct flow {
 	uint32_t id;	  /* ours, see connection_id.h */
 	uint32_t peer_id; /* the peer's, 0 until it is known */
@@ -174,10 +206,8 @@ struct flow {
 	bool passive;
 	bool announced; /* CONNECTED or ACCEPTED was delivered */
 	bool accepted;	/* passive: the application took it */
-	bool starved;	/* told the peer to wait for memory */
 	bool unordered;
-	bool partial_turn; /* unordered: the next packet goes on with one */
-	uint8_t partial_length;
+	bool starved;	      /* told the peer to wait for memory */
 	bool probing;	      /* after a timeout: one packet at a time */
 	bool probe_due;	      /* an empty packet, to learn the peer's limits */
 	bool probed;	      /* the tail-loss probe is out */
@@ -185,67 +215,33 @@ struct flow {
 	uint8_t reorder;      /* packets, see REORDER_PACKETS */
 	uint8_t reorder_calm; /* see REORDER_MEMORY */
 	uint16_t fragment_bytes;
-	int32_t status; /* FLOW_ENDED: for the CLOSED event */
+	uint16_t service_port;
 	struct endpoint *endpoint;
 	struct peer *peer;
-	struct flow *index_next; /* chain of (address, peer_id) */
-	struct transport_path path;
-	uint32_t token;	   /* client: of the connect */
-	uint32_t listener; /* passive: its id */
-	uint16_t service_port;
 
-	struct list endpoint_node;
-	struct list pending_node;
-	struct list starved_node;
-	struct list ready_node;
-	struct list ack_node;
-	struct list active_node;
-	struct list peer_node;
-	struct timer timer;
-	uint64_t state_deadline_ns; /* connect, close, linger; 0: none */
-	uint64_t rto_deadline_ns;   /* what `timer_for` says; 0: none */
-
-	uint64_t key;	   /* a RESET to us must show it */
-	uint64_t peer_key; /* a RESET from us shows it */
-	uint8_t *reason;   /* of a RESET, ours to free */
-	uint32_t reason_length;
-	uint32_t reason_offset; /* of the peer's reason, the endpoint's */
-	/* Client: echoed by the answer to SYN, CONFIRM. Passive: the first
-	 * packet number. */
-	uint64_t setup_number;
-	struct wire_cookie cookie;
-	uint64_t cookie_ns; /* when it came */
-
-	/* Sending. Numbers oldest .. next - 1 are open, ids first .. begun - 1
-	 * are in flight, the queue holds those from begun on; a message of
-	 * which a part was sent is in both. */
+	/* Sending. Numbers sent->number_oldest .. number_next - 1 are open, ids
+	 * first .. begun - 1 are in flight, the queue holds those from begun
+	 * on; a message of which a part was sent is in both. */
 	uint64_t number_next;
-	uint64_t number_oldest;
 	uint64_t ack_number_next;
-	uint64_t acked_largest;	   /* that an ACK named */
-	uint64_t reorder_until_ns; /* then more may be lost; 0: none */
-	uint64_t sent_ns;	   /* when a packet went out last */
-	uint64_t rack_ns; /* when the youngest acknowledged one was sent */
-	uint64_t pace_ns; /* no packet before */
-	uint32_t srtt_ns; /* 0: not known */
+	uint64_t acked_largest; /* that an ACK named */
+	uint64_t sent_ns;	/* when a packet went out last */
+	uint32_t srtt_ns;	/* 0: not known */
 	uint32_t rttvar_ns;
-	struct congestion congestion;
-	uint16_t peer_marked; /* as the last ACK counted */
 	uint32_t message_next;
 	uint32_t message_first;
 	uint32_t message_begun;
 	uint32_t peer_limit;
 	uint16_t peer_credit;
+	uint16_t peer_marked; /* as the last ACK counted */
 	uint16_t inflight;
 	uint16_t lost;
+	uint32_t queue_bytes; /* with the headers of frames */
+	int32_t deficit;      /* bytes */
 	struct tx_message *queue;
 	struct tx_message **queue_end;
-	uint32_t queue_bytes;	    /* with the headers of frames */
-	struct tx_message *partial; /* unordered: last of a ring of messages
-				     * of which a part was sent */
-	int32_t deficit;	    /* bytes */
 	struct send_window *sent;
-	struct tx_message fin;
+	struct congestion congestion;
 
 	/* Receiving. */
 	uint64_t largest;
@@ -254,14 +250,34 @@ struct flow {
 	uint32_t deliver_next;		   /* id */
 	uint32_t allocated;		   /* all ids before it have memory */
 	uint32_t limit_told;
-	uint16_t ahead;	    /* unordered: complete, but not delivered yet */
-	uint16_t marked;    /* packets that came with CE */
-	uint16_t credit;    /* in force: packets the peer may have in flight */
-	uint64_t active_ns; /* when the last packet came */
+	uint16_t ahead;	 /* unordered: complete, but not delivered yet */
+	uint16_t marked; /* packets that came with CE */
+	uint16_t credit; /* in force: packets the peer may have in flight */
 	uint8_t unacknowledged; /* packets since the last ACK */
+	uint64_t active_ns;	/* when the last packet came */
 	uint64_t ack_due_ns;
 	struct receive_window *received;
+
+	struct list ready_node;
+	struct list ack_node;
+	struct list active_node;
+	struct list pending_node;
+	struct list starved_node;
+	struct timer timer;
+	uint64_t rto_deadline_ns; /* what `timer` is for; 0: none */
+
+	uint64_t state_deadline_ns; /* connect, close, linger; 0: none */
+	struct list endpoint_node;
+	struct list peer_node;
+	struct flow *index_next; /* chain of (address, peer_id) */
+	uint64_t key;		 /* a RESET to us must show it */
+	uint64_t peer_key;	 /* a RESET from us shows it */
+	struct setup *setup;
+	struct ending *ending;
+	uint32_t listener; /* passive: its id */
+	int32_t status;	   /* FLOW_ENDED: for the CLOSED event */
 };
+_Static_assert(sizeof(struct flow) <= 472, "an idle connection is small");
 
 #ifndef INDEX_BUCKETS /* the fuzzer's is small */
 #define INDEX_BUCKETS (1u << 16)
@@ -290,8 +306,10 @@ struct transport {
 	uint32_t flows_used;
 	uint32_t resetting; /* flows in FLOW_RESETTING */
 	struct flow *free;
-	struct send_window *send_windows;
-	struct receive_window *receive_windows;
+	struct freelist setups;
+	struct freelist endings;
+	struct freelist send_windows;
+	struct freelist receive_windows;
 	struct flow *index[INDEX_BUCKETS];
 	struct peer *peers[PEER_BUCKETS];
 };
@@ -323,6 +341,8 @@ void handshake_receive(struct transport *t, uint64_t now,
 	const uint8_t *bytes, uint32_t length);
 /** SYN or CONFIRM again. */
 void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
+/** The application knows how it went. */
+void setup_return(struct transport *t, struct flow *f);
 
 /* send.c */
 void send_open(struct flow *f, uint64_t first_number);
@@ -350,6 +370,13 @@ ack_delay_ns(const struct flow *f)
 {
 	return u64_min(
 		u64_max(f->srtt_ns / 4, ACK_DELAY_MIN_NS), ACK_DELAY_MAX_NS);
+}
+
+/** No packet before. */
+static inline uint64_t
+pace_ns(const struct flow *f)
+{
+	return f->sent_ns + congestion_pace_ns(&f->congestion, f->srtt_ns);
 }
 
 /* recovery.c */
@@ -403,6 +430,9 @@ void flow_linger(struct transport *t, uint64_t now, struct flow *f);
 /** No application any more: tell the peer until it says that it knows. */
 void flow_abandon(struct transport *t, uint64_t now, struct flow *f,
 	const uint8_t *reason, uint32_t reason_length);
+/** The flow's, made if need be; NULL: out of memory. */
+struct ending *ending_take(struct transport *t, struct flow *f);
+void ending_return(struct transport *t, struct flow *f);
 void reset_send(struct transport *t, struct flow *f);
 void reset_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct wire_header *header,
@@ -414,10 +444,14 @@ void reset_unknown(struct transport *t, const struct transport_path *path,
 void close_progress(struct transport *t, uint64_t now, struct flow *f);
 
 /* peers.c */
-/** Enter a flow into its peer, which is made if need be. @return false: out of
- * memory */
-bool peer_join(struct transport *t, uint64_t now, struct flow *f);
+/** Enter a flow into the peer of that path, which is made if need be. @return
+ * false: out of memory */
+bool peer_join(struct transport *t, uint64_t now, struct flow *f,
+	const struct transport_path *path);
+/** The connection is over; the flow goes on to answer its repeats. */
 void peer_leave(struct flow *f);
+/** The flow ends. */
+void peer_release(struct flow *f);
 /** All of them; no flow is left. */
 void peers_free(struct transport *t);
 struct peer *peer_find(struct transport *t, uint32_t address);

@@ -279,9 +279,9 @@ connection_peer(struct host *host, const struct connection *connection)
 	const struct flow *f = flow_get(host->transport, connection->id);
 	struct host *other;
 
-	if (f == NULL || f->path.address - HOST_ADDRESS >= HOSTS)
+	if (f == NULL || f->peer->path.address - HOST_ADDRESS >= HOSTS)
 		return NULL;
-	other = &host->world->hosts[f->path.address - HOST_ADDRESS];
+	other = &host->world->hosts[f->peer->path.address - HOST_ADDRESS];
 	return connection_find(&other->application, f->peer_id);
 }
 
@@ -559,10 +559,12 @@ host_receive(struct host *host, const struct transport_path *path,
 static void
 flow_check(const struct flow *f)
 {
+	uint64_t oldest =
+		f->sent != NULL ? f->sent->number_oldest : f->number_next;
 	uint32_t inflight = 0, lost = 0, used = 0;
 
-	FUZZ_CHECK(f->number_next - f->number_oldest <= WIRE_PACKET_WINDOW);
-	for (uint64_t n = f->number_oldest; n != f->number_next; n++) {
+	FUZZ_CHECK(f->number_next - oldest <= WIRE_PACKET_WINDOW);
+	for (uint64_t n = oldest; n != f->number_next; n++) {
 		uint8_t state = f->sent->packets[n & WINDOW_MASK].state;
 
 		inflight += state == SENT_INFLIGHT;

@@ -72,8 +72,8 @@ syn_fill(const struct transport *t, const struct flow *f, struct wire_syn *syn)
 		.client = f->id,
 		.port = f->service_port,
 		.mtu = t->options.mtu,
-		.answer_from = f->path.remote_port,
-		.answer_to = f->path.local_port,
+		.answer_from = f->peer->path.remote_port,
+		.answer_to = f->peer->path.local_port,
 		.engine = WIRE_ENGINE_ANY,
 		.flags = f->unordered ? WIRE_SYN_UNORDERED : 0,
 		.key = f->key,
@@ -89,7 +89,8 @@ syn_send(struct transport *t, struct flow *f)
 	if (packet == NULL)
 		return; /* the retry will find room */
 	syn_fill(t, f, &syn);
-	packet_send(t, &f->path, wire_syn_write(packet, f->setup_number, &syn));
+	packet_send(t, &f->peer->path,
+		wire_syn_write(packet, f->setup->number, &syn));
 }
 
 static void
@@ -101,11 +102,11 @@ confirm_send(struct transport *t, struct flow *f)
 	if (packet == NULL)
 		return;
 	syn_fill(t, f, &confirm.syn);
-	confirm.cookie = f->cookie;
+	confirm.cookie = f->setup->cookie;
 	confirm.instance = t->options.instance;
 	confirm.first_number = f->number_next;
-	packet_send(t, &f->path,
-		wire_confirm_write(packet, f->setup_number, &confirm));
+	packet_send(t, &f->peer->path,
+		wire_confirm_write(packet, f->setup->number, &confirm));
 }
 
 void
@@ -113,9 +114,9 @@ handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 {
 	/* One that grows old while the backlog is full is of no use. */
 	if (f->state == FLOW_CONFIRM &&
-		now - f->cookie_ns > COOKIE_LIFE_MS * NS_PER_MS / 2) {
+		now - f->setup->cookie_ns > COOKIE_LIFE_MS * NS_PER_MS / 2) {
 		f->state = FLOW_SYN;
-		f->setup_number = random_u64(&t->random);
+		f->setup->number = random_u64(&t->random);
 	}
 	if (f->state == FLOW_SYN)
 		syn_send(t, f);
@@ -128,24 +129,43 @@ handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 }
 
 void
+setup_return(struct transport *t, struct flow *f)
+{
+	if (f->setup == NULL)
+		return;
+	freelist_give(&t->setups, f->setup);
+	f->setup = NULL;
+}
+
+static struct flow *
+active_open(struct transport *t, uint64_t now, struct endpoint *endpoint,
+	uint32_t address)
+{
+	struct transport_path path = {
+		.address = address,
+		.local_port = TRANSPORT_UDP_PORT,
+		.remote_port = TRANSPORT_UDP_PORT,
+	};
+	struct flow *f = flow_allocate(t, endpoint);
+
+	if (f == NULL)
+		return NULL;
+	f->state = FLOW_SYN;
+	f->setup = freelist_take(&t->setups, sizeof(*f->setup));
+	if (f->setup == NULL || !peer_join(t, now, f, &path)) {
+		flow_free(t, f);
+		return NULL;
+	}
+	return f;
+}
+
+void
 transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
 	uint32_t token, uint32_t address, uint16_t port, uint32_t timeout_ms,
 	uint32_t flags)
 {
-	struct flow *f = flow_allocate(t, endpoint);
+	struct flow *f = active_open(t, now, endpoint, address);
 
-	if (f != NULL) {
-		f->path = (struct transport_path){
-			.address = address,
-			.local_port = TRANSPORT_UDP_PORT,
-			.remote_port = TRANSPORT_UDP_PORT,
-		};
-		f->state = FLOW_SYN;
-		if (!peer_join(t, now, f)) {
-			flow_free(t, f);
-			f = NULL;
-		}
-	}
 	if (f == NULL) {
 		struct machnet_event event = {
 			.kind = MACHNET_EVENT_CONNECTED,
@@ -158,10 +178,10 @@ transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
 		t->ops.deliver(t->context, endpoint, &event);
 		return;
 	}
-	f->token = token;
+	f->setup->token = token;
 	f->unordered = (flags & TRANSPORT_UNORDERED) != 0;
 	f->service_port = port;
-	f->setup_number = random_u64(&t->random);
+	f->setup->number = random_u64(&t->random);
 	if (timeout_ms == 0)
 		timeout_ms = CONNECT_TIMEOUT_MS_DEFAULT;
 	f->state_deadline_ns = now + timeout_ms * NS_PER_MS;
@@ -179,10 +199,10 @@ answer_receive(struct transport *t, uint64_t now, struct flow *f,
 	if (!peer_instance(t, now, f->peer, answer->instance, f))
 		return;
 	f->state = FLOW_CONFIRM;
-	f->cookie = answer->cookie;
-	f->cookie_ns = now;
+	f->setup->cookie = answer->cookie;
+	f->setup->cookie_ns = now;
 	f->tries = 0;
-	f->setup_number = random_u64(&t->random);
+	f->setup->number = random_u64(&t->random);
 	/* Not again with a second cookie: the server may know the first. */
 	if (f->number_next == 0)
 		send_open(f, number_first(t));
@@ -312,13 +332,14 @@ accept_send(struct transport *t, struct flow *f, uint64_t number)
 		.fragment_bytes = f->fragment_bytes,
 		.key = f->key,
 		.instance = t->options.instance,
-		.first_number = f->setup_number,
+		/* Nothing was acknowledged by a client that needs this. */
+		.first_number = f->acked_largest + 1,
 	};
 	uint8_t *packet = packet_begin(t);
 
 	if (packet == NULL)
 		return; /* CONFIRM comes again */
-	packet_send(t, &f->path,
+	packet_send(t, &f->peer->path,
 		wire_accept_write(packet, f->peer_id, number, &accept));
 }
 
@@ -331,9 +352,8 @@ passive_open(struct transport *t, uint64_t now,
 
 	if (f == NULL)
 		return NULL;
-	f->path = *path;
 	f->state = FLOW_OPEN;
-	if (!peer_join(t, now, f)) {
+	if (!peer_join(t, now, f, path)) {
 		flow_free(t, f);
 		return NULL;
 	}
@@ -344,9 +364,8 @@ passive_open(struct transport *t, uint64_t now,
 	f->fragment_bytes = (uint16_t)fragment_bytes_of(
 		u32_min(t->options.mtu, confirm->syn.mtu));
 	f->peer_key = confirm->syn.key;
-	f->setup_number = number_first(t);
 	flow_index_add(t, f, confirm->syn.client);
-	send_open(f, f->setup_number);
+	send_open(f, number_first(t));
 	receive_open(f, confirm->first_number);
 	f->state_deadline_ns = now + ACCEPT_PROBE_NS;
 	flow_arm(t, f);
@@ -463,8 +482,8 @@ handshake_receive(struct transport *t, uint64_t now,
 		return;
 	}
 	f = flow_get(t, header->connection);
-	if (f == NULL || f->path.address != path->address ||
-		f->setup_number != header->number) {
+	if (f == NULL || f->peer->path.address != path->address ||
+		f->setup == NULL || f->setup->number != header->number) {
 		t->counters.packets_stale++;
 		return;
 	}

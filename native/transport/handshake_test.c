@@ -474,7 +474,7 @@ the_id_of_a_freed_connection_is_stale(void **state)
 	s->defaults.flows_max = 1;
 	pair = pair_start(s);
 	id = pair.server->id;
-	path = flow_get(pair.server_host->transport, id)->path;
+	path = flow_get(pair.server_host->transport, id)->peer->path;
 	connection_close(pair.client, 0);
 	simulation_run(s, 6 * S);
 	assert_null(flow_get(pair.server_host->transport, id));

@@ -20,24 +20,24 @@ peer_find(struct transport *t, uint32_t address)
 {
 	struct peer *peer = *bucket(t, address);
 
-	while (peer != NULL && peer->address != address)
+	while (peer != NULL && peer->path.address != address)
 		peer = peer->next;
 	return peer;
 }
 
 bool
-peer_join(struct transport *t, uint64_t now, struct flow *f)
+peer_join(struct transport *t, uint64_t now, struct flow *f,
+	const struct transport_path *path)
 {
-	struct peer *peer = peer_find(t, f->path.address);
+	struct peer *peer = peer_find(t, path->address);
 
 	if (peer == NULL) {
-		struct peer **chain = bucket(t, f->path.address);
+		struct peer **chain = bucket(t, path->address);
 
 		peer = calloc(1, sizeof(*peer));
 		if (peer == NULL)
 			return false;
-		peer->address = f->path.address;
-		peer->path = f->path;
+		peer->path = *path;
 		list_init(&peer->flows);
 		timer_init(&peer->timer);
 		peer->next = *chain;
@@ -47,6 +47,7 @@ peer_join(struct transport *t, uint64_t now, struct flow *f)
 	if (list_empty(&peer->flows))
 		peer->heard_ns = now;
 	f->peer = peer;
+	peer->references++;
 	list_append(&peer->flows, &f->peer_node);
 	return true;
 }
@@ -54,14 +55,23 @@ peer_join(struct transport *t, uint64_t now, struct flow *f)
 void
 peer_leave(struct flow *f)
 {
-	f->peer = NULL;
 	list_leave(&f->peer_node);
+}
+
+void
+peer_release(struct flow *f)
+{
+	if (f->peer == NULL)
+		return;
+	peer_leave(f);
+	f->peer->references--;
+	f->peer = NULL;
 }
 
 static void
 peer_free(struct transport *t, struct peer *peer)
 {
-	struct peer **link = bucket(t, peer->address);
+	struct peer **link = bucket(t, peer->path.address);
 
 	wheel_cancel(&t->peer_timers, &peer->timer);
 	while (*link != peer)
@@ -140,8 +150,12 @@ peer_timeout(struct transport *t, uint64_t now, struct peer *peer)
 {
 	uint64_t silent_ns = now - peer->heard_ns;
 
-	if (list_empty(&peer->flows)) {
+	if (peer->references == 0) {
 		peer_free(t, peer);
+		return;
+	}
+	if (list_empty(&peer->flows)) {
+		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
 		return;
 	}
 	if (silent_ns >= PEER_LOST_NS) {

@@ -4,7 +4,6 @@
  * fragment, and each fragment is copied once, to its place. A packet for which
  * there is no room is not acknowledged: it comes again.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "transport/flow.h"
@@ -140,27 +139,12 @@ receive_acks_due(struct transport *t, uint64_t now)
 
 /* Messages. */
 
-static struct receive_window *
-window_take(struct transport *t)
-{
-	struct receive_window *window = t->receive_windows;
-
-	if (window != NULL)
-		t->receive_windows = window->next;
-	else
-		window = calloc(1, sizeof(*window));
-	return window;
-}
-
 static void
 window_return_unused(struct transport *t, struct flow *f)
 {
-	struct receive_window *window = f->received;
-
-	if (window->used != 0)
+	if (f->received->used != 0)
 		return;
-	window->next = t->receive_windows;
-	t->receive_windows = window;
+	freelist_give(&t->receive_windows, f->received);
 	f->received = NULL;
 }
 
@@ -360,7 +344,8 @@ frame_receive(
 	if (whole_receive(t, f, frame))
 		return ACCEPTED;
 	if (f->received == NULL) {
-		f->received = window_take(t);
+		f->received = freelist_take(
+			&t->receive_windows, sizeof(*f->received));
 		if (f->received == NULL)
 			return NO_ROOM;
 	}
@@ -454,8 +439,7 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		t->counters.packets_malformed++;
 		return;
 	}
-	if (f->peer != NULL)
-		f->peer->heard_ns = now;
+	f->peer->heard_ns = now;
 	if ((header->flags & WIRE_FLAG_ACK) != 0 &&
 		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING))
 		recovery_ack(t, now, f, &ack);
@@ -472,7 +456,7 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		receive_want_ack(t, f);
 		return;
 	}
-	if (f->peer != NULL)
+	if (f->state != FLOW_LINGER)
 		credits_share(t, now, f);
 	switch (frames_receive(t, f, &reader)) {
 	case MALFORMED:
@@ -499,8 +483,8 @@ announce(struct transport *t, struct flow *f)
 				   : MACHNET_EVENT_CONNECTED,
 		.port = f->service_port,
 		.connection = f->id,
-		.token = f->token,
-		.address = f->path.address,
+		.token = f->setup != NULL ? f->setup->token : 0,
+		.address = f->peer->path.address,
 		.listener = f->listener,
 	};
 
@@ -510,6 +494,8 @@ announce(struct transport *t, struct flow *f)
 		event.connection = 0;
 	}
 	f->announced = deliver(t, f, &event);
+	if (f->announced)
+		setup_return(t, f);
 	return f->announced;
 }
 
@@ -568,13 +554,16 @@ deliver_closed(struct transport *t, uint64_t now, struct flow *f)
 		.kind = MACHNET_EVENT_CLOSED,
 		.connection = f->id,
 		.status = f->status,
-		.offset = f->reason_offset,
-		.length = f->reason_length,
 	};
 
+	if (f->ending != NULL) {
+		event.offset = f->ending->reason_offset;
+		event.length = f->ending->reason_length;
+	}
 	if (!deliver(t, f, &event))
 		return;
-	f->reason_length = 0; /* lent to the application now */
+	if (f->ending != NULL)
+		f->ending->reason_length = 0; /* the application's now */
 	flow_told(t, now, f);
 }
 

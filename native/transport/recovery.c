@@ -50,17 +50,17 @@ reorder_ns(const struct flow *f)
 void
 recovery_forget(struct flow *f)
 {
-	while (f->number_oldest != f->number_next) {
-		uint8_t state = packet_of(f, f->number_oldest)->state;
+	while (f->sent->number_oldest != f->number_next) {
+		uint8_t state = packet_of(f, f->sent->number_oldest)->state;
 
 		/* One that was sent again is of interest only while there are
 		 * numbers to spare. */
 		if (state != SENT_DONE &&
 			(state != SENT_AGAIN ||
-				f->number_next - f->number_oldest <
+				f->number_next - f->sent->number_oldest <
 					WIRE_PACKET_WINDOW / 2))
 			return;
-		f->number_oldest++;
+		f->sent->number_oldest++;
 	}
 }
 
@@ -71,7 +71,7 @@ message_acknowledged(
 	struct transport *t, struct flow *f, struct tx_message *message)
 {
 	f->sent->messages[message->id & MESSAGE_MASK] = NULL;
-	if (message != &f->fin) {
+	if (!message->fin) {
 		t->counters.messages_sent++;
 		t->counters.bytes_sent += message->length;
 		t->ops.message_sent(t->context, f->endpoint, message);
@@ -102,7 +102,7 @@ originals_done(struct flow *f, uint64_t number)
 	uint16_t back;
 
 	while ((back = packet_of(f, number)->original_back) != 0) {
-		if (number - f->number_oldest < back)
+		if (number - f->sent->number_oldest < back)
 			return; /* forgotten already */
 		number -= back;
 		packet_of(f, number)->state = SENT_DONE;
@@ -196,7 +196,9 @@ packet_lost(struct flow *f, struct sent_packet *sent)
 static void
 all_lost(struct flow *f)
 {
-	for (uint64_t n = f->number_oldest; n != f->number_next; n++)
+	if (f->inflight == 0)
+		return;
+	for (uint64_t n = f->sent->number_oldest; n != f->number_next; n++)
 		if (packet_of(f, n)->state == SENT_INFLIGHT)
 			packet_lost(f, packet_of(f, n));
 }
@@ -221,10 +223,11 @@ detect_lost(struct flow *f, uint64_t now, uint64_t *again_ns)
 	uint32_t lost = 0;
 
 	*again_ns = 0;
-	for (uint64_t n = f->number_oldest; n < f->acked_largest; n++) {
+	for (uint64_t n = f->sent->number_oldest; n < f->acked_largest; n++) {
 		struct sent_packet *sent = packet_of(f, n);
 
-		if (sent->state != SENT_INFLIGHT || sent->time_ns > f->rack_ns)
+		if (sent->state != SENT_INFLIGHT ||
+			sent->time_ns > f->sent->rack_ns)
 			continue;
 		if (n + f->reorder <= f->acked_largest ||
 			sent->time_ns + patience <= now) {
@@ -241,19 +244,25 @@ detect_lost(struct flow *f, uint64_t now, uint64_t *again_ns)
 	return lost;
 }
 
+static uint64_t
+reorder_until_ns(const struct flow *f)
+{
+	return f->sent != NULL ? f->sent->reorder_until_ns : 0;
+}
+
 void
 recovery_arm(struct transport *t, uint64_t now, struct flow *f)
 {
 	uint64_t deadline = 0;
 
-	if (f->reorder_until_ns != 0)
-		deadline = f->reorder_until_ns;
+	if (reorder_until_ns(f) != 0)
+		deadline = reorder_until_ns(f);
 	else if (f->inflight != 0 && !f->probed && !f->probing)
 		deadline = now + probe_ns(f);
 	else if (f->inflight != 0)
 		deadline = now + rto_ns(f);
-	else if (f->pace_ns > now && f->peer_credit != 0)
-		deadline = f->pace_ns;
+	else if (pace_ns(f) > now && f->peer_credit != 0)
+		deadline = pace_ns(f);
 	else if (!send_idle(f))
 		deadline = now + rto_ns(f);
 	f->rto_deadline_ns = deadline;
@@ -270,14 +279,14 @@ acknowledge(struct transport *t, uint64_t now, struct flow *f,
 	uint32_t acked = 0;
 
 	*rtt_ns = 0;
-	for (uint64_t n = f->number_oldest; n <= ack->largest; n++) {
+	for (uint64_t n = f->sent->number_oldest; n <= ack->largest; n++) {
 		struct sent_packet *sent = packet_of(f, n);
 
 		if (sent->state == SENT_DONE || !ack_covers(ack, n))
 			continue;
 		if (n == ack->largest && now - sent->time_ns > ack->hold_ns)
 			*rtt_ns = now - sent->time_ns - ack->hold_ns;
-		f->rack_ns = u64_max(f->rack_ns, sent->time_ns);
+		f->sent->rack_ns = u64_max(f->sent->rack_ns, sent->time_ns);
 		packet_acknowledged(t, f, n);
 		acked++;
 	}
@@ -322,11 +331,11 @@ progress(struct transport *t, uint64_t now, struct flow *f,
 	f->peer_marked = ack->marked;
 	f->probing = false;
 	f->probed = false;
-	sample.lost = detect_lost(f, now, &f->reorder_until_ns);
+	sample.lost = detect_lost(f, now, &f->sent->reorder_until_ns);
 	congestion_sample(&f->congestion, &sample);
 	recovery_forget(f);
 	recovery_arm(t, now, f);
-	if (f->number_oldest == f->number_next &&
+	if (f->sent->number_oldest == f->number_next &&
 		f->message_first == f->message_begun)
 		send_window_return(t, f);
 }
@@ -384,8 +393,8 @@ recovery_timeout(struct transport *t, uint64_t now, struct flow *f)
 		.srtt_ns = f->srtt_ns,
 	};
 
-	if (f->reorder_until_ns != 0) {
-		sample.lost = detect_lost(f, now, &f->reorder_until_ns);
+	if (reorder_until_ns(f) != 0) {
+		sample.lost = detect_lost(f, now, &f->sent->reorder_until_ns);
 		congestion_sample(&f->congestion, &sample);
 		recovery_arm(t, now, f);
 	} else if (f->inflight == 0) {

@@ -5,7 +5,6 @@
  * ambiguity). What a number carried is remembered as (message, offset, frames),
  * so that a packet is rebuilt from the application's own memory.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "transport/flow.h"
@@ -14,7 +13,6 @@ void
 send_open(struct flow *f, uint64_t first_number)
 {
 	f->number_next = first_number;
-	f->number_oldest = first_number;
 	f->acked_largest = first_number - 1;
 	f->ack_number_next = first_number ^ UINT64_C(1) << 62;
 	f->peer_limit = TRANSPORT_MESSAGE_WINDOW;
@@ -24,20 +22,16 @@ send_open(struct flow *f, uint64_t first_number)
 	f->peer_credit = 1;
 }
 
-static struct send_window *
-window_take(struct transport *t)
+static bool
+window_take(struct transport *t, struct flow *f)
 {
-	struct send_window *window = t->send_windows;
-
-	if (window != NULL)
-		t->send_windows = window->next;
-	else
-		window = malloc(sizeof(*window));
-	if (window != NULL) {
-		window->small = 0; /* never a number */
-		window->hold_until_ns = 0;
-	}
-	return window;
+	f->sent = freelist_take(&t->send_windows, sizeof(*f->sent));
+	if (f->sent == NULL)
+		return false;
+	/* Not the arrays, of which nothing is in use. */
+	memset(f->sent, 0, offsetof(struct send_window, packets));
+	f->sent->number_oldest = f->number_next;
+	return true;
 }
 
 void
@@ -45,8 +39,7 @@ send_window_return(struct transport *t, struct flow *f)
 {
 	if (f->sent == NULL)
 		return;
-	f->sent->next = t->send_windows;
-	t->send_windows = f->sent;
+	freelist_give(&t->send_windows, f->sent);
 	f->sent = NULL;
 }
 
@@ -65,6 +58,13 @@ window(const struct flow *f)
 	return u32_min(f->peer_credit, congestion_window(&f->congestion));
 }
 
+/* Messages that were begun, and wait for their next turn? */
+static bool
+any_partial(const struct flow *f)
+{
+	return f->sent != NULL && f->sent->partial != NULL;
+}
+
 /* May the message at the head of the queue begin, or go on? */
 static bool
 queue_open(const struct flow *f)
@@ -73,7 +73,7 @@ queue_open(const struct flow *f)
 		return false;
 	if (f->queue->begun != 0)
 		return true;
-	if (f->partial_length == PARTIAL_MAX &&
+	if (f->sent != NULL && f->sent->partial_length == PARTIAL_MAX &&
 		f->queue->length > f->fragment_bytes)
 		return false;
 	return serial_before(f->message_begun, f->peer_limit) &&
@@ -94,7 +94,8 @@ held_back(const struct flow *f, uint64_t now)
 		f->queue->begun != 0)
 		return false;
 	small = f->sent->small;
-	if (small - f->number_oldest >= f->number_next - f->number_oldest ||
+	if (small - f->sent->number_oldest >=
+			f->number_next - f->sent->number_oldest ||
 		f->sent->packets[small & WINDOW_MASK].state != SENT_INFLIGHT)
 		return false;
 	return f->queue_bytes + WIRE_FRAME_BYTES + f->queue->length <= room &&
@@ -105,7 +106,8 @@ held_back(const struct flow *f, uint64_t now)
 static bool
 numbers_used_up(const struct flow *f)
 {
-	return f->number_next - f->number_oldest >= WIRE_PACKET_WINDOW;
+	return f->sent != NULL &&
+	       f->number_next - f->sent->number_oldest >= WIRE_PACKET_WINDOW;
 }
 
 bool
@@ -114,15 +116,15 @@ send_possible(const struct flow *f, uint64_t now)
 	if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING)
 		return false;
 	if (numbers_used_up(f) &&
-		f->sent->packets[f->number_oldest & WINDOW_MASK].state !=
+		f->sent->packets[f->sent->number_oldest & WINDOW_MASK].state !=
 			SENT_LOST)
 		return false;
 	if (f->probe_due)
 		return true;
-	if (f->pace_ns > now)
+	if (pace_ns(f) > now)
 		return false;
 	return f->inflight < window(f) &&
-	       (f->lost != 0 || f->partial != NULL ||
+	       (f->lost != 0 || any_partial(f) ||
 		       (queue_open(f) && !held_back(f, now)));
 }
 
@@ -158,7 +160,7 @@ send_held(struct transport *t, uint64_t now)
 void
 send_ready(struct transport *t, uint64_t now, struct flow *f)
 {
-	if (f->queue == NULL && f->lost == 0 && f->partial == NULL &&
+	if (f->queue == NULL && f->lost == 0 && !any_partial(f) &&
 		!f->probe_due)
 		return;
 	if (queue_open(f) && held_back(f, now)) {
@@ -229,20 +231,23 @@ frame_write(const struct flow *f, const struct tx_message *message,
 }
 
 static void
-partial_add(struct flow *f, struct tx_message *message)
+partial_add(struct send_window *window, struct tx_message *message)
 {
-	message->next = f->partial == NULL ? message : f->partial->next;
-	if (f->partial != NULL)
-		f->partial->next = message;
-	f->partial = message;
-	f->partial_length++;
+	struct tx_message *last = window->partial;
+
+	message->next = last == NULL ? message : last->next;
+	if (last != NULL)
+		last->next = message;
+	window->partial = message;
+	window->partial_length++;
 }
 
 /* A fragment of the next of those that were begun before. */
 static uint32_t
 frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 {
-	struct tx_message *message = f->partial->next;
+	struct send_window *window = f->sent;
+	struct tx_message *message = window->partial->next;
 	uint32_t length = frame_write(f, message, message->begun, bytes);
 
 	sent->message = message->id;
@@ -250,12 +255,12 @@ frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 	sent->frames = 1;
 	message->begun += fragment_length(f, message, message->begun);
 	if (message->begun != message->length) {
-		f->partial = message; /* the others have their turn first */
+		window->partial = message; /* the others are first */
 	} else {
-		f->partial->next = message->next;
-		f->partial_length--;
-		if (message == f->partial)
-			f->partial = NULL;
+		window->partial->next = message->next;
+		window->partial_length--;
+		if (message == window->partial)
+			window->partial = NULL;
 	}
 	return length;
 }
@@ -303,7 +308,7 @@ frames_from_queue(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 		}
 		if (f->unordered) {
 			queue_pop(f);
-			partial_add(f, message);
+			partial_add(f->sent, message);
 		}
 		break;
 	}
@@ -314,8 +319,10 @@ frames_from_queue(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 static uint32_t
 frames_new(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 {
-	f->partial_turn = f->partial != NULL && !f->partial_turn;
-	if (f->partial != NULL && (f->partial_turn || !queue_open(f)))
+	struct send_window *window = f->sent;
+
+	window->partial_turn = window->partial != NULL && !window->partial_turn;
+	if (window->partial != NULL && (window->partial_turn || !queue_open(f)))
 		return frames_from_partial(f, sent, bytes);
 	return frames_from_queue(f, sent, bytes);
 }
@@ -325,7 +332,7 @@ static uint64_t
 lost_number(const struct flow *f)
 {
 	const struct sent_packet *packets = f->sent->packets;
-	uint64_t lost = f->number_oldest;
+	uint64_t lost = f->sent->number_oldest;
 
 	while (packets[lost & WINDOW_MASK].state != SENT_LOST)
 		lost++;
@@ -376,9 +383,9 @@ held_up(const struct flow *f)
 {
 	if (f->state == FLOW_CLOSING && f->queue == NULL)
 		return true;
-	return (f->lost != 0 || f->partial != NULL || f->queue != NULL) &&
+	return (f->lost != 0 || any_partial(f) || f->queue != NULL) &&
 	       (f->inflight + 1u >= window(f) ||
-		       (f->partial == NULL && !queue_open(f)));
+		       (!any_partial(f) && !queue_open(f)));
 }
 
 static bool
@@ -416,10 +423,9 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	f->number_next++;
 	f->inflight++;
 	f->sent_ns = now;
-	f->pace_ns = now + congestion_pace_ns(&f->congestion, f->srtt_ns);
 	f->deficit -= (int32_t)length;
 	f->endpoint->deficit -= (int32_t)length;
-	packet_send(t, &f->path, length);
+	packet_send(t, &f->peer->path, length);
 	return true;
 }
 
@@ -429,13 +435,10 @@ send_turn(struct transport *t, uint64_t now, struct flow *f)
 	bool idle = f->inflight == 0;
 	bool room = true;
 
-	if (f->sent == NULL) {
-		f->sent = window_take(t);
-		if (f->sent == NULL) {
-			/* Out of memory: try again later. */
-			recovery_arm(t, now, f);
-			return true;
-		}
+	if (f->sent == NULL && !window_take(t, f)) {
+		/* Out of memory: try again later. */
+		recovery_arm(t, now, f);
+		return true;
 	}
 	f->deficit += FLOW_QUANTUM;
 	while (room && f->deficit > 0 && f->endpoint->deficit > 0 &&
@@ -460,24 +463,21 @@ send_discard(struct transport *t, struct flow *f)
 	for (uint32_t id = f->message_first; id != f->message_begun; id++) {
 		struct tx_message *sent = f->sent->messages[id & MESSAGE_MASK];
 
-		if (sent != NULL && sent != &f->fin)
+		if (sent != NULL && !sent->fin)
 			t->ops.message_sent(t->context, f->endpoint, sent);
 	}
 	while (message != NULL) {
 		struct tx_message *next = message->next;
 
-		if (message != &f->fin)
+		if (!message->fin)
 			t->ops.message_sent(t->context, f->endpoint, message);
 		message = next;
 	}
 	f->queue = NULL;
 	f->queue_end = &f->queue;
 	f->queue_bytes = 0;
-	f->partial = NULL;
-	f->partial_length = 0;
 	f->message_first = f->message_next;
 	f->message_begun = f->message_next;
-	f->number_oldest = f->number_next;
 	f->inflight = 0;
 	f->lost = 0;
 	send_window_return(t, f);

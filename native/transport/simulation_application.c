@@ -185,7 +185,7 @@ connection_join(struct connection *connection, uint32_t id)
 	connection->id = id;
 	if (connection->server)
 		connection->link =
-			link_get(s, f->path.address, f->peer_id, true);
+			link_get(s, f->peer->path.address, f->peer_id, true);
 	else
 		connection->link =
 			link_get(s, application->host->address, id, false);

@@ -44,18 +44,10 @@ transport_destroy(struct transport *t)
 		if (t->flows[i].state != FLOW_FREE)
 			flow_free(t, &t->flows[i]);
 	peers_free(t);
-	while (t->send_windows != NULL) {
-		struct send_window *next = t->send_windows->next;
-
-		free(t->send_windows);
-		t->send_windows = next;
-	}
-	while (t->receive_windows != NULL) {
-		struct receive_window *next = t->receive_windows->next;
-
-		free(t->receive_windows);
-		t->receive_windows = next;
-	}
+	freelist_destroy(&t->setups);
+	freelist_destroy(&t->endings);
+	freelist_destroy(&t->send_windows);
+	freelist_destroy(&t->receive_windows);
 	free(t->flows);
 	sodium_memzero(t, sizeof(*t));
 	free(t);
@@ -184,7 +176,9 @@ flow_free(struct transport *t, struct flow *f)
 
 	index_remove(t, f);
 	credits_return(t, f);
-	peer_leave(f);
+	setup_return(t, f);
+	ending_return(t, f);
+	peer_release(f);
 	wheel_cancel(&t->flow_timers, &f->timer);
 	list_leave(&f->ready_node);
 	list_leave(&f->ack_node);
@@ -194,7 +188,6 @@ flow_free(struct transport *t, struct flow *f)
 		list_leave(&f->starved_node);
 		f->endpoint->flows_length--;
 	}
-	free(f->reason);
 	memset(f, 0, sizeof(*f));
 	f->id = id;
 	f->index_next = t->free;
@@ -239,7 +232,7 @@ bucket(struct transport *t, uint32_t address, uint32_t peer_id)
 void
 flow_index_add(struct transport *t, struct flow *f, uint32_t peer_id)
 {
-	struct flow **chain = bucket(t, f->path.address, peer_id);
+	struct flow **chain = bucket(t, f->peer->path.address, peer_id);
 
 	f->peer_id = peer_id;
 	f->index_next = *chain;
@@ -253,7 +246,7 @@ index_remove(struct transport *t, struct flow *f)
 
 	if (f->peer_id == 0)
 		return;
-	link = bucket(t, f->path.address, f->peer_id);
+	link = bucket(t, f->peer->path.address, f->peer_id);
 	while (*link != f)
 		link = &(*link)->index_next;
 	*link = f->index_next;
@@ -264,7 +257,7 @@ static struct flow *
 named(struct flow *f, uint32_t address, uint32_t peer_id)
 {
 	while (f != NULL &&
-		(f->peer_id != peer_id || f->path.address != address))
+		(f->peer_id != peer_id || f->peer->path.address != address))
 		f = f->index_next;
 	return f;
 }
@@ -278,7 +271,7 @@ flow_index_find(struct transport *t, uint32_t address, uint32_t peer_id)
 struct flow *
 flow_index_next(struct flow *f)
 {
-	return named(f->index_next, f->path.address, f->peer_id);
+	return named(f->index_next, f->peer->path.address, f->peer_id);
 }
 
 /* Timers. */
@@ -316,7 +309,7 @@ state_timeout(struct transport *t, uint64_t now, struct flow *f)
 	case FLOW_OPEN:
 		/* Not a word since ACCEPT, which may be lost, and the client
 		 * have given up: its engine says whether it has. */
-		if (f->largest_ns == 0 && f->number_next == f->setup_number) {
+		if (f->largest_ns == 0 && f->message_next == 0) {
 			f->probe_due = true;
 			send_ready(t, now, f);
 		}
@@ -432,7 +425,7 @@ receive_for_flow(struct transport *t, uint64_t now,
 {
 	struct flow *f = flow_get(t, header->connection);
 
-	if (f == NULL || f->path.address != path->address) {
+	if (f == NULL || f->peer->path.address != path->address) {
 		t->counters.packets_unknown++;
 		reset_unknown(t, path, header);
 		return;
@@ -494,7 +487,7 @@ ack_send(struct transport *t, uint64_t now, struct flow *f)
 	length = wire_header_write(packet, &header);
 	length += receive_ack_write(t, f, now, packet + length);
 	t->counters.acks_sent++;
-	packet_send(t, &f->path, length);
+	packet_send(t, &f->peer->path, length);
 	return true;
 }
 
@@ -588,14 +581,18 @@ transport_close(struct transport *t, uint64_t now, struct endpoint *endpoint,
 
 	if (f == NULL || f->state != FLOW_OPEN)
 		return;
+	if (ending_take(t, f) == NULL) {
+		flow_end(t, now, f, MACHNET_OUT_OF_MEMORY);
+		return;
+	}
 	if (timeout_ms == 0)
 		timeout_ms = CLOSE_TIMEOUT_MS_DEFAULT;
 	f->state = FLOW_CLOSING;
 	f->state_deadline_ns = now + timeout_ms * NS_PER_MS;
 	flow_arm(t, f);
 	receive_close(t, f);
-	f->fin.fin = true;
-	send_queue(t, now, f, &f->fin);
+	f->ending->fin.fin = true;
+	send_queue(t, now, f, &f->ending->fin);
 }
 
 void

@@ -363,8 +363,8 @@ step_data(struct script *s)
 		length += ack_forge(s, f, bytes + length);
 	for (uint32_t i = 0; i < (how >> 4) % 4u; i++)
 		length += frame_forge(s, f, bytes + length);
-	forge(s, (how & 128) != 0 ? STRANGER_ADDRESS : f->path.address, bytes,
-		length);
+	forge(s, (how & 128) != 0 ? STRANGER_ADDRESS : f->peer->path.address,
+		bytes, length);
 }
 
 static void
@@ -422,13 +422,13 @@ step_answer(struct script *s)
 	};
 	uint8_t bytes[WIRE_HANDSHAKE_BYTES];
 
-	if (f == NULL)
+	if (f == NULL || f->setup == NULL)
 		return;
-	forge(s, f->path.address, bytes,
-		(how & 1) != 0 ? wire_accept_write(
-					 bytes, f->id, f->setup_number, &accept)
+	forge(s, f->peer->path.address, bytes,
+		(how & 1) != 0 ? wire_accept_write(bytes, f->id,
+					 f->setup->number, &accept)
 			       : wire_answer_write(bytes, f->id,
-					 f->setup_number, &answer));
+					 f->setup->number, &answer));
 }
 
 static void
@@ -453,7 +453,7 @@ step_reset(struct script *s)
 	} else {
 		reset.key = f->key + (how & 2);
 	}
-	forge(s, f->path.address, bytes,
+	forge(s, f->peer->path.address, bytes,
 		wire_reset_write(bytes, (how & 1) != 0 ? 0 : f->id, &reset));
 }
 

@@ -18,8 +18,9 @@
 
 struct timer {
 	struct list node;
-	uint64_t tick; /* when it fires; meaningful while it is set */
-	unsigned level;
+	/* When it fires, and where it waits; meaningful while it is set. */
+	uint64_t tick : 56;
+	uint64_t level : 8;
 };
 
 struct wheel {

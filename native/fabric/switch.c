@@ -9,15 +9,11 @@
 #include "base/bits.h"
 #include "base/clock.h"
 #include "fabric/delay_line.h"
+#include "fabric/dice.h"
 #include "wire/ethernet.h"
 
 #define ADDRESS_SETS 128u
 #define ADDRESS_WAYS 8u
-
-/* xoshiro256** 1.0 (Blackman and Vigna) */
-struct dice {
-	uint64_t state[4];
-};
 
 struct address {
 	struct mac mac;
@@ -63,59 +59,11 @@ struct fabric_switch {
 	struct switch_port ports[SWITCH_PORTS_MAX];
 };
 
-static uint64_t
-splitmix64(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-static void
-dice_init(struct dice *dice, uint64_t seed, uint32_t port)
-{
-	uint64_t state = seed;
-
-	/* A place of its own in the sequence for each port. */
-	for (uint32_t i = 0; i < 4 * (port + 1); i++)
-		dice->state[i % 4] = splitmix64(&state);
-}
-
-static uint64_t
-rotate(uint64_t x, unsigned by)
-{
-	return x << by | x >> (64 - by);
-}
-
-static uint64_t
-dice_throw(struct dice *dice)
-{
-	uint64_t *s = dice->state;
-	uint64_t result = rotate(s[1] * 5, 7) * 9;
-	uint64_t t = s[1] << 17;
-
-	s[2] ^= s[0];
-	s[3] ^= s[1];
-	s[1] ^= s[2];
-	s[0] ^= s[3];
-	s[2] ^= t;
-	s[3] = rotate(s[3], 45);
-	return result;
-}
-
 /* The upper half of a throw decides, the lower half says how much. */
 static bool
 hits(uint64_t thrown, uint64_t odds)
 {
 	return thrown >> 32 < odds;
-}
-
-static uint32_t
-amount(uint64_t thrown, uint32_t below)
-{
-	return (uint32_t)((thrown & UINT32_MAX) * below >> 32);
 }
 
 static uint64_t
@@ -327,8 +275,8 @@ send_to(struct fabric_switch *fabric, struct delayed *delayed,
 		return;
 	}
 	if (hits(corrupt, odds->corrupt)) {
-		delayed->frame = fabric->operations.corrupt(
-			delayed->frame, amount(corrupt, 8 * delayed->length));
+		delayed->frame = fabric->operations.corrupt(delayed->frame,
+			dice_amount(corrupt, 8 * delayed->length));
 		if (delayed->frame == NULL) {
 			fabric->ports[delayed->from].counters.drop_in_flight++;
 			return;
@@ -336,7 +284,7 @@ send_to(struct fabric_switch *fabric, struct delayed *delayed,
 		to->counters.corrupted++;
 	}
 	if (hits(reorder, odds->reorder)) {
-		late_ns = 1 + amount(reorder, SWITCH_REORDER_NS);
+		late_ns = 1 + dice_amount(reorder, SWITCH_REORDER_NS);
 		to->counters.reordered++;
 	}
 	if (hits(duplicate, odds->duplicate)) {

@@ -45,7 +45,9 @@
  * long has made the peer give up by itself. */
 #define RESET_TRIES 24u
 #define RESET_WAIT_MAX_NS (250 * NS_PER_MS)
-/* A client that has not sent anything by then is asked whether it is there. */
+/* A client that has nothing to send says by the first that it is there; one
+ * that is silent until the second is asked. */
+#define ACCEPT_ACK_NS (500 * NS_PER_MS)
 #define ACCEPT_PROBE_NS (1 * NS_PER_S)
 /* A peer that is silent gets a PING after the first, again after each of the
  * second, and is lost after the third. */

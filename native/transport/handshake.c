@@ -240,7 +240,7 @@ accept_receive(struct transport *t, uint64_t now, struct flow *f,
 		return;
 	f->state = FLOW_OPEN;
 	f->tries = 0;
-	f->state_deadline_ns = 0;
+	f->state_deadline_ns = now + ACCEPT_ACK_NS;
 	f->rto_deadline_ns = 0;
 	flow_arm(t, f);
 	f->fragment_bytes = accept->fragment_bytes;

@@ -352,6 +352,28 @@ a_second_cookie_finds_the_connection_of_the_first(void **state)
 }
 
 static void
+a_client_without_a_word_says_that_it_is_there(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	const struct flow *server =
+		flow_get(pair.server_host->transport, pair.server->id);
+	struct trap ack;
+
+	(void)state;
+	simulation_run(pair.s, 2 * S);
+	assert_int_equal(pair.client_host->sent[WIRE_ACK], 1);
+	assert_int_equal(pair.server_host->sent[WIRE_DATA], 0);
+	assert_int_equal(server->state_deadline_ns, 0);
+	/* If that is lost, the server asks. */
+	trap_set(pair.s, &ack, WIRE_ACK, 1);
+	pair_connect(&pair);
+	simulation_run(pair.s, 2 * S);
+	assert_int_equal(ack.seen, 2);
+	assert_int_equal(pair.server_host->sent[WIRE_DATA], 1);
+	simulation_destroy(pair.s);
+}
+
+static void
 a_server_hears_that_its_client_gave_up(void **state)
 {
 	struct pair pair = pair_start(NULL);
@@ -582,6 +604,7 @@ main(void)
 		cmocka_unit_test(a_repeated_confirm_opens_nothing_twice),
 		cmocka_unit_test(
 			a_second_cookie_finds_the_connection_of_the_first),
+		cmocka_unit_test(a_client_without_a_word_says_that_it_is_there),
 		cmocka_unit_test(a_server_hears_that_its_client_gave_up),
 		cmocka_unit_test(a_server_may_close_before_accept_arrives),
 		cmocka_unit_test(an_application_may_end_while_it_connects),

@@ -440,6 +440,8 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		return;
 	}
 	f->peer->heard_ns = now;
+	if (f->state == FLOW_OPEN)
+		f->state_deadline_ns = 0; /* both know that it is open */
 	if ((header->flags & WIRE_FLAG_ACK) != 0 &&
 		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING))
 		recovery_ack(t, now, f, &ack);

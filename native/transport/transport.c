@@ -297,6 +297,20 @@ flow_arm(struct transport *t, struct flow *f)
 	wheel_set(&t->flow_timers, &f->timer, deadline);
 }
 
+/* Not a word since ACCEPT, which may be lost, and the client have given up: its
+ * engine says whether it has. A client without a word says that it has not. */
+static void
+open_timeout(struct transport *t, uint64_t now, struct flow *f)
+{
+	if (f->passive) {
+		f->probe_due = true;
+		send_ready(t, now, f);
+	} else if (f->message_next == 0) {
+		receive_want_ack(t, f);
+	}
+	flow_arm(t, f);
+}
+
 static void
 state_timeout(struct transport *t, uint64_t now, struct flow *f)
 {
@@ -307,13 +321,7 @@ state_timeout(struct transport *t, uint64_t now, struct flow *f)
 		flow_end(t, now, f, MACHNET_CONNECTION_TIMED_OUT);
 		break;
 	case FLOW_OPEN:
-		/* Not a word since ACCEPT, which may be lost, and the client
-		 * have given up: its engine says whether it has. */
-		if (f->largest_ns == 0 && f->message_next == 0) {
-			f->probe_due = true;
-			send_ready(t, now, f);
-		}
-		flow_arm(t, f);
+		open_timeout(t, now, f);
 		break;
 	case FLOW_CLOSING:
 		flow_end(t, now, f, MACHNET_CLOSE_TIMED_OUT);

@@ -59,17 +59,22 @@ fuzz-corpus: build-fuzz ## take what `make fuzz` learned into the repository
 		native/tools/fuzz-corpus.sh $$target || exit; \
 	done
 
+.PHONY: packages
+packages: build-package $(MODULES) ## make the npm packages, in dist
+	packages/build.sh $(DENO)
+
 .PHONY: test
-test: $(MODULES) ## run every test: C, C under sanitizers, Deno, Bun
+test: $(MODULES) ## run every test: C, C under sanitizers, Deno, Bun, packages
 	@$(RUN_TESTS)
 
-.PHONY: test-native test-asan test-tsan test-deno test-bun
+.PHONY: test-native test-asan test-tsan test-deno test-bun test-packages
 test-native: $(MODULES) ## run the C tests
 test-asan: $(MODULES) ## run the C tests under ASan and UBSan
 test-tsan: $(MODULES) ## run the C tests of threads under TSan
 test-deno: build $(MODULES) ## run the TypeScript tests under Deno
 test-bun: build $(MODULES) ## run the TypeScript tests under Bun
-test-native test-asan test-tsan test-deno test-bun:
+test-packages: $(MODULES) ## make the npm packages, and test them
+test-native test-asan test-tsan test-deno test-bun test-packages:
 	@$(RUN_TESTS) $(@:test-%=%)
 
 .PHONY: check
@@ -96,13 +101,15 @@ fmt: $(MODULES) $(PACKAGES) ## format everything
 clean: ## remove what was built; npm packages stay
 	rm -rf native/build* test-results dist
 
-.PHONY: build-asan build-tsan build-fuzz
+.PHONY: build-asan build-tsan build-fuzz build-package
 build-asan: native/build-asan/build.ninja
 	ninja -C native/build-asan
 build-tsan: native/build-tsan/build.ninja
 	ninja -C native/build-tsan
 build-fuzz: native/build-fuzz/build.ninja
 	ninja -C native/build-fuzz fuzz
+build-package: native/build-package/build.ninja
+	ninja -C native/build-package package
 
 native/build/build.ninja: | $(PACKAGES)
 	meson setup native/build native
@@ -114,6 +121,9 @@ native/build-asan/build.ninja: | $(PACKAGES)
 native/build-tsan/build.ninja: | $(PACKAGES)
 	meson setup native/build-tsan native $(SANITIZE) \
 		-Db_sanitize=thread -Ddpdk=disabled
+
+native/build-package/build.ninja: | $(PACKAGES)
+	meson setup native/build-package native --native-file native/package.ini
 
 native/build-fuzz/build.ninja: | $(PACKAGES)
 	native/tools/install-debian-packages.sh clang libclang-rt-14-dev

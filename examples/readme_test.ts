@@ -117,9 +117,15 @@ test("README.md: its programs with a lab or an engine run", async () => {
 
 test("README.md: the first program prints what it says", async () => {
   take(commands, /^export PATH=/);
-  for (const { text, prints } of take(commands, /first\.ts/)) {
+  for (const { text, prints } of take(commands, /first\.ts\nbun/)) {
     assert.equal(await shell(text), prints!.repeat(2));
   }
+});
+
+test("README.md: what it says about packages is tested with them", () => {
+  const [add] = take(commands, /^bun add/);
+  assert.equal(add!.text, "bun add machnet\ndeno add npm:machnet\n");
+  take(commands, /^deno run --allow-ffi .* first\.ts\n/);
 });
 
 test("README.md: two sidecars on a wire carry a hello", async () => {

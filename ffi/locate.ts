@@ -23,6 +23,9 @@ const BUILD_FOLDERS: { readonly [File in NativeFile]: string } = {
 /** The package that carries the files for this platform. */
 const PLATFORM_PACKAGE = "machnet-linux-x64";
 
+// In this repository, and not in a bundle or on a server of modules.
+const IN_SOURCES = /^file:.*\/ffi\/locate\.ts$/;
+
 /** A place to look, and what to call it when nothing is there. */
 export interface Candidate {
   /** Absent if the place does not exist. */
@@ -45,7 +48,7 @@ export function candidates(
     const path = `${directory.replace(/\/+$/, "")}/${file}`;
     found.push({ path, label: `${path} (MACHNET_LIBRARY_PATH)` });
   }
-  if (import.meta.url.startsWith("file:")) {
+  if (IN_SOURCES.test(import.meta.url)) {
     const build = `../native/build/${BUILD_FOLDERS[file]}/${file}`;
     const path = fileURLToPath(new URL(build, import.meta.url));
     found.push({ path, label: path });

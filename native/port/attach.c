@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "port/interface.h"
+#include "port/xdp_objects.h"
 
 #define MTU_DEFAULT 1500u
 #define GREETING_MS_MAX 1000
@@ -231,6 +232,7 @@ af_xdp_plan(struct attachment *attachment, const struct device *device,
 			"CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF", error);
 	if (status != MACHNET_OK)
 		return status;
+	xdp_objects_find();
 	attachment->data_bytes =
 		u32_max(MBUF_DATA_BYTES_MIN, attachment->mtu + ETHERNET_BYTES);
 	snprintf(attachment->args, sizeof(attachment->args),

@@ -1,7 +1,8 @@
 /**
  * Runs every test of the project and sums the results: the C tests in three
- * builds, then each `*_test.ts` under Deno and under Bun. Called by the
- * Makefile; the arguments name the suites to run, none means all.
+ * builds, then each `*_test.ts` under Deno and under Bun, then the packages that
+ * people install. Called by the Makefile; the arguments name the suites to run,
+ * none means all.
  *
  * Each TypeScript file is a process of its own, one after the other: a crash
  * in native code costs one file, and the runtimes do not fight for the cores.
@@ -87,16 +88,16 @@ async function native(
   return complete(target, readMesonLog(read(log)), status);
 }
 
-/** Every test file, under the runtime that `command` starts. */
+/** Every test file in the folders, under the runtime that `command` starts. */
 async function scripts(
-  runtime: string,
+  suite: string,
   command: (file: string, junit: string) => string[],
+  folders: string = "{src,ffi,examples,bench}",
 ): Promise<Case[]> {
-  const files = globSync("{src,ffi,examples,bench}/**/*_test.ts", { cwd: root })
-    .sort();
+  const files = globSync(`${folders}/**/*_test.ts`, { cwd: root }).sort();
   const cases: Case[] = [];
   for (const file of files) {
-    const junit = resolve(results, runtime, file.replace(/\.ts$/, ".xml"));
+    const junit = resolve(results, suite, file.replace(/\.ts$/, ".xml"));
     mkdirSync(resolve(junit, ".."), { recursive: true });
     rmSync(junit, { force: true });
     const status = await run(
@@ -112,7 +113,7 @@ async function scripts(
       cases.push({ ...one, path: [file, ...one.path], detail });
     }
   }
-  return cases.length > 0 ? cases : [failure(runtime, "ran no test")];
+  return cases.length > 0 ? cases : [failure(suite, "ran no test")];
 }
 
 /** A test file, and after it the test files that it imports and their helpers. */
@@ -146,21 +147,31 @@ function skipReason(source: string, name: string): string {
   return strings?.at(-1)?.slice(1, -1) ?? expression;
 }
 
+function deno(file: string, junit: string): string[] {
+  const flags = ["-A", "--no-check", `--junit-path=${junit}`];
+  return [environment.MACHNET_DENO, "test", ...flags, file];
+}
+
+/** The tests of the packages start both runtimes by themselves. */
+async function packages(): Promise<Case[]> {
+  if (await run("make", "--no-print-directory", "packages") !== 0) {
+    return [failure("packages", "cannot be made")];
+  }
+  return scripts("packages", deno, "packages");
+}
+
 const suites: Readonly<Record<string, () => Promise<Case[]>>> = {
   native: () => native("build", "native/build"),
   asan: () => native("build-asan", "native/build-asan"),
   tsan: () => native("build-tsan", "native/build-tsan", "--suite", "tsan"),
-  deno: () =>
-    scripts("deno", (file, junit) => [
-      environment.MACHNET_DENO,
-      ...["test", "-A", "--no-check", `--junit-path=${junit}`, file],
-    ]),
+  deno: () => scripts("deno", deno),
   bun: () =>
     scripts("bun", (file, junit) => [
       environment.MACHNET_BUN,
       ...["test", `--timeout=${BUN_TEST_TIMEOUT_MS}`],
       ...["--reporter=junit", `--reporter-outfile=${junit}`, `./${file}`],
     ]),
+  packages,
 };
 
 const asked = process.argv.length > 2

@@ -155,6 +155,7 @@ export const CLIENT_SYMBOLS = {
       "u32", // address
       "u32", // port
       "u32", // backlog
+      "u32", // flags
     ],
     result: "i32",
   },

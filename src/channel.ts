@@ -44,12 +44,19 @@ export interface ListenOptions {
   readonly port: number;
   /** Connections that may wait to be accepted; 128 by default. */
   readonly backlog?: number | undefined;
+  /**
+   * Share the port with all listeners that say the same, on this channel and on
+   * others: connections are spread over them. That is how workers, each with a
+   * channel of its own, serve one port together.
+   */
+  readonly reuse?: boolean | undefined;
   /** Stops the attempt to listen, and later closes the listener. */
   readonly signal?: AbortSignal | undefined;
 }
 
-// MACHNET_CONNECT_UNORDERED in machnet.h.
+// MACHNET_CONNECT_UNORDERED and MACHNET_LISTEN_REUSE in machnet.h.
 const UNORDERED = 1;
+const REUSE = 1;
 
 const connectSchema = z.strictObject({
   hostname: z.string().min(1).max(253),
@@ -63,6 +70,7 @@ const listenSchema = z.strictObject({
   hostname: z.string().min(1).max(253).optional(),
   port: port(0),
   backlog: z.int().min(1).max(65535).optional(),
+  reuse: z.boolean().optional(),
   signal,
 }) satisfies z.ZodType<ListenOptions>;
 
@@ -179,7 +187,7 @@ export class ChannelHandle implements Channel {
   }
 
   async listen(options: ListenOptions): Promise<Listener> {
-    const { hostname, port, backlog, signal } = parseOptions(
+    const { hostname, port, backlog, reuse, signal } = parseOptions(
       listenSchema,
       options,
       "Cannot listen",
@@ -196,7 +204,14 @@ export class ChannelHandle implements Channel {
       attempt,
       signal,
       call: (token) =>
-        calls.machnet_listen(channel, token, address, port, backlog ?? 0),
+        calls.machnet_listen(
+          channel,
+          token,
+          address,
+          port,
+          backlog ?? 0,
+          reuse === true ? REUSE : 0,
+        ),
       take: (answer) => {
         const endpoint = { hostname: this.#core.hostname, port: answer.port };
         const state = new ListenerState(this.#core, answer.listener, endpoint);

@@ -137,7 +137,7 @@ async function listen(fake: FakeLibrary) {
   const pending = channel.listen({ port: 0, backlog: 9 });
   await turns();
   const [values] = fake.called("listen") as [number[]];
-  assert.deepEqual(values, [1, 0, 0, 9]);
+  assert.deepEqual(values, [1, 0, 0, 9, 0]);
   fake.post({ kind: EventKind.LISTENING, token: 1, listener: 3, port: 4567 });
   return { channel, listener: await pending };
 }
@@ -156,6 +156,13 @@ test("listen() gives the port that was picked", async () => {
   const { listener } = await listen(new FakeLibrary());
   assert.equal(listener.port, 4567);
   assert.equal(listener.hostname, "10.0.0.1");
+});
+
+test("listen() says that the port may be shared", async () => {
+  const fake = new FakeLibrary();
+  fake.open().listen({ port: 888, reuse: true }).catch(() => {});
+  await turns();
+  assert.deepEqual(fake.called("listen"), [[1, 0, 888, 0, 1]]);
 });
 
 test("listen() names the port that is taken", async () => {

@@ -114,7 +114,8 @@ assert_stale(uint32_t channel)
 	assert_int_equal(machnet_release(channel, 0), MACHNET_CLOSED);
 	assert_int_equal(
 		machnet_connect(channel, 1, 1, 1, 0, 0), MACHNET_CLOSED);
-	assert_int_equal(machnet_listen(channel, 1, 1, 1, 0), MACHNET_CLOSED);
+	assert_int_equal(
+		machnet_listen(channel, 1, 1, 1, 0, 0), MACHNET_CLOSED);
 	assert_int_equal(machnet_unlisten(channel, 1), MACHNET_CLOSED);
 	assert_int_equal(machnet_accept(channel, 1), MACHNET_CLOSED);
 	assert_int_equal(machnet_close(channel, 1, 0), MACHNET_CLOSED);

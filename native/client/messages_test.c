@@ -75,13 +75,16 @@ requests_carry_their_arguments(void **state)
 				     .flags = 5});
 	assert_int_equal(machnet_connect(c, 1, 2, 3, 0, 0), MACHNET_OK);
 	assert_int_equal(taken(f).timeout_ms, 1000);
-	assert_int_equal(machnet_listen(c, 1, 2, 65535, 4), MACHNET_OK);
+	assert_int_equal(
+		machnet_listen(c, 1, 2, 65535, 4, MACHNET_LISTEN_REUSE),
+		MACHNET_OK);
 	assert_submission(f, (struct submission){.kind = SUBMISSION_LISTEN,
 				     .token = 1,
 				     .address = 2,
 				     .port = 65535,
-				     .length = 4});
-	assert_int_equal(machnet_listen(c, 1, 0, 0, 0), MACHNET_OK);
+				     .length = 4,
+				     .flags = MACHNET_LISTEN_REUSE});
+	assert_int_equal(machnet_listen(c, 1, 0, 0, 0, 0), MACHNET_OK);
 	assert_int_equal(taken(f).length, 128);
 	assert_int_equal(machnet_unlisten(c, 9), MACHNET_OK);
 	assert_submission(f, (struct submission){.kind = SUBMISSION_UNLISTEN,
@@ -112,7 +115,7 @@ requests_refuse_what_cannot_be(void **state)
 	assert_int_equal(machnet_connect(c, 1, 2, 65536, 0, 0),
 		MACHNET_INVALID_ARGUMENT);
 	assert_int_equal(
-		machnet_listen(c, 1, 2, 65536, 0), MACHNET_INVALID_ARGUMENT);
+		machnet_listen(c, 1, 2, 65536, 0, 0), MACHNET_INVALID_ARGUMENT);
 	assert_int_equal(machnet_reset(c, 1, reason, sizeof(reason)),
 		MACHNET_INVALID_ARGUMENT);
 	assert_int_equal(

@@ -38,7 +38,7 @@ machnet_connect(uint32_t handle, uint32_t token, uint32_t address,
 
 int32_t
 machnet_listen(uint32_t handle, uint32_t token, uint32_t address, uint32_t port,
-	uint32_t backlog)
+	uint32_t backlog, uint32_t flags)
 {
 	struct submission submission = {
 		.kind = SUBMISSION_LISTEN,
@@ -46,6 +46,7 @@ machnet_listen(uint32_t handle, uint32_t token, uint32_t address, uint32_t port,
 		.length = backlog ? backlog : BACKLOG_DEFAULT,
 		.token = token,
 		.address = address,
+		.flags = flags,
 	};
 
 	if (port > UINT16_MAX)

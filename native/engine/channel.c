@@ -267,8 +267,9 @@ serve_listen(struct channel *channel, const struct submission *request)
 		event.status = MACHNET_ADDRESS_NOT_AVAILABLE;
 	} else {
 		listener = listeners_add(channel->listeners, &channel->endpoint,
-			request->port, u32_min(backlog, BACKLOG_MAX),
-			&event.status);
+			request->port,
+			(request->flags & MACHNET_LISTEN_REUSE) != 0,
+			u32_min(backlog, BACKLOG_MAX), &event.status);
 		if (listener != NULL) {
 			event.listener = listener->id;
 			event.port = listener->port;

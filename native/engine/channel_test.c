@@ -24,6 +24,7 @@
 #define ARENA_BYTES MACHNET_ARENA_BYTES_MIN
 
 static struct transport *transport;
+static struct services *services;
 static struct listeners *listeners;
 static struct channel *channel;
 static int doorbell;
@@ -152,7 +153,8 @@ set_up(void **state)
 	};
 
 	(void)state;
-	listeners = listeners_create();
+	services = services_create();
+	listeners = listeners_create(services, 0);
 	options.listeners = listeners;
 	transport = transport_create(&options, &ops, NULL);
 	if (listeners == NULL || transport == NULL)
@@ -169,6 +171,7 @@ tear_down(void **state)
 	application_end();
 	transport_destroy(transport);
 	listeners_destroy(listeners);
+	services_destroy(services);
 	return 0;
 }
 
@@ -576,6 +579,27 @@ the_doorbell_rings_for_what_is_waited_for(void **state)
 }
 
 static void
+a_port_is_listened_on_twice_if_both_say_so(void **state)
+{
+	struct submission listen = {
+		.kind = SUBMISSION_LISTEN,
+		.port = 80,
+		.flags = MACHNET_LISTEN_REUSE,
+	};
+
+	(void)state;
+	submit(&listen);
+	submit(&listen);
+	listen.flags = 0;
+	submit(&listen);
+	serve();
+	assert_int_equal(event_take().status, MACHNET_OK);
+	assert_int_equal(event_take().status, MACHNET_OK);
+	assert_int_equal(event_take().status, MACHNET_ADDRESS_IN_USE);
+	sound_now();
+}
+
+static void
 listening_is_for_our_own_address(void **state)
 {
 	struct submission listen = {.kind = SUBMISSION_LISTEN, .port = 80};
@@ -605,7 +629,7 @@ listening_is_for_our_own_address(void **state)
 	serve();
 	assert_int_equal(event_take().kind, MACHNET_EVENT_UNLISTENED);
 	assert_int_equal(event_take().kind, MACHNET_EVENT_UNLISTENED);
-	assert_null(listeners_find(listeners, 80));
+	assert_null(listeners_next(listeners, 80));
 	sound_now();
 }
 
@@ -704,6 +728,7 @@ main(void)
 		TEST(an_application_that_takes_no_events_waits),
 		TEST(the_doorbell_rings_for_what_is_waited_for),
 		TEST(listening_is_for_our_own_address),
+		TEST(a_port_is_listened_on_twice_if_both_say_so),
 		TEST(an_end_leaves_the_reason_and_the_events),
 		TEST(scribbling_does_no_harm),
 	};

@@ -30,6 +30,7 @@
 struct engine {
 	struct engine_options options;
 	struct engine_counters counters;
+	struct listeners *listeners;
 	struct transport *transport;
 	struct network network;
 	struct channel *channels[ENGINE_CHANNELS_MAX];
@@ -138,7 +139,7 @@ adopt(struct engine *engine, struct channel *channel)
 	struct epoll_event interest = {.events = EPOLLIN | EPOLLET};
 
 	channel->transport = engine->transport;
-	channel->listeners = engine->options.listeners;
+	channel->listeners = engine->listeners;
 	channel->address = engine->options.address;
 	engine->channels[engine->channels_length++] = channel;
 	/* Edge triggered: we never read the descriptor, which the application
@@ -171,8 +172,7 @@ drop(struct engine *engine, uint64_t now, struct channel *channel,
 	assert(i < engine->channels_length);
 	engine->channels[i] = engine->channels[--engine->channels_length];
 	epoll_ctl(engine->epoll, EPOLL_CTL_DEL, channel->eventfd, NULL);
-	listeners_remove_endpoint(
-		engine->options.listeners, &channel->endpoint);
+	listeners_remove_endpoint(engine->listeners, &channel->endpoint);
 	endpoint_close(engine->transport, now, &channel->endpoint,
 		drop_reason(status));
 	channel_end(channel, status);
@@ -356,7 +356,6 @@ transport_start(struct engine *engine, struct machnet_error *error)
 		.descriptors = options->port->rx_descriptors,
 		.flows_max = TRANSPORT_FLOWS_MAX,
 		.instance = options->instance,
-		.listeners = options->listeners,
 	};
 
 	memcpy(transport.secret, options->secret, sizeof(transport.secret));
@@ -364,8 +363,11 @@ transport_start(struct engine *engine, struct machnet_error *error)
 		sizeof(transport.seed))
 		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
 			"Cannot get random bytes");
-	engine->transport =
-		transport_create(&transport, &transport_ops, engine);
+	engine->listeners = transport.listeners =
+		listeners_create(options->services, options->queue);
+	if (engine->listeners != NULL)
+		engine->transport =
+			transport_create(&transport, &transport_ops, engine);
 	if (engine->transport == NULL)
 		return error_set(error, MACHNET_OUT_OF_MEMORY,
 			"Cannot start an engine: out of memory");
@@ -431,6 +433,7 @@ no_orders:
 no_epoll:
 	transport_destroy(engine->transport);
 no_transport:
+	listeners_destroy(engine->listeners);
 	free(engine);
 	return status;
 }
@@ -443,6 +446,7 @@ engine_destroy(struct engine *engine)
 	mail_end(&engine->orders);
 	close(engine->epoll);
 	transport_destroy(engine->transport);
+	listeners_destroy(engine->listeners);
 	free(engine);
 }
 

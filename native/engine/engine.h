@@ -32,7 +32,7 @@ struct engine_options {
 	uint16_t engines;
 	uint64_t instance;
 	uint8_t secret[16];
-	struct listeners *listeners; /* borrowed */
+	struct services *services; /* of the sidecar; borrowed */
 };
 
 #define ENGINE_COUNTERS(X)                                                     \

@@ -28,7 +28,8 @@
 /* What the application asks of the engine. 32 bytes. */
 enum submission_kind {
 	SUBMISSION_CONNECT = 1,	 /* token, address, port, timeout_ms */
-	SUBMISSION_LISTEN = 2,	 /* token, address, port, length: backlog */
+	SUBMISSION_LISTEN = 2,	 /* token, address, port, flags,
+				  * length: backlog */
 	SUBMISSION_UNLISTEN = 3, /* connection: the listener */
 	SUBMISSION_ACCEPT = 4,	 /* connection */
 	SUBMISSION_SEND = 5,	 /* connection, offset, length */

@@ -106,7 +106,7 @@ application_listen(
 	struct application *application, uint32_t address, uint16_t port)
 {
 	assert_int_equal(
-		machnet_listen(application->channel, 7, address, port, 0),
+		machnet_listen(application->channel, 7, address, port, 0, 0),
 		MACHNET_OK);
 	return application_event(application, MACHNET_EVENT_LISTENING);
 }

@@ -29,7 +29,7 @@
 struct sidecar {
 	struct configuration configuration;
 	struct port port;
-	struct listeners *listeners;
+	struct services *services;
 	struct engine *engine;
 	struct control control;
 	int epoll;
@@ -64,7 +64,7 @@ engine_open(struct sidecar *sidecar, struct machnet_error *error)
 		.gateway = configuration->gateway,
 		.poll = configuration->poll,
 		.engines = 1,
-		.listeners = sidecar->listeners,
+		.services = sidecar->services,
 	};
 	struct mac other;
 	char ip[16];
@@ -158,7 +158,7 @@ no_port:
 static void
 sidecar_free(struct sidecar *sidecar)
 {
-	listeners_destroy(sidecar->listeners);
+	services_destroy(sidecar->services);
 	if (sidecar->epoll >= 0)
 		close(sidecar->epoll);
 	if (sidecar->stop_fd >= 0)
@@ -209,10 +209,10 @@ sidecar_make(const struct machnet_engine_options *options, int fds[2],
 		return NULL;
 	sidecar->epoll = epoll_create1(EPOLL_CLOEXEC);
 	sidecar->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	sidecar->listeners = listeners_create();
+	sidecar->services = services_create();
 	if (configuration_read(&sidecar->configuration, options, error) !=
 			MACHNET_OK ||
-		sidecar->listeners == NULL || sidecar->epoll < 0 ||
+		sidecar->services == NULL || sidecar->epoll < 0 ||
 		sidecar->stop_fd < 0 ||
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
 		sidecar_free(sidecar);

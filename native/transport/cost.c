@@ -40,6 +40,7 @@ struct wire {
 struct side {
 	struct transport *transport;
 	struct endpoint endpoint;
+	struct services *services;
 	struct listeners *listeners;
 	struct wire in;
 	struct side *other;
@@ -182,10 +183,11 @@ side_open(struct side *side)
 		.descriptors = 256,
 		.flows_max = 16,
 		.instance = 1 + (uint64_t)(side - sides),
-		.listeners = listeners_create(),
 	};
 
-	side->listeners = options.listeners;
+	side->services = services_create();
+	side->listeners = listeners_create(side->services, 0);
+	options.listeners = side->listeners;
 	side->other = &sides[side == sides];
 	side->transport = transport_create(&options, &ops, side);
 	side->memory = calloc(2 * WINDOW_MAX, size);
@@ -255,7 +257,8 @@ connect_sides(uint64_t *left, uint32_t flags)
 {
 	int32_t status;
 
-	listeners_add(sides[1].listeners, &sides[1].endpoint, 1, 16, &status);
+	listeners_add(
+		sides[1].listeners, &sides[1].endpoint, 1, false, 16, &status);
 	transport_connect(sides[0].transport, now_ns, &sides[0].endpoint, 1,
 		0x0a000002, 1, 60000, flags);
 	while (sides[0].connection == 0 || sides[1].connection == 0) {

@@ -41,6 +41,7 @@
  * long as its cookie lives, so that it cannot be opened a second time. */
 #define LINGER_NS (1 * NS_PER_S)
 #define COOKIE_LIFE_MS 5000u
+#define COOKIE_SKEW_MS 1000
 /* With waits that double up to the second 5 s: a network that was cut for so
  * long has made the peer give up by itself. */
 #define RESET_TRIES 24u
@@ -171,6 +172,7 @@ struct setup {
 	struct wire_cookie cookie;
 	uint64_t cookie_ns; /* when it came */
 	uint32_t token;	    /* of the connect */
+	uint16_t owner;	    /* engine that is to accept, once it is told */
 };
 
 /* Of a connection that is being closed, or reset with a reason; from a
@@ -303,6 +305,7 @@ struct transport {
 	uint32_t credits_free;
 	uint8_t occupancy; /* of the RX queue, 255: full */
 	uint32_t answers_left;
+	uint8_t owner_last; /* of listeners of other engines */
 	struct flow *flows;
 	uint32_t flows_touched; /* slots that were ever in use */
 	uint32_t flows_used;

@@ -364,7 +364,7 @@ application_open(struct host *host)
 	FUZZ_CHECK(endpoint_open(&application->endpoint));
 	FUZZ_CHECK(
 		listeners_add(host->options.listeners, &application->endpoint,
-			PORT, FLOWS_MAX / 2, &status) != NULL);
+			PORT, false, FLOWS_MAX / 2, &status) != NULL);
 }
 
 /* Gives back what a lent event holds. */
@@ -632,7 +632,9 @@ world_create(const struct transport_options *options)
 		host->device_room = UINT32_MAX;
 		host->options = *options;
 		host->options.address = HOST_ADDRESS + i;
-		host->options.listeners = listeners_create();
+		host->services = services_create();
+		FUZZ_CHECK(host->services != NULL);
+		host->options.listeners = listeners_create(host->services, 0);
 		FUZZ_CHECK(host->options.listeners != NULL);
 		transport_start(host);
 		application_open(host);
@@ -821,6 +823,7 @@ world_end(struct world *world)
 		host_check_empty(&world->hosts[i]);
 		transport_destroy(world->hosts[i].transport);
 		listeners_destroy(world->hosts[i].options.listeners);
+		services_destroy(world->hosts[i].services);
 		free(world->hosts[i].device);
 	}
 	while (world->packets_length != 0)

@@ -67,6 +67,7 @@ struct host {
 	struct world *world;
 	uint32_t index;
 	struct transport_options options;
+	struct services *services;
 	struct transport *transport;
 	struct application application;
 	uint32_t device_room; /* packets; each takes from it */

@@ -50,7 +50,10 @@ cookie_valid(const struct transport *t, uint64_t now,
 {
 	uint64_t mac[2];
 
-	if (NS_TO_MS32(now) - confirm->cookie.time_ms > COOKIE_LIFE_MS)
+	int32_t age_ms = (int32_t)(NS_TO_MS32(now) - confirm->cookie.time_ms);
+
+	/* Made by an engine whose turn began later than ours, perhaps. */
+	if (age_ms > (int32_t)COOKIE_LIFE_MS || age_ms < -COOKIE_SKEW_MS)
 		return false;
 	cookie_mac(t, path, &confirm->syn, &confirm->cookie, mac);
 	return sodium_memcmp(mac, confirm->cookie.mac, sizeof(mac)) == 0;
@@ -74,7 +77,7 @@ syn_fill(const struct transport *t, const struct flow *f, struct wire_syn *syn)
 		.mtu = t->options.mtu,
 		.answer_from = f->peer->path.remote_port,
 		.answer_to = f->peer->path.local_port,
-		.engine = WIRE_ENGINE_ANY,
+		.engine = f->setup->owner,
 		.flags = f->unordered ? WIRE_SYN_UNORDERED : 0,
 		.key = f->key,
 	};
@@ -179,6 +182,7 @@ transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
 		return;
 	}
 	f->setup->token = token;
+	f->setup->owner = WIRE_ENGINE_ANY;
 	f->unordered = (flags & TRANSPORT_UNORDERED) != 0;
 	f->service_port = port;
 	f->setup->number = random_u64(&t->random);
@@ -199,6 +203,7 @@ answer_receive(struct transport *t, uint64_t now, struct flow *f,
 	if (!peer_instance(t, now, f->peer, answer->instance, f))
 		return;
 	f->state = FLOW_CONFIRM;
+	f->setup->owner = answer->owner;
 	f->setup->cookie = answer->cookie;
 	f->setup->cookie_ns = now;
 	f->tries = 0;
@@ -290,6 +295,28 @@ answer_allowed(struct transport *t)
 	return true;
 }
 
+/* The engine that is to accept: the one that the client was told before, else
+ * this one, else whichever has its turn. @return WIRE_ENGINE_ANY if nobody
+ * listens */
+static uint16_t
+owner_choose(struct transport *t, const struct wire_syn *syn)
+{
+	uint64_t engines = listeners_engines(t->options.listeners, syn->port);
+	uint64_t after;
+
+	if (engines == 0)
+		return WIRE_ENGINE_ANY;
+	if (syn->engine < CONNECTION_ENGINES &&
+		(engines >> syn->engine & 1) != 0)
+		return syn->engine;
+	if ((engines >> t->options.engine & 1) != 0)
+		return t->options.engine;
+	/* Not 1 << (owner + 1), which may be a shift too far. */
+	after = engines & ~((UINT64_C(2) << t->owner_last) - 1);
+	t->owner_last = (uint8_t)__builtin_ctzll(after != 0 ? after : engines);
+	return t->owner_last;
+}
+
 static void
 syn_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, uint64_t number,
@@ -298,7 +325,6 @@ syn_receive(struct transport *t, uint64_t now,
 	struct wire_answer answer = {
 		.cookie = {.time_ms = NS_TO_MS32(now),
 			.engine = t->options.engine},
-		.owner = t->options.engine,
 		.engines = t->options.engines,
 		.mtu = t->options.mtu,
 		.instance = t->options.instance,
@@ -308,18 +334,21 @@ syn_receive(struct transport *t, uint64_t now,
 		.local_port = syn->answer_from,
 		.remote_port = syn->answer_to,
 	};
+	/* What the CONFIRM will show: the same, but for the owner. */
+	struct wire_syn confirmed = *syn;
 	uint8_t *packet;
 
 	if (!syn_acceptable(t, syn) || !answer_allowed(t))
 		return;
-	if (listeners_find(t->options.listeners, syn->port) == NULL) {
+	answer.owner = confirmed.engine = owner_choose(t, syn);
+	if (answer.owner == WIRE_ENGINE_ANY) {
 		refuse(t, &back, syn, MACHNET_CONNECTION_REFUSED);
 		return;
 	}
 	packet = packet_begin(t);
 	if (packet == NULL)
 		return;
-	cookie_mac(t, path, syn, &answer.cookie, answer.cookie.mac);
+	cookie_mac(t, path, &confirmed, &answer.cookie, answer.cookie.mac);
 	packet_send(t, &back,
 		wire_answer_write(packet, syn->client, number, &answer));
 }
@@ -421,7 +450,7 @@ confirm_receive(struct transport *t, uint64_t now,
 		return;
 	if (repeat_receive(t, now, path->address, number, confirm))
 		return;
-	listener = listeners_find(t->options.listeners, confirm->syn.port);
+	listener = listeners_next(t->options.listeners, confirm->syn.port);
 	if (listener == NULL) {
 		refuse(t, &back, &confirm->syn, MACHNET_CONNECTION_REFUSED);
 		return;

@@ -52,6 +52,72 @@ trap_release(struct simulation *s, const struct trap *trap, uint32_t from)
 		simulation_host(s, trap->to), &path, trap->bytes, trap->length);
 }
 
+/* The ANSWER that a client gets, and the CONFIRM that it sends. */
+struct told {
+	struct wire_answer answer;
+	struct wire_confirm confirm;
+	uint32_t answers;
+	uint32_t confirms;
+	uint32_t wanted; /* by the last SYN */
+};
+
+static bool
+overhear(struct simulation *s, const struct packet *packet)
+{
+	struct told *told = s->filter_context;
+	struct wire_syn syn;
+	bool confirm;
+
+	if (wire_syn_read(&syn, packet->bytes, packet->length))
+		told->wanted = syn.engine;
+	told->answers +=
+		wire_answer_read(&told->answer, packet->bytes, packet->length);
+	confirm = wire_confirm_read(
+		&told->confirm, packet->bytes, packet->length);
+	told->confirms += confirm;
+	/* There is no other engine that could accept. */
+	return !confirm;
+}
+
+static void
+a_client_confirms_to_the_engine_that_listens(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct told told = {0};
+	uint32_t owners[3];
+
+	(void)state;
+	services_claim(pair.server_host->services, 5, 777, true);
+	services_claim(pair.server_host->services, 63, 777, true);
+	pair.s->filter = overhear;
+	pair.s->filter_context = &told;
+	for (unsigned i = 0; i < 3; i++) {
+		told = (struct told){0};
+		application_connect(
+			pair.client_application, pair.server_host, 777, 100);
+		simulation_run(pair.s, 200 * MS);
+		assert_int_equal(told.answers, 1);
+		assert_true(told.confirms > 1);
+		assert_int_equal(told.wanted, WIRE_ENGINE_ANY);
+		assert_int_equal(told.answer.cookie.engine, 0);
+		owners[i] = told.answer.owner;
+		assert_int_equal(told.confirm.syn.engine, owners[i]);
+	}
+	/* They take turns. */
+	assert_int_equal(owners[0], 5);
+	assert_int_equal(owners[1], 63);
+	assert_int_equal(owners[2], 5);
+	/* One that grows old asks again for the engine that it was told. */
+	told = (struct told){0};
+	application_connect(
+		pair.client_application, pair.server_host, 777, 4000);
+	simulation_run(pair.s, 5 * S);
+	assert_int_equal(told.answers, 2);
+	assert_int_equal(told.wanted, 63);
+	assert_int_equal(told.answer.owner, 63);
+	simulation_destroy(pair.s);
+}
+
 static void
 connecting_takes_two_round_trips(void **state)
 {
@@ -590,6 +656,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connecting_takes_two_round_trips),
+		cmocka_unit_test(a_client_confirms_to_the_engine_that_listens),
 		cmocka_unit_test(connecting_to_nobody_times_out),
 		cmocka_unit_test(connecting_where_nobody_listens_is_refused),
 		cmocka_unit_test(

@@ -216,7 +216,10 @@ host_start(struct simulation *s)
 	host->device_room = UINT32_MAX;
 	host->options = s->defaults;
 	host->options.address = host->address;
-	host->options.listeners = listeners_create();
+	host->services = services_create();
+	assert_non_null(host->services);
+	host->options.listeners =
+		listeners_create(host->services, host->options.engine);
 	assert_non_null(host->options.listeners);
 	host->device = malloc(host->options.mtu - 28u);
 	assert_non_null(host->device);
@@ -331,6 +334,7 @@ simulation_destroy(struct simulation *s)
 	for (uint32_t i = 0; i < s->hosts_length; i++) {
 		host_stop(&s->hosts[i]);
 		listeners_destroy(s->hosts[i].options.listeners);
+		services_destroy(s->hosts[i].services);
 		free(s->hosts[i].device);
 	}
 	for (uint32_t i = 0; i < s->applications_length; i++)

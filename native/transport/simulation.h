@@ -61,6 +61,7 @@ struct host {
 	uint32_t device_room; /* packets in a step */
 	uint32_t device_used;
 	struct transport_options options;
+	struct services *services;
 	struct transport *transport;
 	uint32_t sent[16]; /* packets by type */
 };

@@ -471,7 +471,7 @@ application_listen(
 
 	application->listener =
 		listeners_add(application->host->options.listeners,
-			&application->endpoint, port, backlog, &status);
+			&application->endpoint, port, false, backlog, &status);
 	assert_non_null(application->listener);
 }
 

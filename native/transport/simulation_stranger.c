@@ -84,6 +84,7 @@ stranger_confirm(struct stranger *stranger, struct host *to)
 
 	assert_non_null(packet);
 	assert_true(wire_answer_read(&answer, packet->bytes, packet->length));
+	confirm.syn.engine = answer.owner;
 	confirm.cookie = answer.cookie;
 	stranger_send(
 		stranger, to, bytes, wire_confirm_write(bytes, 2, &confirm));

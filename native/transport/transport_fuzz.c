@@ -401,6 +401,7 @@ step_stranger(struct script *s)
 			wire_syn_write(bytes, how, &confirm.syn));
 	if ((how & 2) != 0)
 		return;
+	confirm.syn.engine = 0; /* the owner that the answer named */
 	confirm.cookie = s->world->cookie;
 	forge(s, STRANGER_ADDRESS, bytes,
 		wire_confirm_write(bytes, how, &confirm));

@@ -233,14 +233,21 @@ enum machnet_connect_flag {
 MACHNET_API int32_t machnet_connect(uint32_t channel, uint32_t token,
 	uint32_t address, uint32_t port, uint32_t timeout_ms, uint32_t flags);
 
+enum machnet_listen_flag {
+	/* Share the port with all that say the same, on this channel or on
+	 * others, whatever their engine: connections are spread over them. */
+	MACHNET_LISTEN_REUSE = 1,
+};
+
 /**
  * Listen. The answer is a LISTENING event with the token.
  * @param address IPv4 of the sidecar, or 0 for whichever it has
  * @param port 0 lets the sidecar choose one
  * @param backlog connections not yet taken with machnet_accept; 0: 128
+ * @param flags enum machnet_listen_flag
  */
 MACHNET_API int32_t machnet_listen(uint32_t channel, uint32_t token,
-	uint32_t address, uint32_t port, uint32_t backlog);
+	uint32_t address, uint32_t port, uint32_t backlog, uint32_t flags);
 
 MACHNET_API int32_t machnet_unlisten(uint32_t channel, uint32_t listener);
 

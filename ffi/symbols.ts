@@ -31,6 +31,7 @@ export const CLIENT_SYMBOLS = {
     ],
     result: "i32",
   },
+  machnet_debug_enabled: { parameters: [], result: "i32" },
   machnet_attach: {
     parameters: [
       "bytes", // path
@@ -203,6 +204,14 @@ export const CLIENT_SYMBOLS = {
     parameters: [
       "u32", // channel
       "u32", // offset
+    ],
+    result: "i32",
+  },
+  machnet_release_many: {
+    parameters: [
+      "u32", // channel
+      "bytes", // offsets
+      "u32", // count
     ],
     result: "i32",
   },

@@ -81,8 +81,9 @@ machnet_send_allocated(
 	return MACHNET_OK;
 }
 
+/** Return a block to the engine, which hears of it with the next publish. */
 static int32_t
-release_received(struct channel *channel, uint32_t offset)
+return_received(struct channel *channel, uint32_t offset)
 {
 	uint32_t from_base = channel->layout.rx_arena + offset;
 	int32_t room;
@@ -96,25 +97,50 @@ release_received(struct channel *channel, uint32_t offset)
 		return channel_corrupt(channel);
 	block_set_remove(&channel->rx_lent, offset);
 	ring_push(&channel->released, &from_base);
-	ring_publish(&channel->released);
-	channel_wake_engine(channel);
+	return MACHNET_OK;
+}
+
+static int32_t
+free_allocated(struct channel *channel, uint32_t offset)
+{
+	if (allocated_bytes(channel, offset) == 0)
+		return MACHNET_INVALID_ARGUMENT;
+	channel_block_free(channel, offset);
 	return MACHNET_OK;
 }
 
 int32_t
 machnet_release(uint32_t handle, uint32_t offset)
 {
+	return machnet_release_many(handle, &offset, 1);
+}
+
+int32_t
+machnet_release_many(uint32_t handle, const uint32_t *offsets, uint32_t count)
+{
 	struct channel *channel;
 	int32_t status = channel_find(handle, &channel);
+	const struct channel_layout *layout;
+	bool returned = false;
 
 	if (status != MACHNET_OK)
 		return status;
-	if (offset - channel->layout.rx_arena < channel->layout.arena_bytes)
-		return release_received(
-			channel, offset - channel->layout.rx_arena);
-	offset -= channel->layout.tx_arena;
-	if (allocated_bytes(channel, offset) == 0)
+	if (offsets == NULL && count != 0)
 		return MACHNET_INVALID_ARGUMENT;
-	channel_block_free(channel, offset);
-	return MACHNET_OK;
+	layout = &channel->layout;
+	for (uint32_t i = 0; i < count && status == MACHNET_OK; i++) {
+		if (offsets[i] - layout->rx_arena < layout->arena_bytes) {
+			status = return_received(
+				channel, offsets[i] - layout->rx_arena);
+			returned |= status == MACHNET_OK;
+		} else {
+			status = free_allocated(
+				channel, offsets[i] - layout->tx_arena);
+		}
+	}
+	if (returned) {
+		ring_publish(&channel->released);
+		channel_wake_engine(channel);
+	}
+	return status;
 }

@@ -221,6 +221,34 @@ release_refuses_what_is_nothing(void **state)
 }
 
 static void
+several_are_released_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct machnet_event event;
+	uint32_t offsets[4], i;
+
+	for (i = 0; i < 3; i++) {
+		fake_post_message(&f->fake, 6, "x", 1);
+		machnet_poll(f->channel, &event, 1, 0);
+		offsets[i] = event.offset;
+	}
+	offsets[3] = offsets[2];
+	offsets[2] = (uint32_t)machnet_allocate(f->channel, 6, 100);
+	assert_int_equal(machnet_release_many(f->channel, NULL, 1),
+		MACHNET_INVALID_ARGUMENT);
+	assert_int_equal(machnet_release_many(f->channel, NULL, 0), MACHNET_OK);
+	assert_int_equal(
+		machnet_release_many(f->channel, offsets, 3), MACHNET_OK);
+	assert_int_equal(fake_take_released(&f->fake), 2);
+	assert_int_equal(machnet_allocate(f->channel, 6, 100), offsets[2]);
+	/* Those behind one that is not held stay. */
+	assert_int_equal(machnet_release_many(f->channel, &offsets[1], 3),
+		MACHNET_INVALID_ARGUMENT);
+	assert_int_equal(machnet_release(f->channel, offsets[3]), MACHNET_OK);
+	assert_int_equal(fake_take_released(&f->fake), 1);
+}
+
+static void
 a_full_submission_ring_delays(void **state)
 {
 	struct fixture *f = *state;
@@ -394,6 +422,7 @@ main(void)
 		TEST(an_empty_message_takes_no_block),
 		TEST(room_is_lent_written_and_sent_once),
 		TEST(release_refuses_what_is_nothing),
+		TEST(several_are_released_at_once),
 		TEST(a_full_submission_ring_delays),
 		TEST(a_full_arena_delays_until_blocks_come_home),
 		TEST(a_connection_leaves_room_for_others),

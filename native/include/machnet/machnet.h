@@ -110,6 +110,13 @@ MACHNET_API const char *machnet_status_message(int32_t status);
 MACHNET_API int32_t machnet_socket_path_default(char *path, uint32_t capacity);
 
 /**
+ * Whether MACHNET_DEBUG in the environment asks for the checks that cost too
+ * much elsewhere. For bindings, whose language may not read the environment.
+ * @return 1 or 0
+ */
+MACHNET_API int32_t machnet_debug_enabled(void);
+
+/**
  * Attach to the sidecar on this machine. Blocks until it answers.
  * @param path control socket, or NULL for the default
  * @param options NULL for the defaults
@@ -286,6 +293,14 @@ MACHNET_API int32_t machnet_send_allocated(uint32_t channel,
  * sent.
  */
 MACHNET_API int32_t machnet_release(uint32_t channel, uint32_t offset);
+
+/**
+ * Give back several. Cheaper than one by one.
+ * @return MACHNET_OK, or the status of the first that cannot be given back;
+ *         those before it were
+ */
+MACHNET_API int32_t machnet_release_many(
+	uint32_t channel, const uint32_t *offsets, uint32_t count);
 
 /**
  * Close a connection: take no more messages, deliver what was sent, wait for

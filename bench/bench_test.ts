@@ -30,6 +30,17 @@ test("bench/operations.ts: prints a line per operation", async () => {
   assert.equal(results.length, 5, lines.join("\n"));
 });
 
+test("bench/javascript.ts: prints a line per way to receive and send", async () => {
+  const file = "bench/javascript.ts";
+  const lines = await runScript({
+    runtime,
+    file,
+    parameters: ["--rounds", "1"],
+  });
+  const results = lines.filter((line) => /( +[\d.]+){3}$/.test(line));
+  assert.equal(results.length, 4, lines.join("\n"));
+});
+
 const parts = [
   { part: "loss", figures: 27 },
   { part: "packets", figures: 2 },

@@ -22,6 +22,8 @@ import { watch, type Watcher } from "./watch.ts";
 /** The FFI of this runtime and libmachnet behind it. */
 export interface Library {
   readonly calls: ClientCalls;
+  /** Whether MACHNET_DEBUG asks for checks that cost more than they may. */
+  readonly debugging: boolean;
   /** See {@linkcode Backend.map}. */
   map(base: bigint, bytes: number): ArrayBuffer;
   /** Watch a descriptor; see {@linkcode watch}. */
@@ -118,6 +120,7 @@ export async function library(): Promise<Library> {
   checkAbi(calls);
   client ??= {
     calls,
+    debugging: calls.machnet_debug_enabled() !== 0,
     map: (base, bytes) => runtime.map(calls, base, bytes),
     watch: (fd, onRing, onEnd) => watch(runtime.socket(fd), onRing, onEnd),
   };

@@ -9,7 +9,7 @@ import { onAbort } from "./abort.ts";
 import type { Endpoint } from "./address.ts";
 import type { ConnectionState, Reader } from "./connection_state.ts";
 import type { Message } from "./message.ts";
-import { MessageIterator } from "./message_iterator.ts";
+import { BatchIterator, MessageIterator } from "./message_iterator.ts";
 import type { OutgoingMessage } from "./outgoing.ts";
 
 /** Options of the calls that may wait. */
@@ -88,6 +88,22 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
   trySend(bytes: Uint8Array): boolean;
 
   /**
+   * Send copies of several messages, in order. Costs less than a `send()` for
+   * each. When it rejects, those before the one that could not go were sent.
+   *
+   * @param messages Bytes, or messages that were received and not released.
+   * @param options A signal to stop waiting for room.
+   * @returns A promise that resolves when all are in the channel; the array and
+   * the bytes are to be left alone until then.
+   * @throws {TypeError} If one of them is neither bytes nor a message.
+   * @throws {MachnetError} As `send()`, and as `Message.data`.
+   */
+  sendMany(
+    messages: readonly (Uint8Array | Message)[],
+    options?: WaitOptions,
+  ): Promise<void>;
+
+  /**
    * Borrow room for a message that is to be written in place.
    *
    * @param length Bytes.
@@ -117,6 +133,15 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * the connection failed.
    */
   receive(options?: WaitOptions): Promise<Message>;
+
+  /**
+   * Take messages as they come, many at a time: whatever is there, at most 64.
+   * The messages of a batch are valid until the next batch is taken, and so is
+   * the array. It ends and fails as the iteration of the connection does.
+   *
+   * @returns The batches, none of them empty.
+   */
+  batches(): AsyncIterableIterator<readonly Message[], undefined>;
 
   /**
    * Take no more messages, deliver what was accepted for sending, and wait for
@@ -185,6 +210,14 @@ export class ConnectionHandle implements Connection {
     throw this.#state.sender.failure(status);
   }
 
+  async sendMany(
+    messages: readonly (Uint8Array | Message)[],
+    options?: WaitOptions,
+  ): Promise<void> {
+    options?.signal?.throwIfAborted();
+    await this.#state.sender.sendMany(messages, options?.signal);
+  }
+
   async allocate(
     length: number,
     options?: WaitOptions,
@@ -212,9 +245,9 @@ export class ConnectionHandle implements Connection {
       const state = this.#state;
       const reader: Reader = {
         holder: this,
-        deliver(message): void {
+        serve(): void {
           forget();
-          resolve(message);
+          resolve(state.take()!);
         },
         end(): void {
           forget();
@@ -242,6 +275,10 @@ export class ConnectionHandle implements Connection {
 
   reset(reason: string = ""): void {
     this.#state.reset(reason);
+  }
+
+  batches(): AsyncIterableIterator<readonly Message[], undefined> {
+    return new BatchIterator(this.#state, this);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {

@@ -10,6 +10,7 @@ import { onAbort } from "./abort.ts";
 import { type Endpoint, formatEndpoint } from "./address.ts";
 import type { Core } from "./core.ts";
 import { Inbox } from "./inbox.ts";
+import { TracedMessage } from "./debug.ts";
 import { ReceivedMessage } from "./message.ts";
 import { kick } from "./pump.ts";
 import { Sender } from "./sender.ts";
@@ -18,7 +19,8 @@ import { Sender } from "./sender.ts";
 export interface Reader {
   /** Kept from the garbage collector for as long as it waits. */
   readonly holder: object;
-  deliver(message: ReceivedMessage): void;
+  /** There is something in the inbox: take it. */
+  serve(): void;
   /** The connection is over; `status` is OK if it was closed in order. */
   end(status: number): void;
 }
@@ -46,6 +48,8 @@ export class ConnectionState {
   readonly sender: Sender;
   readonly #inbox = new Inbox();
   readonly #readers: Reader[] = [];
+  #isServed = false;
+  #taken = 0;
   #phase = Phase.Open;
   // Who or what ended it, for messages; meaningful once it is over.
   #status: number = Status.OK;
@@ -71,18 +75,39 @@ export class ConnectionState {
       this.core.release(offset, length);
       return;
     }
-    const reader = this.#readers.shift();
-    if (reader === undefined) this.#inbox.push(offset, length);
-    else reader.deliver(new ReceivedMessage(this.core, offset, length));
+    this.#inbox.push(offset, length);
+    if (this.#readers.length === 0 || this.#isServed) return;
+    this.#isServed = true;
+    this.core.serveLater(this);
   }
 
-  /** The next message, if one is there. */
-  take(): ReceivedMessage | undefined {
+  /** Give those who wait what came. */
+  serve(): void {
+    this.#isServed = false;
+    while (this.#inbox.size > 0 && this.#readers.length > 0) {
+      this.#readers.shift()!.serve();
+    }
+  }
+
+  /**
+   * The next message, if one is there.
+   *
+   * @param used An object that is not needed any more, to be used again.
+   */
+  take(used?: ReceivedMessage): ReceivedMessage | undefined {
     const inbox = this.#inbox;
     if (inbox.size === 0) return undefined;
     const { offset, length } = inbox;
     inbox.shift();
-    return new ReceivedMessage(this.core, offset, length);
+    if (this.core.debugging) {
+      return new TracedMessage(this.core, offset, length, this.#describe());
+    }
+    return used?.lend(offset, length) ??
+      new ReceivedMessage(this.core, offset, length);
+  }
+
+  #describe(): string {
+    return `message ${++this.#taken} from ${formatEndpoint(this.remote)}`;
   }
 
   /** Wait for a message; call only when `take()` gave nothing. */
@@ -234,6 +259,7 @@ export class ConnectionState {
     this.#status = status;
     this.#reason = reason;
     clearTimeout(this.#closeTimer);
+    this.serve();
     // In order: what arrived before the end can still be taken.
     if (status !== Status.OK || this.#endedHere) this.#dropInbox();
     this.sender.stop();

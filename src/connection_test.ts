@@ -39,6 +39,12 @@ const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const texts = (fake: FakeLibrary): string[] =>
   fake.sent.map(({ text }) => text);
 
+/** Blocks that the application holds, when the loop has turned. */
+async function lent(fake: FakeLibrary): Promise<number> {
+  await turns();
+  return fake.lent.size;
+}
+
 test("send() is done when the message is in the channel", async () => {
   const { fake, one } = await connect();
   const bytes = encode("hello");
@@ -127,7 +133,7 @@ test("allocate() gives room that is sent from", async () => {
   outgoing.data.set(encode("in place"));
   await outgoing.send(8);
   assert.deepEqual(texts(fake), ["in place"]);
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
   assert.throws(() => outgoing.data, { code: "CLOSED" });
   await assert.rejects(outgoing.send(), { code: "CLOSED" });
   outgoing.release();
@@ -137,14 +143,14 @@ test("allocate() gives back what is not sent", async () => {
   const { fake, one } = await connect();
   {
     using _ = await one.allocate(10);
-    assert.equal(fake.lent.size, 1);
+    assert.equal(await lent(fake), 1);
   }
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
   const outgoing = await one.allocate(10);
   await assert.rejects(outgoing.send(11), { name: "RangeError" });
   one.reset();
   await assert.rejects(outgoing.send(), { code: "CONNECTION_CLOSED" });
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
 });
 
 test("allocate() waits for room, tryAllocate() does not", async () => {
@@ -180,10 +186,10 @@ test("receive() gives messages that live until release()", async () => {
   assert.equal(decode(second.data), "two");
   assert.equal(first.data, first.data);
   const copy = first.copy();
-  assert.equal(fake.lent.size, 2);
+  assert.equal(await lent(fake), 2);
   first.release();
   first.release();
-  assert.equal(fake.lent.size, 1);
+  assert.equal(await lent(fake), 1);
   assert.throws(() => first.data, {
     code: "CLOSED",
     message: "Cannot read message: it was released",
@@ -192,7 +198,7 @@ test("receive() gives messages that live until release()", async () => {
   {
     using _ = second;
   }
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
 });
 
 test("receive() gives an empty message too", async () => {
@@ -222,15 +228,114 @@ test("the iterator releases each message when the next is taken", async () => {
   const seen: string[] = [];
   for await (const message of one) {
     seen.push(decode(message.data));
-    assert.equal(fake.lent.size, 3 - seen.length + 1);
+    assert.equal(await lent(fake), 3 - seen.length + 1);
     if (seen.length === 3) break;
   }
   assert.deepEqual(seen, ["a", "b", "c"]);
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
   // Leaving the loop closed nothing.
   fake.message(ID, "d");
   assert.equal(decode((await one.receive()).data), "d");
   assert.deepEqual(fake.called("close"), []);
+});
+
+test("the iterator lends one object after another message", async () => {
+  const { fake, one } = await connect();
+  const iterator = one[Symbol.asyncIterator]();
+  // Asked for before there is any, and one after the other all the same.
+  const take = async (): Promise<string> =>
+    decode((await iterator.next()).value!.data);
+  const [first, second] = [take(), take()];
+  fake.message(ID, "a");
+  fake.message(ID, "b");
+  assert.deepEqual([await first, await second], ["a", "b"]);
+  assert.equal(await lent(fake), 1);
+  await iterator.return!();
+  assert.equal(await lent(fake), 0);
+  assert.deepEqual(await iterator.next(), { done: true, value: undefined });
+});
+
+test("batches() gives what came together, until the next batch", async () => {
+  const { fake, one } = await connect();
+  const batches = one.batches();
+  const waiting = batches.next();
+  fake.message(ID, "a");
+  fake.message(ID, "");
+  fake.message(ID, "c");
+  const { value } = await waiting;
+  const seen = value!.map(({ data }) => decode(data));
+  assert.deepEqual(seen, ["a", "", "c"]);
+  assert.equal(await lent(fake), 2);
+  value![0]!.release();
+  for (let count = 0; count < 100; count++) fake.message(ID, `${count}`);
+  await turns();
+  const sizes: number[] = [];
+  let next = 0;
+  for await (const batch of batches) {
+    sizes.push(batch.length);
+    for (const { data } of batch) assert.equal(decode(data), `${next++}`);
+    if (next === 100) fake.closed(ID, Status.OK);
+  }
+  assert.equal(next, 100);
+  assert.ok(sizes.every((size) => size > 0 && size <= 64), sizes.join());
+  assert.ok(sizes.length < 10, sizes.join());
+  assert.equal(await lent(fake), 0);
+});
+
+test("batches() throws when the connection is reset", async () => {
+  const { fake, one } = await connect();
+  const waiting = one.batches().next();
+  fake.closed(ID, Status.CONNECTION_RESET, "no");
+  await assert.rejects(waiting, { code: "CONNECTION_RESET" });
+});
+
+test("sendMany() sends bytes and messages, in order", async () => {
+  const { fake, one } = await connect();
+  fake.message(ID, "echo");
+  const message = await one.receive();
+  await one.sendMany([encode("a"), message, new Uint8Array(0)]);
+  assert.deepEqual(texts(fake), ["a", "echo", ""]);
+  await one.sendMany([]);
+  message.release();
+  await assert.rejects(one.sendMany([encode("b"), message]), {
+    code: "CLOSED",
+  });
+  const wrong = ["text" as unknown as Uint8Array];
+  await assert.rejects(one.sendMany(wrong), { name: "TypeError" });
+  assert.deepEqual(texts(fake).slice(3), ["b"]);
+});
+
+test("sendMany() waits for room in the middle, and keeps the order", async () => {
+  const { fake, one } = await connect();
+  fake.room = 2;
+  const many = one.sendMany(["a", "b", "c", "d"].map(encode));
+  const last = one.send(encode("e"));
+  await assertPending(many);
+  assert.deepEqual(texts(fake), ["a", "b"]);
+  fake.room = 1;
+  fake.message(ID, "kick");
+  await assertPending(many);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  await Promise.all([many, last]);
+  assert.deepEqual(texts(fake), ["a", "b", "c", "d", "e"]);
+});
+
+test("sendMany() stops waiting on abort, and when it closes", async () => {
+  const { fake, one } = await connect();
+  fake.room = 1;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const many = one.sendMany(["a", "b"].map(encode), { signal });
+  const reason = new Error("no");
+  controller.abort(reason);
+  await assert.rejects(many, reason);
+  fake.closed(ID, Status.CONNECTION_RESET);
+  await turns();
+  await assert.rejects(one.sendMany([encode("x")]), {
+    code: "CONNECTION_RESET",
+  });
+  assert.deepEqual(texts(fake), ["a"]);
 });
 
 test("the iterator ends when the peer closes, after the last message", async () => {
@@ -262,7 +367,7 @@ test("a reset throws in the iterator, with the peer's reason", async () => {
     message: "Cannot receive from 10.0.0.9:888: " +
       "the peer reset the connection: out of patience",
   });
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
   await assert.rejects(one.closed, { code: "CONNECTION_RESET" });
   await assert.rejects(one.send(encode("x")), { code: "CONNECTION_RESET" });
   await one.close(); // it is over: nothing more to say
@@ -273,7 +378,7 @@ test("a reset drops what was not taken", async () => {
   fake.message(ID, "lost");
   fake.closed(ID, Status.CONNECTION_RESET);
   await turns();
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
   await assert.rejects(one.receive(), { code: "CONNECTION_RESET" });
 });
 
@@ -304,7 +409,7 @@ test("close() waits for the acknowledgement", async () => {
   fake.closed(ID, Status.OK);
   await closing;
   await one.closed;
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
 });
 
 test("close() ends readers", async () => {
@@ -414,5 +519,5 @@ test("many messages are taken in order, however they come", async () => {
   fake.closed(ID, Status.OK);
   await loop;
   assert.equal(next, 500);
-  assert.equal(fake.lent.size, 0);
+  assert.equal(await lent(fake), 0);
 });

@@ -11,8 +11,9 @@ import type { Watcher } from "../ffi/watch.ts";
 import { formatIPv4 } from "./address.ts";
 import { ConnectionState } from "./connection_state.ts";
 import type { ListenerState } from "./listener_state.ts";
-import { kick, pump, type Pumped, unpump } from "./pump.ts";
+import { isAwake, kick, pump, type Pumped, unpump } from "./pump.ts";
 import { type Answer, noAnswer, Requests } from "./requests.ts";
+import { Returns } from "./returns.ts";
 import { RoomQueue } from "./room.ts";
 
 const EVENTS = 64;
@@ -21,11 +22,17 @@ const EVENT_WORDS = STRUCTS.machnet_event.size / 4;
 // What C gets for an empty message: runtimes pass NULL for empty arrays, or not.
 const NOTHING = new Uint8Array(1);
 
+// Looks that are not worth a turn of the event loop each; how long they keep it
+// from timers and sockets is the time that the script takes for as many batches.
+const LOOKS_PER_TURN = 4;
+
 const decoder = new TextDecoder();
 
 /** The inside of a channel. */
 export class Core implements Pumped {
   readonly calls: ClientCalls;
+  /** Whether uses of messages after their release are to be found. */
+  readonly debugging: boolean;
   /** Its handle in C. */
   readonly channel: number;
   /** IPv4 address of the sidecar. */
@@ -41,8 +48,12 @@ export class Core implements Pumped {
   readonly #events = new Uint32Array(this.#eventBytes.buffer);
   readonly #connections = new Map<number, ConnectionState>();
   readonly #listeners = new Map<number, ListenerState>();
+  readonly #returns: Returns;
   readonly #sends = new RoomQueue();
   readonly #requests = new Requests();
+  // Connections with readers for whom something came in this turn.
+  readonly #served: ConnectionState[] = [];
+  #looksLeft = 0;
   // As if something were open: the bell keeps the process alive at first.
   #used = true;
 
@@ -53,7 +64,9 @@ export class Core implements Pumped {
     doorbell: number,
   ) {
     this.calls = library.calls;
+    this.debugging = library.debugging;
     this.channel = channel;
+    this.#returns = new Returns(this.calls, channel);
     this.hostname = formatIPv4(info.address);
     this.engine = info.engine;
     this.#master = new Uint8Array(library.map(info.base, info.bytes));
@@ -75,7 +88,9 @@ export class Core implements Pumped {
   /** Give back what was lent. */
   release(offset: number, length: number): void {
     if (length === 0 || this.over !== Status.OK) return;
-    this.calls.machnet_release(this.channel, offset);
+    this.#returns.add(offset);
+    // Else the next look takes them along.
+    if (!this.#used || !isAwake()) this.#returns.flush();
   }
 
   /** Send a copy, or AGAIN. */
@@ -206,6 +221,24 @@ export class Core implements Pumped {
   // The loop
 
   look(spinUs: number): number {
+    this.#looksLeft = LOOKS_PER_TURN;
+    return this.#look(spinUs);
+  }
+
+  /**
+   * Look now, in the middle of a turn of the event loop, which is spared as
+   * often as it may be without keeping the rest of the script waiting.
+   */
+  lookAhead(): void {
+    if (this.#looksLeft === 0) return;
+    this.#looksLeft--;
+    // When a look finds nothing, the next would not find much.
+    if (this.#look(0) === 0) this.#looksLeft = 0;
+  }
+
+  #look(spinUs: number): number {
+    if (this.over !== Status.OK) return 0;
+    this.#returns.flush();
     const count = this.calls.machnet_poll(
       this.channel,
       this.#eventBytes,
@@ -219,9 +252,23 @@ export class Core implements Pumped {
     for (let index = 0; index < count; index++) {
       this.#dispatch(index * EVENT_WORDS);
     }
+    this.#serve();
     this.#requests.retry();
     if (this.#sends.waiting) this.#sends.retry();
+    // It may have been the last look.
+    this.#returns.flush();
     return count;
+  }
+
+  /** Serve the readers of a connection when all that came is in its inbox. */
+  serveLater(connection: ConnectionState): void {
+    this.#served.push(connection);
+  }
+
+  #serve(): void {
+    const served = this.#served;
+    for (const connection of served) connection.serve();
+    served.length = 0;
   }
 
   prepareSleep(): boolean {

@@ -11,9 +11,16 @@ import type { Core } from "./core.ts";
  * A message that was received.
  *
  * Its bytes lie in memory that this process shares with the sidecar. From the
- * iterator of a connection a message is valid until the next one is taken;
- * from `receive()` until `release()` or the end of a `using` block. While
- * messages are held, the memory that they occupy is missing for new ones.
+ * iterator of a connection a message is valid until the next one is taken, from
+ * `batches()` until the next batch, from `receive()` until `release()` or the
+ * end of a `using` block. While messages are held, the memory that they occupy
+ * is missing for new ones.
+ *
+ * Iterators lend the same object again and again: keep a `copy()`, not the
+ * message. A view that is used too late reads another message. Run the script
+ * with `MACHNET_DEBUG=1` to find out where: released messages then read 0xDB,
+ * and whoever asks a view of one for more than a single byte is told which
+ * message it was, and where it was released.
  *
  * @example
  * ```ts
@@ -57,8 +64,8 @@ export interface Message extends Disposable {
 /** The implementation of {@linkcode Message}. */
 export class ReceivedMessage implements Message {
   readonly #core: Core;
-  readonly #offset: number;
-  readonly #length: number;
+  #offset: number;
+  #length: number;
   #data: Uint8Array<ArrayBuffer> | undefined;
   #released = false;
 
@@ -66,6 +73,15 @@ export class ReceivedMessage implements Message {
     this.#core = core;
     this.#offset = offset;
     this.#length = length;
+  }
+
+  /** Be another message. */
+  lend(offset: number, length: number): this {
+    this.#offset = offset;
+    this.#length = length;
+    this.#data = undefined;
+    this.#released = false;
+    return this;
   }
 
   get length(): number {

@@ -5,6 +5,7 @@
  */
 import { failure, MachnetError } from "../ffi/error.ts";
 import { Status } from "../ffi/status.ts";
+import { refusal, revoke } from "./debug.ts";
 import type { Sender } from "./sender.ts";
 
 /**
@@ -101,15 +102,22 @@ export class AllocatedMessage implements OutgoingMessage {
         ),
       );
     }
-    this.#given = true;
-    this.#data = undefined;
+    this.#give("sent");
     return this.#sender.sendAllocated(this.#offset, this.#length, length);
+  }
+
+  #give(fate: string): void {
+    this.#given = true;
+    if (this.#data !== undefined && this.#sender.core.debugging) {
+      const what = `message of ${this.#length} bytes`;
+      revoke(this.#data, refusal(`Cannot write ${what}`, fate));
+    }
+    this.#data = undefined;
   }
 
   release(): void {
     if (this.#given) return;
-    this.#given = true;
-    this.#data = undefined;
+    this.#give("released");
     this.#sender.core.release(this.#offset, this.#length);
   }
 

@@ -55,6 +55,11 @@ export function kick(): void {
   setImmediate(turn);
 }
 
+/** Whether it goes on looking. */
+export function isAwake(): boolean {
+  return awake;
+}
+
 function turn(): void {
   let happened = 0;
   const spinUs = channels.length === 1 ? SPIN_US : SPIN_SHARED_US;

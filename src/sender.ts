@@ -9,6 +9,7 @@ import { onAbort } from "./abort.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Core } from "./core.ts";
+import type { Message } from "./message.ts";
 import { AllocatedMessage } from "./outgoing.ts";
 
 // Nobody tells it from a promise of his own, and it costs nothing.
@@ -44,6 +45,29 @@ export class Sender {
     if (status === Status.OK) return DONE;
     if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
     return this.#wait(signal, () => this.core.send(this.#id, bytes));
+  }
+
+  /** Send copies of several, in order, when there is room. */
+  sendMany(
+    messages: readonly (Uint8Array | Message)[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { core } = this;
+    for (let sent = 0; sent < messages.length; sent++) {
+      const status = this.trySend(bytesOf(messages[sent]));
+      if (status === Status.OK) continue;
+      if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
+      const rest = messages.slice(sent).map(bytesOf);
+      return this.#wait(signal, () => {
+        while (rest.length > 0) {
+          const status = core.send(this.#id, rest[0]!);
+          if (status !== Status.OK) return status;
+          rest.shift();
+        }
+        return Status.OK;
+      });
+    }
+    return DONE;
   }
 
   /** Borrow room now, or not. */
@@ -152,4 +176,13 @@ export class Sender {
       ? connection.refusal("Cannot send to")
       : failure(status, `Cannot send to ${formatEndpoint(connection.remote)}`);
   }
+}
+
+function bytesOf(message: Uint8Array | Message | undefined): Uint8Array {
+  if (message instanceof Uint8Array) return message;
+  const data = message?.data;
+  if (data instanceof Uint8Array) return data;
+  throw new TypeError(
+    `Cannot send messages: ${typeof message} is neither Uint8Array nor Message`,
+  );
 }

@@ -122,7 +122,7 @@ test("attach() works with --allow-ffi alone", { skip }, async () => {
   const script = startScript("echo_once.ts", [
     sidecars[1]!.socket,
     listener.hostname,
-  ], ["--allow-ffi"]);
+  ], { permissions: ["--allow-ffi"] });
   const connection = await Promise.race([
     listener.accept(),
     script.ended.then(() => assert.fail(script.stderr())),

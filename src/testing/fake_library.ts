@@ -2,6 +2,7 @@
  * A libmachnet in JavaScript, for tests of what lies above the C ABI: it plays
  * the engine's part when the test says so, and never by itself.
  */
+import assert from "node:assert/strict";
 import { failure } from "../../ffi/error.ts";
 import type { Library } from "../../ffi/library.ts";
 import { Status } from "../../ffi/status.ts";
@@ -50,6 +51,8 @@ export class FakeLibrary {
   keepsAlive = true;
   bellOpen = true;
   asleep = false;
+  /** Whether the checks of MACHNET_DEBUG are on, for channels opened later. */
+  debugging = false;
 
   readonly #events: FakeEvent[] = [];
   #next = 64;
@@ -169,8 +172,13 @@ export class FakeLibrary {
         if (status === Status.OK) this.lent.delete(offset);
         return status;
       },
-      machnet_release: (_channel, offset) =>
-        this.lent.delete(offset) ? Status.OK : Status.INVALID_ARGUMENT,
+      machnet_release_many: (_channel, bytes, count) => {
+        const offsets = new Uint32Array(bytes!.buffer, 0, count);
+        for (const offset of offsets) {
+          assert(this.lent.delete(offset), "released what was not lent");
+        }
+        return Status.OK;
+      },
       machnet_reset: (_channel, connection, reason, length) => {
         const bytes = reason!.subarray(0, length);
         const text = new TextDecoder().decode(bytes);
@@ -197,6 +205,7 @@ export class FakeLibrary {
     };
     return {
       calls: calls as ClientCalls,
+      debugging: this.debugging,
       map: () => this.memory.buffer as ArrayBuffer,
       watch: (_fd, onRing, onEnd) => {
         this.#ring = onRing;

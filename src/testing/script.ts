@@ -21,12 +21,16 @@ export interface Script {
 /**
  * Start a script of `src/e2e/scripts`.
  *
- * @param permissions Deno's flags; all permissions by default.
+ * @param options Deno's flags, all permissions by default; and variables that
+ * are added to the environment.
  */
 export function startScript(
   name: string,
   parameters: string[],
-  permissions: string[] = ["-A"],
+  { permissions = ["-A"], environment = {} }: {
+    permissions?: string[];
+    environment?: Record<string, string>;
+  } = {},
 ): Script {
   const file = new URL(`../e2e/scripts/${name}`, import.meta.url);
   const flags = underDeno
@@ -35,7 +39,10 @@ export function startScript(
   const child = spawn(
     process.execPath,
     [...flags, fileURLToPath(file), ...parameters],
-    { stdio: ["ignore", "pipe", "pipe"] },
+    {
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
   );
   const lines: string[] = [];
   const waiting: ((line: string) => void)[] = [];

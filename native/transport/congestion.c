@@ -213,13 +213,10 @@ congestion_timeout(
 }
 
 uint64_t
-congestion_pace_ns(const struct congestion *congestion, uint64_t srtt_ns)
+congestion_pace_small_ns(const struct congestion *congestion, uint64_t srtt_ns)
 {
-	float window;
+	float window = fminf(congestion->fabric, congestion->receiver);
 
-	if (congestion->window > 1)
-		return 0;
-	window = fminf(congestion->fabric, congestion->receiver);
 	if (window >= 1)
 		return 0;
 	/* The round trip that it ought to be, should it be more: where a core

@@ -61,8 +61,17 @@ congestion_window(const struct congestion *congestion)
 	return congestion->window;
 }
 
-/** Time between two packets if the window is below 1, else 0. */
-uint64_t congestion_pace_ns(
+/** Of congestion_pace_ns: the window is at most 1. */
+uint64_t congestion_pace_small_ns(
 	const struct congestion *congestion, uint64_t srtt_ns);
+
+/** Time between two packets if the window is below 1, else 0. */
+static inline uint64_t
+congestion_pace_ns(const struct congestion *congestion, uint64_t srtt_ns)
+{
+	return congestion->window > 1
+		       ? 0
+		       : congestion_pace_small_ns(congestion, srtt_ns);
+}
 
 #endif

@@ -520,17 +520,12 @@ endpoint_turn(struct transport *t, uint64_t now, struct endpoint *endpoint)
 	return room;
 }
 
-void
-transport_poll(struct transport *t, uint64_t now)
+static void
+endpoints_turn(struct transport *t, uint64_t now)
 {
 	struct list turns;
 	bool room = true;
 
-	t->answers_left = ANSWERS_PER_POLL;
-	fire_timers(t, now);
-	credits_reclaim(t, now);
-	receive_acks_due(t, now);
-	send_held(t, now);
 	list_init(&turns);
 	list_take(&turns, &t->ready);
 	while (room && !list_empty(&turns)) {
@@ -543,6 +538,22 @@ transport_poll(struct transport *t, uint64_t now)
 	/* Those that found the device full come first the next time. */
 	list_take(&turns, &t->ready);
 	list_take(&t->ready, &turns);
+}
+
+void
+transport_poll(struct transport *t, uint64_t now)
+{
+	t->answers_left = ANSWERS_PER_POLL;
+	if (wheel_behind(&t->flow_timers, now)) {
+		fire_timers(t, now);
+		credits_reclaim(t, now);
+	}
+	if (!list_empty(&t->acks_delayed))
+		receive_acks_due(t, now);
+	if (!list_empty(&t->held))
+		send_held(t, now);
+	if (!list_empty(&t->ready))
+		endpoints_turn(t, now);
 	while (!list_empty(&t->acks)) {
 		/* Writing the ACK takes it from the list. */
 		if (!ack_send(t, now,

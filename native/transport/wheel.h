@@ -8,6 +8,7 @@
 #ifndef TRANSPORT_WHEEL_H
 #define TRANSPORT_WHEEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -41,6 +42,13 @@ timer_init(struct timer *timer)
 void wheel_set(struct wheel *wheel, struct timer *timer, uint64_t deadline_ns);
 
 void wheel_cancel(struct wheel *wheel, struct timer *timer);
+
+/** Has a tick passed since wheel_advance? */
+static inline bool
+wheel_behind(const struct wheel *wheel, uint64_t now_ns)
+{
+	return wheel->tick <= now_ns >> WHEEL_TICK_NS_LOG2;
+}
 
 /**
  * Collect the timers that are due by now into `due`, in the order of their

@@ -1,40 +1,41 @@
 /** Many connections that do nothing beside one that is busy. */
-import type { Channel, Connection } from "machnet";
+import { Lab } from "machnet";
+import process from "node:process";
+import { Script } from "../processes.ts";
 import type { Effort, Figure, Measurement } from "./figure.ts";
 import {
   connectPair,
   echo,
-  type Hosts,
   median,
   memory,
+  pin,
   requestReply,
   sleep,
-  startHosts,
 } from "./load.ts";
-
-const CHANNELS = 4;
-/** Being opened at a time, by a channel. */
-const OPENING = 16;
 
 /** What a busy connection notices of many idle ones, and what they cost. */
 export const idle: Measurement = {
   name: "idle",
   conditions: "64 B request-reply at window 1 over a direct wire, with and " +
-    "without idle connections between the same two hosts",
+    "without idle connections of other applications between the same two hosts",
   async measure({ seconds, rounds, idle: count }: Effort): Promise<Figure[]> {
-    await using calm = await startHosts({ hosts: 2, wire: "direct" });
-    await using crowded = await startHosts({ hosts: 2, wire: "direct" });
-    const busy: Connection[] = [];
-    for (const { clients, server } of [calm, crowded]) {
-      const [client, accepted] = await connectPair(clients[0]!, server);
-      echo(accepted).catch(() => {});
-      busy.push(client);
-      await requestReply(client, { size: 64, window: 1, seconds });
+    await using calm = await Lab.start({ hosts: 2, wire: "direct" });
+    await using crowded = await Lab.start({ hosts: 2, wire: "direct" });
+    // Who shares a core with whom makes a round trip 15 us or 30.
+    using _ = pin(process.pid, 0);
+    for (const lab of [calm, crowded]) {
+      for (const { pid } of lab.hosts) pin(pid, 1);
+      await busyP50(lab, seconds);
     }
 
-    const { hosts } = crowded.lab;
+    const { hosts } = crowded;
     const before = hosts.map(({ pid }) => memory(pid));
-    using _crowd = await openMany(crowded, count);
+    await using crowd = Script.start({
+      runtime: process.versions["bun"] ? "bun" : "deno",
+      file: "bench/transport/crowd.ts",
+      parameters: [...hosts.map(({ socket }) => socket), `${count}`],
+    });
+    await crowd.line(/^open$/);
     await sleep(1000); // until the last of them is idle, too
     const bytes = hosts.map(({ pid }, index) =>
       (memory(pid) - before[index]!) / count
@@ -42,9 +43,8 @@ export const idle: Measurement = {
 
     const p50s: number[][] = [[], []];
     for (let round = 0; round < rounds; round++) {
-      for (const [index, connection] of busy.entries()) {
-        const load = { size: 64, window: 1, seconds };
-        p50s[index]!.push((await requestReply(connection, load)).p50);
+      for (const [index, lab] of [calm, crowded].entries()) {
+        p50s[index]!.push(await busyP50(lab, seconds));
       }
     }
     const [without, beside] = p50s.map(median);
@@ -72,29 +72,18 @@ export const idle: Measurement = {
   },
 };
 
-/** Open connections, and hold them until they are disposed of. */
-async function openMany(
-  { lab, server }: Hosts,
-  count: number,
-): Promise<Disposable> {
-  const held: unknown[] = [];
-  const listener = await server.listen({ port: 0, backlog: 4096 });
-  const { hostname, port } = listener;
-  const accepting = (async (): Promise<void> => {
-    for (let i = 0; i < count; i++) held.push(await listener.accept());
-  })();
-  let left = count;
-  const open = async (channel: Channel): Promise<void> => {
-    while (left-- > 0) {
-      held.push(await channel.connect({ hostname, port, timeout: 30_000 }));
-    }
-  };
-  for (let i = 0; i < CHANNELS; i++) {
-    const channel = await lab.hosts[1]!.attach();
-    left = Math.ceil(count * (i + 1) / CHANNELS) -
-      Math.ceil(count * i / CHANNELS);
-    await Promise.all(Array.from({ length: OPENING }, () => open(channel)));
-  }
-  await accepting;
-  return { [Symbol.dispose]: () => held.splice(0) };
+/** Of a connection between the two hosts, with no other channel in this
+ * process: a script looks into all that it has. */
+async function busyP50(lab: Lab, seconds: number): Promise<number> {
+  await using server = await lab.hosts[0]!.attach();
+  await using client = await lab.hosts[1]!.attach();
+  const [connection, accepted] = await connectPair(client, server);
+  echo(accepted).catch(() => {});
+  const { p50 } = await requestReply(connection, {
+    size: 64,
+    window: 1,
+    seconds,
+  });
+  await connection.close();
+  return p50;
 }

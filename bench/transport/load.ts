@@ -6,6 +6,7 @@ import {
   Lab,
   type LabOptions,
 } from "machnet";
+import { spawnSync } from "node:child_process";
 import { createHistogram } from "node:perf_hooks";
 import { readFileSync } from "node:fs";
 
@@ -230,4 +231,25 @@ export function medians<Name extends string>(
 export function memory(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return 1024 * Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)![1]);
+}
+
+/**
+ * Keep a process, with all its threads, on one core, where that can be said.
+ *
+ * @returns What lets it go.
+ */
+export function pin(pid: number, core: number): Disposable {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const [, before] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)!;
+  const move = (cores: string): void => {
+    spawnSync("taskset", [
+      "--all-tasks",
+      "--cpu-list",
+      "--pid",
+      cores,
+      `${pid}`,
+    ]);
+  };
+  move(`${core}`);
+  return { [Symbol.dispose]: () => move(before!) };
 }

@@ -9,7 +9,7 @@ import { type ErrorCode, failure, MachnetError } from "./error.ts";
 import { statusName } from "./status.ts";
 
 /** The number that the headers had when this table was written. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Limits that the headers name. */
 export const LIMITS = {
@@ -76,6 +76,19 @@ export const EventKind = {
   MESSAGE: 4,
   CLOSED: 5,
   UNLISTENED: 6,
+  REQUEST: 7,
+  REPLY: 8,
+  FAILURE: 9,
+  CANCEL: 10,
+} as const;
+
+/** `enum machnet_message_kind`. */
+export const MessageKind = {
+  PLAIN: 0,
+  REQUEST: 1,
+  REPLY: 2,
+  FAILURE: 3,
+  CANCEL: 4,
 } as const;
 
 /** `enum machnet_poll_mode`. */

@@ -12,6 +12,7 @@ import {
   EventKind,
   fromCString,
   LIMITS,
+  MessageKind,
   PollMode,
   readChannelInfo,
   STRUCTS,
@@ -63,7 +64,7 @@ test("STRUCTS has the sizes and offsets of the C compiler", { skip }, () => {
 });
 
 test(
-  "LIMITS, EventKind and PollMode have the headers' values",
+  "LIMITS, EventKind, MessageKind and PollMode have the headers' values",
   { skip },
   () => {
     const expected: [string, number][] = [
@@ -71,6 +72,10 @@ test(
       ...Object.entries(LIMITS),
       ...Object.entries(EventKind).map(([name, value]): [string, number] => [
         `MACHNET_EVENT_${name}`,
+        value,
+      ]),
+      ...Object.entries(MessageKind).map(([name, value]): [string, number] => [
+        `MACHNET_MESSAGE_${name}`,
         value,
       ]),
       ...Object.entries(PollMode).map(([name, value]): [string, number] => [

@@ -200,6 +200,28 @@ export const CLIENT_SYMBOLS = {
     ],
     result: "i32",
   },
+  machnet_send_tagged: {
+    parameters: [
+      "u32", // channel
+      "u32", // connection
+      "bytes", // bytes
+      "u32", // length
+      "u32", // kind
+      "u32", // request
+    ],
+    result: "i32",
+  },
+  machnet_send_allocated_tagged: {
+    parameters: [
+      "u32", // channel
+      "u32", // connection
+      "u32", // offset
+      "u32", // length
+      "u32", // kind
+      "u32", // request
+    ],
+    result: "i32",
+  },
   machnet_release: {
     parameters: [
       "u32", // channel

@@ -106,6 +106,26 @@ export class Core implements Pumped {
     return status;
   }
 
+  /** Send a copy as a message of a request, or AGAIN. */
+  sendTagged(
+    connection: number,
+    bytes: Uint8Array,
+    kind: number,
+    request: number,
+  ): number {
+    const { length } = bytes;
+    const status = this.calls.machnet_send_tagged(
+      this.channel,
+      connection,
+      length === 0 ? NOTHING : bytes,
+      length,
+      kind,
+      request,
+    );
+    kick();
+    return status;
+  }
+
   /** Borrow room: its offset, or AGAIN. */
   allocate(connection: number, length: number): number {
     return this.calls.machnet_allocate(this.channel, connection, length);
@@ -118,6 +138,26 @@ export class Core implements Pumped {
       connection,
       offset,
       length,
+    );
+    kick();
+    return status;
+  }
+
+  /** The same as a message of a request. */
+  sendAllocatedTagged(
+    connection: number,
+    offset: number,
+    length: number,
+    kind: number,
+    request: number,
+  ): number {
+    const status = this.calls.machnet_send_allocated_tagged(
+      this.channel,
+      connection,
+      offset,
+      length,
+      kind,
+      request,
     );
     kick();
     return status;
@@ -290,6 +330,11 @@ export class Core implements Pumped {
       const connection = this.#connections.get(id);
       if (connection !== undefined) connection.deliver(offset, length);
       else this.release(offset, length);
+      return;
+    }
+    if (kind >= EventKind.REQUEST) {
+      // Nobody here serves requests, or makes them.
+      this.release(events[at + 2]!, events[at + 3]!);
       return;
     }
     const answer: Answer = {

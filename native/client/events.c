@@ -32,6 +32,10 @@ event_accept(struct channel *channel, struct machnet_event *event)
 {
 	switch (event->kind) {
 	case MACHNET_EVENT_MESSAGE:
+	case MACHNET_EVENT_REQUEST:
+	case MACHNET_EVENT_REPLY:
+	case MACHNET_EVENT_FAILURE:
+	case MACHNET_EVENT_CANCEL:
 	case MACHNET_EVENT_CLOSED:
 		return borrow(channel, event);
 	case MACHNET_EVENT_LISTENING:

@@ -77,6 +77,29 @@ events_arrive_as_they_were_posted(void **state)
 }
 
 static void
+messages_of_all_kinds_are_lent(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t kind;
+
+	for (kind = MACHNET_EVENT_REQUEST; kind <= MACHNET_EVENT_CANCEL;
+		kind++) {
+		struct machnet_event event;
+		uint32_t offset = fake_post_kind(
+			&f->fake, 5, "hello", 5, kind, 1000u + kind);
+
+		assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
+		assert_int_equal(event.kind, kind);
+		assert_int_equal(event.token, 1000 + kind);
+		assert_memory_equal(f->base + event.offset, "hello", 5);
+		assert_int_equal(
+			machnet_release(f->channel, offset), MACHNET_OK);
+		assert_int_equal(machnet_release(f->channel, offset),
+			MACHNET_INVALID_ARGUMENT);
+	}
+}
+
+static void
 a_message_is_lent_and_goes_home_once(void **state)
 {
 	struct fixture *f = *state;
@@ -352,6 +375,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(events_arrive_as_they_were_posted),
+		TEST(messages_of_all_kinds_are_lent),
 		TEST(a_message_is_lent_and_goes_home_once),
 		TEST(an_empty_message_lends_nothing),
 		TEST(many_messages_wrap_the_rings),

@@ -297,10 +297,19 @@ uint32_t
 fake_post_message(struct fake_sidecar *fake, uint32_t connection,
 	const void *bytes, uint32_t length)
 {
+	return fake_post_kind(
+		fake, connection, bytes, length, MACHNET_EVENT_MESSAGE, 0);
+}
+
+uint32_t
+fake_post_kind(struct fake_sidecar *fake, uint32_t connection,
+	const void *bytes, uint32_t length, uint16_t kind, uint32_t request)
+{
 	struct machnet_event event = {
-		.kind = MACHNET_EVENT_MESSAGE,
+		.kind = kind,
 		.connection = connection,
 		.length = length,
+		.token = request,
 	};
 
 	if (length > 0) {

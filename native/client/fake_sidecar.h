@@ -77,6 +77,10 @@ void fake_post(struct fake_sidecar *fake, const struct machnet_event *event);
 uint32_t fake_post_message(struct fake_sidecar *fake, uint32_t connection,
 	const void *bytes, uint32_t length);
 
+/** The same for a kind of message that has a request. */
+uint32_t fake_post_kind(struct fake_sidecar *fake, uint32_t connection,
+	const void *bytes, uint32_t length, uint16_t kind, uint32_t request);
+
 /** Take one submission. @return false if there is none */
 bool fake_take(struct fake_sidecar *fake, struct submission *submission);
 

@@ -2,14 +2,10 @@
 /* Bytes: send a copy, write in place, give back. */
 #include "client/submit.h"
 
-int32_t
-machnet_send(uint32_t handle, uint32_t connection, const void *bytes,
+static int32_t
+send_copy(uint32_t handle, struct submission *submission, const void *bytes,
 	uint32_t length)
 {
-	struct submission submission = {
-		.kind = SUBMISSION_SEND,
-		.connection = connection,
-	};
 	struct channel *channel;
 	int32_t status = channel_find(handle, &channel);
 
@@ -19,7 +15,43 @@ machnet_send(uint32_t handle, uint32_t connection, const void *bytes,
 		return MACHNET_MESSAGE_TOO_LARGE;
 	if (bytes == NULL && length != 0)
 		return MACHNET_INVALID_ARGUMENT;
-	return submit_bytes(channel, &submission, bytes, length);
+	return submit_bytes(channel, submission, bytes, length);
+}
+
+int32_t
+machnet_send(uint32_t handle, uint32_t connection, const void *bytes,
+	uint32_t length)
+{
+	struct submission submission = {
+		.kind = SUBMISSION_SEND,
+		.connection = connection,
+	};
+
+	return send_copy(handle, &submission, bytes, length);
+}
+
+/** A kind with a request? */
+static bool
+kind_is_tagged(uint32_t kind)
+{
+	return kind >= MACHNET_MESSAGE_REQUEST &&
+	       kind <= MACHNET_MESSAGE_CANCEL;
+}
+
+int32_t
+machnet_send_tagged(uint32_t handle, uint32_t connection, const void *bytes,
+	uint32_t length, uint32_t kind, uint32_t request)
+{
+	struct submission submission = {
+		.kind = SUBMISSION_SEND,
+		.connection = connection,
+		.flags = kind,
+		.token = request,
+	};
+
+	if (!kind_is_tagged(kind))
+		return MACHNET_INVALID_ARGUMENT;
+	return send_copy(handle, &submission, bytes, length);
 }
 
 int32_t
@@ -50,28 +82,24 @@ allocated_bytes(const struct channel *channel, uint32_t offset)
 								       : 0;
 }
 
-int32_t
-machnet_send_allocated(
-	uint32_t handle, uint32_t connection, uint32_t offset, uint32_t length)
+static int32_t
+send_in_place(uint32_t handle, struct submission *submission, uint32_t offset,
+	uint32_t length)
 {
-	struct submission submission = {
-		.kind = SUBMISSION_SEND,
-		.connection = connection,
-		.offset = length == 0 ? 0 : offset,
-		.length = length,
-	};
 	struct channel *channel;
 	int32_t status = channel_find(handle, &channel);
 
 	if (status != MACHNET_OK)
 		return status;
+	submission->offset = length == 0 ? 0 : offset;
+	submission->length = length;
 	offset -= channel->layout.tx_arena;
 	if (length > MACHNET_MESSAGE_BYTES_MAX)
 		return MACHNET_MESSAGE_TOO_LARGE;
 	if (length > allocated_bytes(channel, offset) ||
 		allocated_bytes(channel, offset) == 0)
 		return MACHNET_INVALID_ARGUMENT;
-	status = submit(channel, &submission);
+	status = submit(channel, submission);
 	if (status != MACHNET_OK)
 		return status;
 	if (length == 0)
@@ -79,6 +107,34 @@ machnet_send_allocated(
 	else
 		block_set_add(&channel->tx_sent, offset);
 	return MACHNET_OK;
+}
+
+int32_t
+machnet_send_allocated(
+	uint32_t handle, uint32_t connection, uint32_t offset, uint32_t length)
+{
+	struct submission submission = {
+		.kind = SUBMISSION_SEND,
+		.connection = connection,
+	};
+
+	return send_in_place(handle, &submission, offset, length);
+}
+
+int32_t
+machnet_send_allocated_tagged(uint32_t handle, uint32_t connection,
+	uint32_t offset, uint32_t length, uint32_t kind, uint32_t request)
+{
+	struct submission submission = {
+		.kind = SUBMISSION_SEND,
+		.connection = connection,
+		.flags = kind,
+		.token = request,
+	};
+
+	if (!kind_is_tagged(kind))
+		return MACHNET_INVALID_ARGUMENT;
+	return send_in_place(handle, &submission, offset, length);
 }
 
 /** Return a block to the engine, which hears of it with the next publish. */

@@ -148,6 +148,56 @@ send_copies_the_bytes(void **state)
 }
 
 static void
+messages_of_a_request_carry_their_name(void **state)
+{
+	struct fixture *f = *state;
+	struct submission submission;
+	uint32_t kind;
+
+	for (kind = MACHNET_MESSAGE_REQUEST; kind <= MACHNET_MESSAGE_CANCEL;
+		kind++) {
+		uint32_t offset;
+
+		assert_int_equal(machnet_send_tagged(f->channel, 6, "hello", 5,
+					 kind, UINT32_MAX - kind),
+			MACHNET_OK);
+		submission = taken(f);
+		assert_int_equal(submission.kind, SUBMISSION_SEND);
+		assert_int_equal(submission.flags, kind);
+		assert_int_equal(submission.token, UINT32_MAX - kind);
+		assert_memory_equal(f->base + submission.offset, "hello", 5);
+		offset = (uint32_t)machnet_allocate(f->channel, 6, 10);
+		assert_int_equal(machnet_send_allocated_tagged(
+					 f->channel, 6, offset, 7, kind, kind),
+			MACHNET_OK);
+		assert_submission(
+			f, (struct submission){.kind = SUBMISSION_SEND,
+				   .connection = 6,
+				   .offset = offset,
+				   .length = 7,
+				   .flags = kind,
+				   .token = kind});
+		assert_int_equal(
+			machnet_send_tagged(f->channel, 6, NULL, 0, kind, kind),
+			MACHNET_OK);
+		assert_submission(
+			f, (struct submission){.kind = SUBMISSION_SEND,
+				   .connection = 6,
+				   .flags = kind,
+				   .token = kind});
+	}
+	for (kind = 0; kind < 10; kind += MACHNET_MESSAGE_CANCEL + 1) {
+		assert_int_equal(
+			machnet_send_tagged(f->channel, 6, "x", 1, kind, 1),
+			MACHNET_INVALID_ARGUMENT);
+		assert_int_equal(machnet_send_allocated_tagged(
+					 f->channel, 6, 0, 0, kind, 1),
+			MACHNET_INVALID_ARGUMENT);
+	}
+	assert_false(fake_take(&f->fake, &submission));
+}
+
+static void
 an_empty_message_takes_no_block(void **state)
 {
 	struct fixture *f = *state;
@@ -419,6 +469,7 @@ main(void)
 		TEST(requests_carry_their_arguments),
 		TEST(requests_refuse_what_cannot_be),
 		TEST(send_copies_the_bytes),
+		TEST(messages_of_a_request_carry_their_name),
 		TEST(an_empty_message_takes_no_block),
 		TEST(room_is_lent_written_and_sent_once),
 		TEST(release_refuses_what_is_nothing),

@@ -202,12 +202,14 @@ serve_send(struct channel *channel, uint64_t now_ns,
 	const uint8_t *bytes =
 		bytes_of(channel, request, MACHNET_MESSAGE_BYTES_MAX);
 
-	if (bytes == NULL)
+	if (bytes == NULL || request->flags > MACHNET_MESSAGE_CANCEL)
 		return corrupt(channel);
 	channel->free_records = message->next;
 	message->bytes = bytes;
 	message->offset = request->offset;
 	message->length = request->length;
+	message->kind = (uint8_t)request->flags;
+	message->request = request->token;
 	message->fin = false;
 	transport_send(channel->transport, now_ns, &channel->endpoint,
 		request->connection, message);

@@ -368,6 +368,8 @@ static void
 an_unknown_kind_is_corrupt(void **state)
 {
 	const uint16_t kinds[] = {0, 8, 255, 256, UINT16_MAX};
+	const uint32_t message_kinds[] = {
+		MACHNET_MESSAGE_CANCEL + 1, 256, UINT32_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
@@ -375,6 +377,15 @@ an_unknown_kind_is_corrupt(void **state)
 		corrupt_now();
 		again();
 	}
+	for (size_t i = 0; i < ARRAY_LENGTH(message_kinds); i++) {
+		submit(&(struct submission){
+			.kind = SUBMISSION_SEND, .flags = message_kinds[i]});
+		corrupt_now();
+		again();
+	}
+	submit(&(struct submission){
+		.kind = SUBMISSION_SEND, .flags = MACHNET_MESSAGE_CANCEL});
+	sound_now();
 }
 
 static void
@@ -679,6 +690,7 @@ scribbling_does_no_harm(void **state)
 			.token = (uint32_t)rand_r(&seed),
 			.address = (uint32_t)rand_r(&seed) * 2,
 			.timeout_ms = (uint32_t)rand_r(&seed) % 100,
+			.flags = round % (MACHNET_MESSAGE_CANCEL + 1),
 		};
 
 		if (random.kind == SUBMISSION_RESET)

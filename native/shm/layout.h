@@ -32,7 +32,8 @@ enum submission_kind {
 				  * length: backlog */
 	SUBMISSION_UNLISTEN = 3, /* connection: the listener */
 	SUBMISSION_ACCEPT = 4,	 /* connection */
-	SUBMISSION_SEND = 5,	 /* connection, offset, length */
+	SUBMISSION_SEND = 5,	 /* connection, offset, length, flags: enum
+				  * machnet_message_kind, token: the request */
 	SUBMISSION_CLOSE = 6,	 /* connection, timeout_ms */
 	SUBMISSION_RESET = 7,	 /* connection, offset, length: the reason */
 };

@@ -80,8 +80,11 @@
 /* Bytes that an application, and a flow of it, may send in a turn. */
 #define ENDPOINT_QUANTUM 32768
 #define FLOW_QUANTUM 16384
-/* Messages of an unordered flow that are in parts at a time. */
+/* Messages of a flow that are in parts at a time, and their bytes: half of the
+ * smallest arena, since all of them have memory from their first fragment on.
+ */
 #define PARTIAL_MAX 8u
+#define PARTIAL_BYTES_MAX (16u << 20)
 /* Answers to strangers (SYN, unknown connections) in a turn of the loop. */
 #define ANSWERS_PER_POLL 64u
 /* A packet number further ahead than that is not believed. */
@@ -129,20 +132,30 @@ struct send_window {
 	uint64_t reorder_until_ns;  /* then more may be lost; 0: none */
 	uint64_t small;		    /* the last packet that was not full */
 	uint64_t hold_until_ns;	    /* see HOLD_NS */
-	struct tx_message *partial; /* unordered: last of a ring of messages
-				     * of which a part was sent */
+	struct tx_message *partial; /* last of a ring of messages of which a
+				     * part was sent */
+	uint32_t partial_bytes;
 	uint8_t partial_length;
-	bool partial_turn; /* the next packet goes on with one */
+	bool partial_ordered; /* one of them is of QUEUE_ORDERED */
+	bool partial_turn;    /* the next packet goes on with one */
 	struct sent_packet packets[WIRE_PACKET_WINDOW]; /* by number */
 	/* by id; NULL: all of it is acknowledged */
 	struct tx_message *messages[TRANSPORT_MESSAGE_WINDOW];
+};
+
+/* Messages that wait to be sent, by what may hold them up. */
+enum send_queue {
+	QUEUE_ORDERED, /* plain ones of an ordered flow, and FIN */
+	QUEUE_SMALL,   /* that may overtake others, and fit a packet */
+	QUEUE_LARGE,   /* that may overtake others, and do not */
+	QUEUES,
 };
 
 enum rx_state {
 	RX_EMPTY,
 	RX_PARTIAL,
 	RX_COMPLETE,
-	RX_DELIVERED, /* of an unordered flow, before its turn */
+	RX_DELIVERED, /* before its turn */
 };
 
 struct rx_message {
@@ -150,8 +163,9 @@ struct rx_message {
 	uint32_t offset; /* the endpoint's name for bytes */
 	uint32_t total;
 	uint32_t fragments_left;
-	uint8_t state; /* enum rx_state */
-	bool fin;
+	uint32_t request;
+	uint8_t state;		  /* enum rx_state */
+	uint8_t kind;		  /* enum wire_frame_kind */
 	uint64_t fragments;	  /* those that are here, if at most 64 */
 	struct fragment_map *map; /* otherwise */
 };
@@ -224,8 +238,8 @@ struct flow {
 	struct peer *peer;
 
 	/* Sending. Numbers sent->number_oldest .. number_next - 1 are open, ids
-	 * first .. begun - 1 are in flight, the queue holds those from begun
-	 * on; a message of which a part was sent is in both. */
+	 * first .. begun - 1 are in flight; the queues hold those that were not
+	 * begun, up to next in all. */
 	uint64_t number_next;
 	uint64_t ack_number_next;
 	uint64_t acked_largest; /* that an ACK named */
@@ -242,8 +256,8 @@ struct flow {
 	uint16_t lost;
 	uint32_t queue_bytes; /* with the headers of frames */
 	int32_t deficit;      /* bytes */
-	struct tx_message *queue;
-	struct tx_message **queue_end;
+	/* Each the last of a ring, NULL: empty. */
+	struct tx_message *queues[QUEUES];
 	struct send_window *sent;
 	struct congestion congestion;
 
@@ -254,7 +268,7 @@ struct flow {
 	uint32_t deliver_next;		   /* id */
 	uint32_t allocated;		   /* all ids before it have memory */
 	uint32_t limit_told;
-	uint16_t ahead;	 /* unordered: complete, but not delivered yet */
+	uint16_t ahead;	 /* may overtake, complete, not delivered yet */
 	uint16_t marked; /* packets that came with CE */
 	uint16_t credit; /* in force: packets the peer may have in flight */
 	uint8_t unacknowledged; /* packets since the last ACK */
@@ -281,7 +295,7 @@ struct flow {
 	uint32_t listener; /* passive: its id */
 	int32_t status;	   /* FLOW_ENDED: for the CLOSED event */
 };
-_Static_assert(sizeof(struct flow) <= 472, "an idle connection is small");
+_Static_assert(sizeof(struct flow) <= 480, "an idle connection is small");
 
 #ifndef INDEX_BUCKETS /* the fuzzer's is small */
 #define INDEX_BUCKETS (1u << 16)
@@ -368,6 +382,22 @@ bool send_idle(const struct flow *f);
 /** May a packet go out now? */
 bool send_possible(const struct flow *f, uint64_t now);
 void send_window_return(struct transport *t, struct flow *f);
+
+/** The largest payload of a frame. */
+static inline uint32_t
+flow_fragment_bytes(const struct flow *f, uint8_t frame_kind)
+{
+	return f->fragment_bytes + WIRE_FRAME_BYTES -
+	       wire_frame_bytes(frame_kind);
+}
+
+/** May the message overtake others? */
+static inline bool
+overtakes(const struct flow *f, uint8_t frame_kind)
+{
+	return wire_frame_tagged(frame_kind) ||
+	       (f->unordered && frame_kind != WIRE_FRAME_FIN);
+}
 
 /** How long an ACK may wait for data to ride on. */
 static inline uint64_t

@@ -236,21 +236,25 @@ message_received(
 
 	FUZZ_CHECK(connection != NULL);
 	connection->received++;
+	connection->plain_received += event->kind == MACHNET_EVENT_MESSAGE;
 	if (event->length == 0)
 		return;
 	block = block_of(application, event->offset);
 	FUZZ_CHECK(block->length == event->length);
 }
 
-/* Of an unordered connection any message will do that may be on its way. */
+/* Of an unordered connection any message will do that may be on its way; one
+ * of a request says which it is. */
 static bool
-message_intact(const struct connection *connection, const uint8_t *bytes,
-	uint32_t length)
+message_intact(const struct connection *connection,
+	const struct machnet_event *event, const uint8_t *bytes)
 {
-	uint32_t number = connection->received - 1;
+	bool plain = event->kind == MACHNET_EVENT_MESSAGE;
+	uint32_t number = plain ? connection->plain_received - 1 : event->token;
 	uint32_t last = number;
+	uint32_t length = event->length;
 
-	if (connection->unordered) {
+	if (plain && connection->unordered) {
 		number -= u32_min(number, TRANSPORT_MESSAGE_WINDOW);
 		last += TRANSPORT_MESSAGE_WINDOW;
 	}
@@ -267,9 +271,9 @@ message_check(struct host *host, const struct machnet_event *event)
 
 	if (host->world->forged || event->length == 0)
 		return;
-	FUZZ_CHECK(message_intact(
-		connection_find(application, event->connection),
-		application->blocks[event->offset].bytes, event->length));
+	FUZZ_CHECK(
+		message_intact(connection_find(application, event->connection),
+			event, application->blocks[event->offset].bytes));
 }
 
 /* The other end, if its application knows it, too. */
@@ -324,6 +328,10 @@ deliver_op(void *context, struct endpoint *endpoint,
 		connection_add(host, event->connection);
 		break;
 	case MACHNET_EVENT_MESSAGE:
+	case MACHNET_EVENT_REQUEST:
+	case MACHNET_EVENT_REPLY:
+	case MACHNET_EVENT_FAILURE:
+	case MACHNET_EVENT_CANCEL:
 		message_received(application, event);
 		message_check(host, event);
 		break;
@@ -455,8 +463,8 @@ application_connect(struct host *host, uint32_t address, uint16_t port,
 }
 
 void
-application_send(
-	struct host *host, struct connection *connection, uint32_t length)
+application_send(struct host *host, struct connection *connection,
+	uint32_t length, enum machnet_message_kind kind)
 {
 	struct application *application = &host->application;
 	const struct flow *f = flow_get(host->transport, connection->id);
@@ -468,13 +476,20 @@ application_send(
 		return;
 	message = calloc(1, sizeof(*message));
 	FUZZ_CHECK(message != NULL);
-	message->bytes = noise(f->peer_id, connection->sent);
+	message->kind = (uint8_t)kind;
+	/* Which one it is, as far as its bytes matter. */
+	message->request = kind == MACHNET_MESSAGE_PLAIN
+				   ? connection->plain_sent
+				   : connection->sent;
+	message->bytes = noise(f->peer_id, message->request);
 	message->length = length;
 	application->records_used++;
 	transport_send(host->transport, host->world->now_ns,
 		&application->endpoint, connection->id, message);
-	if (application->records_used > used)
+	if (application->records_used > used) {
 		connection->sent++;
+		connection->plain_sent += kind == MACHNET_MESSAGE_PLAIN;
+	}
 }
 
 void

@@ -37,6 +37,8 @@ struct connection {
 	uint32_t id;
 	uint32_t sent;
 	uint32_t received;
+	uint32_t plain_sent; /* of those */
+	uint32_t plain_received;
 	bool unordered;
 	bool closing;
 };
@@ -118,8 +120,8 @@ void application_kill(struct host *host);
 void application_read(struct host *host, uint32_t max);
 void application_connect(struct host *host, uint32_t address, uint16_t port,
 	uint32_t timeout, uint32_t flags);
-void application_send(
-	struct host *host, struct connection *connection, uint32_t length);
+void application_send(struct host *host, struct connection *connection,
+	uint32_t length, enum machnet_message_kind kind);
 void application_close(
 	struct host *host, struct connection *connection, uint32_t timeout);
 void application_reset(struct host *host, uint32_t id, const char *reason);

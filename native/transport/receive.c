@@ -4,6 +4,7 @@
  * fragment, and each fragment is copied once, to its place. A packet for which
  * there is no room is not acknowledged: it comes again.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "transport/flow.h"
@@ -203,15 +204,16 @@ slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
 {
 	struct rx_message *slot = slot_of(f, frame->message);
 	struct endpoint *endpoint = f->endpoint;
-	uint32_t fragments =
-		(frame->total + f->fragment_bytes - 1) / f->fragment_bytes;
+	uint32_t fragment = flow_fragment_bytes(f, frame->kind);
+	uint32_t fragments = (frame->total + fragment - 1) / fragment;
 
 	if (fragments > 64 && endpoint->maps == NULL)
 		return false;
 	if (frame->total != 0) {
 		slot->bytes = t->ops.message_allocate(t->context, endpoint,
 			f->id, frame->total,
-			f->unordered || frame->message == f->allocated,
+			overtakes(f, frame->kind) ||
+				frame->message == f->allocated,
 			&slot->offset);
 		if (slot->bytes == NULL)
 			return false;
@@ -223,7 +225,8 @@ slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
 	}
 	slot->total = frame->total;
 	slot->fragments_left = fragments == 0 ? 1 : fragments;
-	slot->fin = frame->kind == WIRE_FRAME_FIN;
+	slot->kind = frame->kind;
+	slot->request = frame->request;
 	slot->state = RX_PARTIAL;
 	f->received->used++;
 	unstarve(t, f);
@@ -237,7 +240,7 @@ static void
 slot_fill(struct transport *t, struct flow *f, struct rx_message *slot,
 	const struct wire_frame *frame)
 {
-	uint32_t fragment = frame->offset / f->fragment_bytes;
+	uint32_t fragment = frame->offset / flow_fragment_bytes(f, frame->kind);
 	uint64_t *words =
 		slot->map != NULL ? slot->map->words : &slot->fragments;
 	uint64_t bit = UINT64_C(1) << (fragment % 64);
@@ -250,7 +253,7 @@ slot_fill(struct transport *t, struct flow *f, struct rx_message *slot,
 			frame->length);
 	if (--slot->fragments_left == 0) {
 		slot->state = RX_COMPLETE;
-		f->ahead += f->unordered && !slot->fin;
+		f->ahead += overtakes(f, slot->kind);
 		map_return(t, f, slot);
 	}
 }
@@ -258,9 +261,10 @@ slot_fill(struct transport *t, struct flow *f, struct rx_message *slot,
 static bool
 fragment_valid(const struct flow *f, const struct wire_frame *frame)
 {
-	return (frame->offset == 0 || frame->offset % f->fragment_bytes == 0) &&
-	       frame->length ==
-		       u32_min(f->fragment_bytes, frame->total - frame->offset);
+	uint32_t fragment = flow_fragment_bytes(f, frame->kind);
+
+	return (frame->offset == 0 || frame->offset % fragment == 0) &&
+	       frame->length == u32_min(fragment, frame->total - frame->offset);
 }
 
 static bool
@@ -273,14 +277,26 @@ deliver(struct transport *t, struct flow *f, const struct machnet_event *event)
 	return false;
 }
 
+static uint16_t
+event_kind(uint8_t frame_kind)
+{
+	static_assert(WIRE_FRAME_CANCEL - WIRE_FRAME_REQUEST ==
+			      MACHNET_EVENT_CANCEL - MACHNET_EVENT_REQUEST,
+		"in the same order");
+	if (!wire_frame_tagged(frame_kind))
+		return MACHNET_EVENT_MESSAGE;
+	return MACHNET_EVENT_REQUEST + (frame_kind - WIRE_FRAME_REQUEST);
+}
+
 static bool
 message_deliver(struct transport *t, struct flow *f, struct rx_message *slot)
 {
 	struct machnet_event event = {
-		.kind = MACHNET_EVENT_MESSAGE,
+		.kind = event_kind(slot->kind),
 		.connection = f->id,
 		.offset = slot->offset,
 		.length = slot->total,
+		.token = slot->request,
 	};
 
 	if (!deliver(t, f, &event))
@@ -297,11 +313,15 @@ static bool
 whole_receive(
 	struct transport *t, struct flow *f, const struct wire_frame *frame)
 {
-	struct rx_message whole = {.total = frame->total};
+	struct rx_message whole = {
+		.total = frame->total,
+		.kind = frame->kind,
+		.request = frame->request,
+	};
 
 	if (frame->length != frame->total ||
 		frame->message != f->deliver_next || f->received != NULL ||
-		frame->kind != WIRE_FRAME_MESSAGE || !f->announced ||
+		frame->kind == WIRE_FRAME_FIN || !f->announced ||
 		!list_empty(&f->pending_node))
 		return false;
 	if (frame->total != 0) {
@@ -354,8 +374,8 @@ frame_receive(
 		window_return_unused(t, f);
 		return NO_ROOM;
 	}
-	if (slot->total != frame->total ||
-		slot->fin != (frame->kind == WIRE_FRAME_FIN))
+	if (slot->total != frame->total || slot->kind != frame->kind ||
+		slot->request != frame->request)
 		return MALFORMED;
 	if (slot->state == RX_PARTIAL)
 		slot_fill(t, f, slot, frame);
@@ -501,7 +521,7 @@ announce(struct transport *t, struct flow *f)
 	return f->announced;
 }
 
-/* Those of an unordered flow that were complete before their turn. */
+/* Those that may overtake others, and were complete before their turn. */
 static bool
 deliver_ahead(struct transport *t, struct flow *f)
 {
@@ -509,7 +529,7 @@ deliver_ahead(struct transport *t, struct flow *f)
 		i++) {
 		struct rx_message *slot = slot_of(f, f->deliver_next + i);
 
-		if (slot->state != RX_COMPLETE || slot->fin)
+		if (slot->state != RX_COMPLETE || !overtakes(f, slot->kind))
 			continue;
 		if (!message_deliver(t, f, slot))
 			return false;
@@ -524,7 +544,8 @@ deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 	while (f->received != NULL) {
 		struct rx_message *slot = slot_of(f, f->deliver_next);
 
-		if (slot->state == RX_COMPLETE && slot->fin) {
+		if (slot->state == RX_COMPLETE &&
+			slot->kind == WIRE_FRAME_FIN) {
 			/* Nothing follows it. If the peer was lost since it
 			 * came, that is no loss any more. */
 			receive_discard(t, f);
@@ -538,11 +559,10 @@ deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 		if (slot->state == RX_COMPLETE) {
 			if (!message_deliver(t, f, slot))
 				return false;
-			if (f->unordered)
-				f->ahead--;
+			f->ahead -= overtakes(f, slot->kind);
 		}
 		if (slot->state != RX_DELIVERED)
-			return !f->unordered || deliver_ahead(t, f);
+			return deliver_ahead(t, f);
 		f->deliver_next++;
 		slot_clear(t, f, slot);
 	}

@@ -5,6 +5,7 @@
  * ambiguity). What a number carried is remembered as (message, offset, frames),
  * so that a packet is rebuilt from the application's own memory.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "transport/flow.h"
@@ -65,19 +66,95 @@ any_partial(const struct flow *f)
 	return f->sent != NULL && f->sent->partial != NULL;
 }
 
-/* May the message at the head of the queue begin, or go on? */
-static bool
-queue_open(const struct flow *f)
+/* Rings of messages, by the last of each. */
+
+static void
+ring_append(struct tx_message **last, struct tx_message *message)
 {
-	if (f->queue == NULL)
+	message->next = *last == NULL ? message : (*last)->next;
+	if (*last != NULL)
+		(*last)->next = message;
+	*last = message;
+}
+
+static void
+ring_pop(struct tx_message **last)
+{
+	struct tx_message *first = (*last)->next;
+
+	if (first == *last)
+		*last = NULL;
+	else
+		(*last)->next = first->next;
+}
+
+static uint8_t
+frame_kind(const struct tx_message *message)
+{
+	static_assert(WIRE_FRAME_CANCEL - WIRE_FRAME_REQUEST ==
+			      MACHNET_MESSAGE_CANCEL - MACHNET_MESSAGE_REQUEST,
+		"in the same order");
+	if (message->fin)
+		return WIRE_FRAME_FIN;
+	if (message->kind == MACHNET_MESSAGE_PLAIN)
+		return WIRE_FRAME_MESSAGE;
+	return WIRE_FRAME_REQUEST + (message->kind - MACHNET_MESSAGE_REQUEST);
+}
+
+static bool
+is_large(const struct flow *f, const struct tx_message *message)
+{
+	return message->length > flow_fragment_bytes(f, frame_kind(message));
+}
+
+static enum send_queue
+queue_of(const struct flow *f, const struct tx_message *message)
+{
+	if (!overtakes(f, frame_kind(message)))
+		return QUEUE_ORDERED;
+	return is_large(f, message) ? QUEUE_LARGE : QUEUE_SMALL;
+}
+
+static bool
+may_begin(const struct flow *f, const struct tx_message *message)
+{
+	const struct send_window *window = f->sent;
+
+	if (window != NULL && is_large(f, message) &&
+		(window->partial_length == PARTIAL_MAX ||
+			window->partial_bytes + message->length >
+				PARTIAL_BYTES_MAX))
 		return false;
-	if (f->queue->begun != 0)
-		return true;
-	if (f->sent != NULL && f->sent->partial_length == PARTIAL_MAX &&
-		f->queue->length > f->fragment_bytes)
+	/* Nothing follows FIN. */
+	if (message->fin && (f->queues[QUEUE_SMALL] != NULL ||
+				    f->queues[QUEUE_LARGE] != NULL))
 		return false;
-	return serial_before(f->message_begun, f->peer_limit) &&
-	       f->message_begun - f->message_first < TRANSPORT_MESSAGE_WINDOW;
+	return window == NULL || !window->partial_ordered ||
+	       overtakes(f, frame_kind(message));
+}
+
+/* The message that begins next, or NULL: of those that may the one that has
+ * waited longest. */
+static struct tx_message *
+queue_next(const struct flow *f)
+{
+	struct tx_message *oldest = NULL;
+
+	if (f->queue_bytes == 0 ||
+		!serial_before(f->message_begun, f->peer_limit) ||
+		f->message_begun - f->message_first >= TRANSPORT_MESSAGE_WINDOW)
+		return NULL;
+	for (uint32_t i = 0; i < QUEUES; i++) {
+		struct tx_message *last = f->queues[i];
+
+		if (last == NULL ||
+			(oldest != NULL &&
+				serial_before(oldest->id, last->next->id)) ||
+			!may_begin(f, last->next))
+			continue;
+		oldest = last->next;
+	}
+	return oldest;
 }
 
 /* As Nagle, in Minshall's version (draft-minshall-nagle-01), with a limit in
@@ -85,20 +162,21 @@ queue_open(const struct flow *f)
  * more message like the last? What the ACK, or the answer, takes is about what
  * an application takes for the next messages, if there are any. */
 static bool
-held_back(const struct flow *f, uint64_t now)
+held_back(const struct flow *f, const struct tx_message *message, uint64_t now)
 {
 	uint32_t room = f->fragment_bytes + WIRE_FRAME_BYTES;
 	uint64_t small;
 
-	if (f->inflight == 0 || f->state != FLOW_OPEN || f->queue == NULL ||
-		f->queue->begun != 0)
+	if (f->inflight == 0 || f->state != FLOW_OPEN || any_partial(f))
 		return false;
 	small = f->sent->small;
 	if (small - f->sent->number_oldest >=
 			f->number_next - f->sent->number_oldest ||
 		f->sent->packets[small & WINDOW_MASK].state != SENT_INFLIGHT)
 		return false;
-	return f->queue_bytes + WIRE_FRAME_BYTES + f->queue->length <= room &&
+	return f->queue_bytes + wire_frame_bytes(frame_kind(message)) +
+			       message->length <=
+		       room &&
 	       now < f->sent->hold_until_ns;
 }
 
@@ -113,6 +191,8 @@ numbers_used_up(const struct flow *f)
 bool
 send_possible(const struct flow *f, uint64_t now)
 {
+	const struct tx_message *message;
+
 	if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING)
 		return false;
 	if (numbers_used_up(f) &&
@@ -123,9 +203,12 @@ send_possible(const struct flow *f, uint64_t now)
 		return true;
 	if (pace_ns(f) > now)
 		return false;
-	return f->inflight < window(f) &&
-	       (f->lost != 0 || any_partial(f) ||
-		       (queue_open(f) && !held_back(f, now)));
+	if (f->inflight >= window(f))
+		return false;
+	if (f->lost != 0 || any_partial(f))
+		return true;
+	message = queue_next(f);
+	return message != NULL && !held_back(f, message, now);
 }
 
 uint64_t
@@ -160,10 +243,12 @@ send_held(struct transport *t, uint64_t now)
 void
 send_ready(struct transport *t, uint64_t now, struct flow *f)
 {
-	if (f->queue == NULL && f->lost == 0 && !any_partial(f) &&
+	const struct tx_message *message = queue_next(f);
+
+	if (f->queue_bytes == 0 && f->lost == 0 && !any_partial(f) &&
 		!f->probe_due)
 		return;
-	if (queue_open(f) && held_back(f, now)) {
+	if (message != NULL && held_back(f, message, now)) {
 		list_join(&t->held, &f->ready_node);
 	} else if (send_possible(f, now)) {
 		list_join(&f->endpoint->ready, &f->ready_node);
@@ -181,24 +266,24 @@ void
 send_queue(struct transport *t, uint64_t now, struct flow *f,
 	struct tx_message *message)
 {
-	bool first = f->queue == NULL;
+	struct tx_message **queue = &f->queues[queue_of(f, message)];
+	uint32_t fragment = flow_fragment_bytes(f, frame_kind(message));
+	bool first = *queue == NULL;
 
-	message->next = NULL;
 	message->id = f->message_next++;
 	message->begun = 0;
 	message->fragments_left =
 		message->length == 0
 			? 1
-			: (message->length + f->fragment_bytes - 1) /
-				  f->fragment_bytes;
-	f->queue_bytes += WIRE_FRAME_BYTES + message->length;
-	*f->queue_end = message;
-	f->queue_end = &message->next;
+			: (message->length + fragment - 1) / fragment;
+	if (f->queue_bytes == 0 && f->sent != NULL)
+		f->sent->hold_until_ns = now + HOLD_NS;
+	f->queue_bytes +=
+		wire_frame_bytes(frame_kind(message)) + message->length;
+	ring_append(queue, message);
 	/* One behind others changes nothing: they are in line, or blocked. */
 	if (!first)
 		return;
-	if (f->sent != NULL)
-		f->sent->hold_until_ns = now + HOLD_NS;
 	/* Credit of the past is not in force any more: ask, with one packet. */
 	if (f->inflight == 0 && now - f->sent_ns > CREDIT_IDLE_NS / 2)
 		f->peer_credit = (uint16_t)u32_min(f->peer_credit, 1);
@@ -209,7 +294,8 @@ static uint32_t
 fragment_length(
 	const struct flow *f, const struct tx_message *message, uint32_t offset)
 {
-	return u32_min(f->fragment_bytes, message->length - offset);
+	return u32_min(flow_fragment_bytes(f, frame_kind(message)),
+		message->length - offset);
 }
 
 static uint32_t
@@ -217,11 +303,12 @@ frame_write(const struct flow *f, const struct tx_message *message,
 	uint32_t offset, uint8_t *bytes)
 {
 	struct wire_frame frame = {
-		.kind = message->fin ? WIRE_FRAME_FIN : WIRE_FRAME_MESSAGE,
+		.kind = frame_kind(message),
 		.length = (uint16_t)fragment_length(f, message, offset),
 		.message = message->id,
 		.total = message->length,
 		.offset = offset,
+		.request = message->request,
 	};
 	uint32_t length = wire_frame_write(bytes, &frame);
 
@@ -231,18 +318,52 @@ frame_write(const struct flow *f, const struct tx_message *message,
 }
 
 static void
-partial_add(struct send_window *window, struct tx_message *message)
+message_begin(struct flow *f, struct tx_message *message)
 {
-	struct tx_message *last = window->partial;
+	struct send_window *window = f->sent;
+	uint32_t part = fragment_length(f, message, 0);
 
-	message->next = last == NULL ? message : last->next;
-	if (last != NULL)
-		last->next = message;
-	window->partial = message;
-	window->partial_length++;
+	ring_pop(&f->queues[queue_of(f, message)]);
+	f->queue_bytes -=
+		wire_frame_bytes(frame_kind(message)) + message->length;
+	message->id = f->message_begun++;
+	message->begun = part;
+	window->messages[message->id & MESSAGE_MASK] = message;
+	if (part != message->length) {
+		ring_append(&window->partial, message);
+		window->partial_length++;
+		window->partial_bytes += message->length;
+		window->partial_ordered |= !overtakes(f, frame_kind(message));
+	}
 }
 
-/* A fragment of the next of those that were begun before. */
+/* Fill a packet from the queues: a fragment, then whole messages as long as
+ * they fit behind it. @return its length */
+static uint32_t
+frames_from_queues(struct flow *f, struct sent_packet *sent, uint8_t *bytes,
+	uint32_t length)
+{
+	uint32_t room = WIRE_FRAME_BYTES + f->fragment_bytes;
+	struct tx_message *message;
+
+	while ((message = queue_next(f)) != NULL) {
+		uint32_t header = wire_frame_bytes(frame_kind(message));
+
+		if (sent->frames != 0 &&
+			length + header + message->length > room)
+			break;
+		message_begin(f, message);
+		if (sent->frames++ == 0)
+			sent->message = message->id;
+		length += frame_write(f, message, 0, bytes + length);
+		if (message->begun != message->length)
+			break;
+	}
+	return length;
+}
+
+/* A fragment of the next of those that were begun before, and what follows the
+ * message if that ends there. */
 static uint32_t
 frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 {
@@ -256,75 +377,29 @@ frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 	message->begun += fragment_length(f, message, message->begun);
 	if (message->begun != message->length) {
 		window->partial = message; /* the others are first */
-	} else {
-		window->partial->next = message->next;
-		window->partial_length--;
-		if (message == window->partial)
-			window->partial = NULL;
+		return length;
 	}
+	ring_pop(&window->partial);
+	window->partial_length--;
+	window->partial_bytes -= message->length;
+	window->partial_ordered &= overtakes(f, frame_kind(message));
+	/* A packet has messages of consecutive ids. */
+	if (message->id + 1 == f->message_begun)
+		length = frames_from_queues(f, sent, bytes, length);
 	return length;
 }
 
-static void
-queue_pop(struct flow *f)
-{
-	f->queue_bytes -= WIRE_FRAME_BYTES + f->queue->length;
-	f->queue = f->queue->next;
-	if (f->queue == NULL)
-		f->queue_end = &f->queue;
-}
-
-/* Fill a packet from the queue: a fragment, then whole messages as long as
- * they fit. @return bytes written */
-static uint32_t
-frames_from_queue(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
-{
-	uint32_t room = WIRE_FRAME_BYTES + f->fragment_bytes;
-	uint32_t length = 0;
-
-	while (queue_open(f)) {
-		struct tx_message *message = f->queue;
-		uint32_t part = fragment_length(f, message, message->begun);
-
-		if (sent->frames != 0 &&
-			(part != message->length ||
-				length + WIRE_FRAME_BYTES + part > room))
-			break;
-		if (message->begun == 0) {
-			f->sent->messages[message->id & MESSAGE_MASK] = message;
-			f->message_begun++;
-		}
-		if (sent->frames == 0) {
-			sent->message = message->id;
-			sent->offset = message->begun;
-		}
-		sent->frames++;
-		length +=
-			frame_write(f, message, message->begun, bytes + length);
-		message->begun += part;
-		if (message->begun == message->length) {
-			queue_pop(f);
-			continue;
-		}
-		if (f->unordered) {
-			queue_pop(f);
-			partial_add(f->sent, message);
-		}
-		break;
-	}
-	return length;
-}
-
-/* New data: of an unordered flow every other packet is of what was begun. */
+/* New data: every other packet is of what was begun. */
 static uint32_t
 frames_new(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 {
 	struct send_window *window = f->sent;
 
 	window->partial_turn = window->partial != NULL && !window->partial_turn;
-	if (window->partial != NULL && (window->partial_turn || !queue_open(f)))
+	if (window->partial != NULL &&
+		(window->partial_turn || queue_next(f) == NULL))
 		return frames_from_partial(f, sent, bytes);
-	return frames_from_queue(f, sent, bytes);
+	return frames_from_queues(f, sent, bytes, 0);
 }
 
 /* The number of the one to send again: there is one. */
@@ -381,11 +456,11 @@ frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 static bool
 held_up(const struct flow *f)
 {
-	if (f->state == FLOW_CLOSING && f->queue == NULL)
+	if (f->state == FLOW_CLOSING && f->queue_bytes == 0)
 		return true;
-	return (f->lost != 0 || any_partial(f) || f->queue != NULL) &&
+	return (f->lost != 0 || any_partial(f) || f->queue_bytes != 0) &&
 	       (f->inflight + 1u >= window(f) ||
-		       (!any_partial(f) && !queue_open(f)));
+		       (!any_partial(f) && queue_next(f) == NULL));
 }
 
 static bool
@@ -455,26 +530,22 @@ send_turn(struct transport *t, uint64_t now, struct flow *f)
 void
 send_discard(struct transport *t, struct flow *f)
 {
-	struct tx_message *message = f->queue;
-
-	/* One of which a part was sent is in the window, too. */
-	if (message != NULL && message->begun != 0)
-		message = message->next;
 	for (uint32_t id = f->message_first; id != f->message_begun; id++) {
 		struct tx_message *sent = f->sent->messages[id & MESSAGE_MASK];
 
 		if (sent != NULL && !sent->fin)
 			t->ops.message_sent(t->context, f->endpoint, sent);
 	}
-	while (message != NULL) {
-		struct tx_message *next = message->next;
+	for (uint32_t i = 0; i < QUEUES; i++) {
+		while (f->queues[i] != NULL) {
+			struct tx_message *message = f->queues[i]->next;
 
-		if (!message->fin)
-			t->ops.message_sent(t->context, f->endpoint, message);
-		message = next;
+			ring_pop(&f->queues[i]);
+			if (!message->fin)
+				t->ops.message_sent(
+					t->context, f->endpoint, message);
+		}
 	}
-	f->queue = NULL;
-	f->queue_end = &f->queue;
 	f->queue_bytes = 0;
 	f->message_first = f->message_next;
 	f->message_begun = f->message_next;

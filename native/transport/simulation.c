@@ -351,10 +351,8 @@ simulation_destroy(struct simulation *s)
 	while (s->links != NULL) {
 		struct link *next = s->links->next;
 
-		free(s->links->streams[0].lengths);
-		free(s->links->streams[1].lengths);
-		free(s->links->streams[0].seen);
-		free(s->links->streams[1].seen);
+		free(s->links->streams[0].messages);
+		free(s->links->streams[1].messages);
 		free(s->links);
 		s->links = next;
 	}

@@ -4,7 +4,8 @@
  * between them that loses, doubles, delays and reorders packets, all under one
  * fake clock and from one seed. Whatever a test does, it checks that
  *
- *   - messages arrive exactly once, in order, bytes intact;
+ *   - messages arrive exactly once, bytes intact, the plain ones of an ordered
+ *     connection in order;
  *   - a connection's events come in order, and CLOSED exactly once;
  *   - a clean close delivers all that was accepted;
  *   - records and blocks come back exactly once, and all of them by the end.
@@ -87,11 +88,18 @@ struct application {
 	struct listener *listener;
 };
 
+struct sent_message {
+	uint32_t length;
+	uint32_t request;
+	uint8_t kind; /* enum machnet_message_kind */
+	bool seen;    /* it was received */
+};
+
 /* One direction of a connection, known to both ends of it. */
 struct stream {
-	uint32_t *lengths; /* of the messages that were accepted */
-	bool *seen;	   /* unordered: which of them were received */
-	uint32_t oldest;   /* unordered: all before it were received */
+	struct sent_message *messages; /* that were accepted */
+	uint32_t oldest;	       /* all before it were received */
+	uint32_t in_order; /* all before it were received, or may overtake */
 	uint32_t accepted;
 	uint32_t capacity;
 	uint32_t sent;	   /* given back to the sender */
@@ -211,6 +219,9 @@ struct connection *application_accepted(struct application *application);
 
 /** @return false if the connection takes none any more */
 bool connection_send(struct connection *connection, uint32_t length);
+/** The same for a kind of message that has a request. */
+bool connection_send_tagged(struct connection *connection, uint32_t length,
+	enum machnet_message_kind kind, uint32_t request);
 void connection_close(struct connection *connection, uint32_t timeout_ms);
 void connection_reset(struct connection *connection, const char *reason);
 /** From this end: what it sent, what it got. */

@@ -317,11 +317,23 @@ connected(struct application *application, const struct machnet_event *event)
 	connection->closed = event->status != 0;
 }
 
+static uint8_t
+kind_of(const struct machnet_event *event)
+{
+	if (event->kind == MACHNET_EVENT_MESSAGE)
+		return MACHNET_MESSAGE_PLAIN;
+	return (uint8_t)(event->kind - MACHNET_EVENT_REQUEST +
+			 MACHNET_MESSAGE_REQUEST);
+}
+
 static bool
 message_is(const struct stream *in, uint32_t number,
 	const struct machnet_event *event)
 {
-	return number < in->accepted && in->lengths[number] == event->length &&
+	const struct sent_message *sent = &in->messages[number];
+
+	return sent->length == event->length && sent->kind == kind_of(event) &&
+	       sent->request == event->token &&
 	       (event->length == 0 ||
 		       memcmp(blocks[event->offset].bytes,
 			       noise(in->key, number), event->length) == 0);
@@ -332,14 +344,26 @@ static bool
 message_is_one(struct stream *in, const struct machnet_event *event)
 {
 	for (uint32_t i = in->oldest; i < in->accepted; i++) {
-		if (in->seen[i] || !message_is(in, i, event))
+		if (in->messages[i].seen || !message_is(in, i, event))
 			continue;
-		in->seen[i] = true;
-		while (in->oldest < in->accepted && in->seen[in->oldest])
-			in->oldest++;
+		in->messages[i].seen = true;
 		return true;
 	}
 	return false;
+}
+
+/* The next of those that keep the order. */
+static bool
+message_is_next(struct stream *in, const struct machnet_event *event)
+{
+	while (in->in_order < in->accepted &&
+		in->messages[in->in_order].kind != MACHNET_MESSAGE_PLAIN)
+		in->in_order++;
+	if (in->in_order == in->accepted ||
+		!message_is(in, in->in_order, event))
+		return false;
+	in->messages[in->in_order++].seen = true;
+	return true;
 }
 
 static void
@@ -349,15 +373,18 @@ message_read(struct application *application, const struct machnet_event *event)
 	struct connection *connection =
 		connection_of(application, event->connection);
 	struct stream *in = connection_in(connection);
-	uint32_t number = in->received++;
 
+	in->received++;
 	CHECK(s, connection->connected);
 	CHECK(s, event->length == 0 ||
 			 blocks[event->offset].length == event->length);
-	if (!s->unchecked && connection->link->unordered)
+	if (!s->unchecked && (connection->link->unordered ||
+				     event->kind != MACHNET_EVENT_MESSAGE))
 		CHECK(s, message_is_one(in, event));
 	else if (!s->unchecked)
-		CHECK(s, message_is(in, number, event));
+		CHECK(s, message_is_next(in, event));
+	while (in->oldest < in->accepted && in->messages[in->oldest].seen)
+		in->oldest++;
 	if (event->length != 0)
 		message_free_op(application->host, &application->endpoint,
 			event->offset);
@@ -405,6 +432,10 @@ event_read(struct application *application, const struct machnet_event *event)
 				&application->endpoint, event->connection);
 		break;
 	case MACHNET_EVENT_MESSAGE:
+	case MACHNET_EVENT_REQUEST:
+	case MACHNET_EVENT_REPLY:
+	case MACHNET_EVENT_FAILURE:
+	case MACHNET_EVENT_CANCEL:
 		message_read(application, event);
 		break;
 	case MACHNET_EVENT_CLOSED:
@@ -504,6 +535,14 @@ application_accepted(struct application *application)
 bool
 connection_send(struct connection *connection, uint32_t length)
 {
+	return connection_send_tagged(
+		connection, length, MACHNET_MESSAGE_PLAIN, 0);
+}
+
+bool
+connection_send_tagged(struct connection *connection, uint32_t length,
+	enum machnet_message_kind kind, uint32_t request)
+{
 	struct application *application = connection->application;
 	struct stream *out = connection_out(connection);
 	struct record *record = calloc(1, sizeof(*record));
@@ -512,11 +551,9 @@ connection_send(struct connection *connection, uint32_t length)
 	assert_non_null(record);
 	if (out->accepted == out->capacity) {
 		out->capacity = out->capacity * 2 + 16;
-		out->lengths = realloc(
-			out->lengths, out->capacity * sizeof(*out->lengths));
-		assert_non_null(out->lengths);
-		out->seen = realloc(out->seen, out->capacity);
-		assert_non_null(out->seen);
+		out->messages = realloc(
+			out->messages, out->capacity * sizeof(*out->messages));
+		assert_non_null(out->messages);
 	}
 	record->application = application;
 	record->stream = out;
@@ -524,9 +561,15 @@ connection_send(struct connection *connection, uint32_t length)
 	memcpy(record->bytes, noise(out->key, out->accepted), length);
 	record->message.bytes = record->bytes;
 	record->message.length = length;
+	record->message.kind = (uint8_t)kind;
+	/* For a plain one it means nothing, and goes nowhere. */
+	record->message.request = request;
 	application->records_used++;
-	out->seen[out->accepted] = false;
-	out->lengths[out->accepted++] = length;
+	out->messages[out->accepted++] = (struct sent_message){
+		.length = length,
+		.request = kind == MACHNET_MESSAGE_PLAIN ? 0 : request,
+		.kind = (uint8_t)kind,
+	};
 	transport_send(application->host->transport,
 		simulation_of(application)->now_ns, &application->endpoint,
 		connection->id, &record->message);

@@ -68,6 +68,20 @@ any_length(struct simulation *s)
 	return (uint32_t)simulation_random(s, UINT64_C(1) << magnitude);
 }
 
+/* Of any kind, most of them plain. */
+static void
+send_any(struct simulation *s, struct connection *connection)
+{
+	uint64_t kind = simulation_random(s, 2 * MACHNET_MESSAGE_CANCEL + 1);
+
+	if (kind > MACHNET_MESSAGE_CANCEL)
+		connection_send(connection, any_length(s));
+	else
+		connection_send_tagged(connection, any_length(s),
+			(enum machnet_message_kind)kind,
+			(uint32_t)simulation_random(s, UINT32_MAX));
+}
+
 static void
 network_change(struct simulation *s)
 {
@@ -154,7 +168,7 @@ act(struct simulation *s)
 			(uint32_t)simulation_random(s, 1500));
 	} else if (what < 80) {
 		for (uint64_t n = simulation_random(s, 40); n != 0; n--)
-			connection_send(connection, any_length(s));
+			send_any(s, connection);
 	} else if (what < 86) {
 		connection_close(
 			connection, (uint32_t)simulation_random(s, 3000));

@@ -153,7 +153,6 @@ flow_allocate(struct transport *t, struct endpoint *endpoint)
 	memset(f, 0, sizeof(*f));
 	f->id = id;
 	f->endpoint = endpoint;
-	f->queue_end = &f->queue;
 	f->key = random_u64(&t->random);
 	list_append(&endpoint->flows, &f->endpoint_node);
 	endpoint->flows_length++;

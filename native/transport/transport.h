@@ -51,11 +51,13 @@ struct tx_message {
 	const uint8_t *bytes;
 	uint32_t offset; /* the caller's name for the bytes */
 	uint32_t length;
+	uint32_t request; /* unless it is plain */
+	uint8_t kind;	  /* enum machnet_message_kind */
+	bool fin;	  /* the transport's own; false */
 	/* The transport's own: */
-	uint32_t id;
+	uint32_t id; /* before it was begun: its place among those that wait */
 	uint32_t begun; /* bytes that were put into a packet once */
 	uint32_t fragments_left;
-	bool fin;
 };
 
 /* Flags of transport_connect. */

@@ -225,14 +225,16 @@ static void
 step_send(struct script *s)
 {
 	struct connection *connection = connection_pick(s);
-	uint32_t count = 1 + u8(s) % 64;
+	uint8_t how = u8(s);
+	uint32_t count = 1 + how % 64;
 	uint8_t size = u8(s);
 	/* 0 .. 7, then powers of two, and one less. */
 	uint32_t length = size < 8 ? size : (1u << size % 18) - size / 128;
 
 	count = u32_min(count, 1 + SEND_BYTES_MAX / (length + 1));
 	for (; connection != NULL && count != 0; count--)
-		application_send(s->host, connection, length);
+		application_send(s->host, connection, length,
+			(enum machnet_message_kind)(how >> 6));
 }
 
 static void
@@ -325,18 +327,24 @@ frame_forge(struct script *s, const struct flow *f, uint8_t *bytes)
 	struct wire_frame frame = {
 		.kind = (how & 1) != 0 ? WIRE_FRAME_FIN : WIRE_FRAME_MESSAGE,
 		.message = f->deliver_next + (uint32_t)delta(s),
+		.request = how % 2,
 	};
+	uint32_t fragment;
+
+	if ((how & 128) != 0)
+		frame.kind = WIRE_FRAME_REQUEST + how % 4;
+	fragment = flow_fragment_bytes(f, frame.kind);
 
 	if ((how & 3) != 1) {
 		frame.total = (uint32_t)u8(s) << (how >> 3) % 16;
-		frame.offset = f->fragment_bytes * small(s);
+		frame.offset = fragment * small(s);
 	}
 	if ((how & 4) != 0)
 		frame.length = fuzz_u16(&s->input) % 1024;
 	else if (frame.offset < frame.total)
-		frame.length = (uint16_t)u32_min(
-			f->fragment_bytes, frame.total - frame.offset);
-	memset(bytes + WIRE_FRAME_BYTES, how, frame.length);
+		frame.length =
+			(uint16_t)u32_min(fragment, frame.total - frame.offset);
+	memset(bytes + wire_frame_bytes(frame.kind), how, frame.length);
 	return wire_frame_write(bytes, &frame) + frame.length;
 }
 

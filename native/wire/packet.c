@@ -102,6 +102,10 @@ frame_is_valid(const struct wire_frame *frame)
 {
 	switch (frame->kind) {
 	case WIRE_FRAME_MESSAGE:
+	case WIRE_FRAME_REQUEST:
+	case WIRE_FRAME_REPLY:
+	case WIRE_FRAME_FAILURE:
+	case WIRE_FRAME_CANCEL:
 		if (frame->total > MACHNET_MESSAGE_BYTES_MAX)
 			return false;
 		if (frame->length == 0 && frame->total != 0)
@@ -120,18 +124,23 @@ wire_reader_next(struct wire_reader *reader, struct wire_frame *frame)
 {
 	const uint8_t *bytes = reader->next;
 	uint32_t room = (uint32_t)(reader->end - bytes);
+	uint32_t header;
 
 	if (room == 0)
 		return 0;
-	if (room < WIRE_FRAME_BYTES || bytes[1] != 0)
+	header = wire_frame_bytes(bytes[0]);
+	if (room < header || bytes[1] != 0)
 		return -1;
 	frame->kind = bytes[0];
 	frame->length = load_le16(bytes + 2);
 	frame->message = load_le32(bytes + 4);
 	frame->total = load_le32(bytes + 8);
 	frame->offset = load_le32(bytes + 12);
-	frame->payload = bytes + WIRE_FRAME_BYTES;
-	if (frame->length > room - WIRE_FRAME_BYTES || !frame_is_valid(frame))
+	frame->request = wire_frame_tagged(frame->kind)
+				 ? load_le32(bytes + WIRE_FRAME_BYTES)
+				 : 0;
+	frame->payload = bytes + header;
+	if (frame->length > room - header || !frame_is_valid(frame))
 		return -1;
 	reader->next = frame->payload + frame->length;
 	return 1;
@@ -163,7 +172,9 @@ wire_frame_write(uint8_t *bytes, const struct wire_frame *frame)
 	store_le32(bytes + 4, frame->message);
 	store_le32(bytes + 8, frame->total);
 	store_le32(bytes + 12, frame->offset);
-	return WIRE_FRAME_BYTES;
+	if (wire_frame_tagged(frame->kind))
+		store_le32(bytes + WIRE_FRAME_BYTES, frame->request);
+	return wire_frame_bytes(frame->kind);
 }
 
 /* A packet of this type, sent to a connection if and only if it may be. */

@@ -38,18 +38,24 @@
  * received, so a connection without loss sends no word at all. About older
  * packets nothing is said: a sender never has more than 256 numbers open.
  *
- * Then frames up to the end of the packet, 16 byte header each:
+ * Then frames up to the end of the packet. The header of each:
  *
- *   0  u8   kind: MESSAGE 1, FIN 2
+ *   0  u8   kind: MESSAGE 1, FIN 2, REQUEST 3, REPLY 4, FAILURE 5, CANCEL 6
  *   1  u8   flags, 0
  *   2  u16  length of the payload that follows
  *   4  u32  message id: counts up from 0 on each direction of a connection
  *   8  u32  total length of the message, bytes
  *  12  u32  offset of this payload in the message
+ *  16  u32  request: of kinds 3 to 6 only; the others end before
  *
- * Fragments begin at multiples of the connection's fragment size and are as
- * long as that or end the message. FIN takes a message id like a message and
- * has no payload: nothing follows it.
+ * Kinds 3 to 6 are messages, too, which the peer's application gets as soon as
+ * they are complete, whatever came before them; the request is the sender's
+ * name for what they are about, and means nothing here.
+ *
+ * Fragments begin at multiples of the connection's fragment size (less the 4
+ * bytes of the request, where there is one) and are as long as that or end the
+ * message. FIN takes a message id like a message and has no payload: nothing
+ * follows it.
  *
  * Setting up (DESIGN section 6). A field without a name is reserved: writers
  * send 0, readers do not look. A packet is exactly as long as its fields,
@@ -108,6 +114,7 @@
 #define WIRE_ACK_WORDS_MAX 4u
 #define WIRE_ACK_BYTES_MAX (WIRE_ACK_BYTES + 8 * WIRE_ACK_WORDS_MAX)
 #define WIRE_FRAME_BYTES 16u
+#define WIRE_REQUEST_BYTES 4u /* behind that, if the kind has a request */
 #define WIRE_TAG_BYTES 16u
 #define WIRE_HANDSHAKE_BYTES 256u
 #define WIRE_RESET_BYTES 40u /* without the reason */
@@ -142,6 +149,10 @@ enum wire_syn_flag {
 enum wire_frame_kind {
 	WIRE_FRAME_MESSAGE = 1,
 	WIRE_FRAME_FIN = 2,
+	WIRE_FRAME_REQUEST = 3,
+	WIRE_FRAME_REPLY = 4,
+	WIRE_FRAME_FAILURE = 5,
+	WIRE_FRAME_CANCEL = 6,
 };
 
 struct wire_header {
@@ -169,6 +180,7 @@ struct wire_frame {
 	uint32_t message;
 	uint32_t total;
 	uint32_t offset;
+	uint32_t request;	/* 0 if the kind has none */
 	const uint8_t *payload; /* in the packet; set by the reader */
 };
 
@@ -263,6 +275,21 @@ bool wire_reader_init(struct wire_reader *reader,
 int wire_reader_next(struct wire_reader *reader, struct wire_frame *frame);
 
 uint32_t wire_ack_write(uint8_t *bytes, const struct wire_ack *ack);
+
+/** Does a frame of that kind name a request? */
+static inline bool
+wire_frame_tagged(uint8_t kind)
+{
+	return kind >= WIRE_FRAME_REQUEST;
+}
+
+/** Bytes of the header of a frame. */
+static inline uint32_t
+wire_frame_bytes(uint8_t kind)
+{
+	return WIRE_FRAME_BYTES +
+	       (wire_frame_tagged(kind) ? WIRE_REQUEST_BYTES : 0);
+}
 
 /** The header of a frame; the caller writes the payload behind it. */
 uint32_t wire_frame_write(uint8_t *bytes, const struct wire_frame *frame);

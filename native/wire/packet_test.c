@@ -112,13 +112,23 @@ write_data(uint8_t *bytes)
 		.total = 0x10003,
 		.offset = 0x10000,
 	};
-	const struct wire_frame fin = {.kind = WIRE_FRAME_FIN, .message = 6};
+	const struct wire_frame reply = {
+		.kind = WIRE_FRAME_REPLY,
+		.length = 2,
+		.message = 6,
+		.total = 2,
+		.request = 0x87654321,
+	};
+	const struct wire_frame fin = {.kind = WIRE_FRAME_FIN, .message = 7};
 	uint32_t length = wire_header_write(bytes, &header);
 
 	length += wire_ack_write(bytes + length, &ack);
 	length += wire_frame_write(bytes + length, &message);
 	memcpy(bytes + length, "abc", 3);
 	length += 3;
+	length += wire_frame_write(bytes + length, &reply);
+	memcpy(bytes + length, "de", 2);
+	length += 2;
 	return length + wire_frame_write(bytes + length, &fin);
 }
 
@@ -286,7 +296,8 @@ static const struct {
 		"efcdab8967452301 e8030000 40000000 2000 01 00 00000000"
 		"feffffffffffffff"
 		"01 00 0300 05000000 03000100 00000100 616263"
-		"02 00 0000 06000000 00000000 00000000"},
+		"04 00 0200 06000000 02000000 00000000 21436587 6465"
+		"02 00 0000 07000000 00000000 00000000"},
 	{WIRE_RESET, write_reset, reset_is_valid,
 		"01060000 07000000 0000000000000000 5857565554535251"
 		"0102030405060708 0a0b0c0d eaff 0300 776879"},
@@ -485,6 +496,7 @@ truncated_packets_are_refused(void **state)
 {
 	const uint32_t ack_end =
 		WIRE_HEADER_BYTES + WIRE_ACK_BYTES + sizeof(uint64_t);
+	const uint32_t message_end = ack_end + WIRE_FRAME_BYTES + 3;
 	uint8_t bytes[PACKET_BYTES_MAX] = {0};
 
 	(void)state;
@@ -494,7 +506,7 @@ truncated_packets_are_refused(void **state)
 		for (uint32_t length = 0; length < full; length++) {
 			bool between =
 				packets[i].type == WIRE_DATA &&
-				(length == ack_end ||
+				(length == ack_end || length == message_end ||
 					length == full - WIRE_FRAME_BYTES);
 
 			assert_int_equal(is_valid_exactly(packets[i].is_valid,
@@ -672,12 +684,18 @@ frames_are_checked(void **state)
 		{{WIRE_FRAME_MESSAGE, 9, 1, 9, 0}, 9, 1},
 		{{WIRE_FRAME_MESSAGE, 9, UINT32_MAX, MAX, MAX - 9}, 9, 1},
 		{{WIRE_FRAME_FIN, 0, 1, 0, 0}, 0, 1},
+		{{WIRE_FRAME_REQUEST, 0, 1, 0, 0, UINT32_MAX}, 0, 1},
+		{{WIRE_FRAME_REPLY, 9, 1, 9, 0, 1}, 9, 1},
+		{{WIRE_FRAME_FAILURE, 9, 1, MAX, MAX - 9, 2}, 9, 1},
+		{{WIRE_FRAME_CANCEL, 0, 1, 0, 0, 0}, 0, 1},
 		/* unknown kinds */
 		{{0, 9, 1, 9, 0}, 9, -1},
-		{{3, 9, 1, 9, 0}, 9, -1},
+		{{7, 9, 1, 9, 0}, 9, -1},
+		{{UINT8_MAX, 9, 1, 9, 0}, 9, -1},
 		/* the payload is not all there */
 		{{WIRE_FRAME_MESSAGE, 9, 1, 9, 0}, 8, -1},
 		{{WIRE_FRAME_MESSAGE, UINT16_MAX, 1, MAX, 0}, 9, -1},
+		{{WIRE_FRAME_REPLY, 9, 1, 9, 0, 1}, 8, -1},
 		/* beyond the message */
 		{{WIRE_FRAME_MESSAGE, 9, 1, 9, 1}, 9, -1},
 		{{WIRE_FRAME_MESSAGE, 9, 1, 8, 0}, 9, -1},
@@ -686,8 +704,10 @@ frames_are_checked(void **state)
 		{{WIRE_FRAME_MESSAGE, 0, 1, 0, 1}, 0, -1},
 		/* too large a message */
 		{{WIRE_FRAME_MESSAGE, 9, 1, MAX + 1, 0}, 9, -1},
+		{{WIRE_FRAME_REQUEST, 9, 1, MAX + 1, 0, 1}, 9, -1},
 		/* nothing of a message that is something */
 		{{WIRE_FRAME_MESSAGE, 0, 1, 9, 0}, 0, -1},
+		{{WIRE_FRAME_CANCEL, 0, 1, 9, 0, 1}, 0, -1},
 		/* FIN with anything */
 		{{WIRE_FRAME_FIN, 1, 1, 1, 0}, 1, -1},
 		{{WIRE_FRAME_FIN, 1, 1, 0, 0}, 1, -1},
@@ -710,6 +730,7 @@ frames_are_checked(void **state)
 		assert_int_equal(read.message, frame->message);
 		assert_int_equal(read.total, frame->total);
 		assert_int_equal(read.offset, frame->offset);
+		assert_int_equal(read.request, frame->request);
 	}
 }
 

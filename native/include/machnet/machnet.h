@@ -27,7 +27,7 @@
 #define MACHNET_API __attribute__((visibility("default")))
 
 /* Layouts and calls below; the sidecar refuses another number. */
-#define MACHNET_ABI_VERSION 1u
+#define MACHNET_ABI_VERSION 2u
 
 #define MACHNET_MESSAGE_BYTES_MAX (8u << 20)
 #define MACHNET_REASON_BYTES_MAX 255u
@@ -58,6 +58,20 @@ struct machnet_channel_info {
 	uint32_t arena_bytes; /* each way */
 };
 
+/*
+ * What a message is for. Plain ones reach the peer's application in order,
+ * unless the connection is unordered. The others carry a request, 32 bits that
+ * the sender chose, and overtake what is in their way: small ones do not wait
+ * for large ones, nor any of them for plain ones.
+ */
+enum machnet_message_kind {
+	MACHNET_MESSAGE_PLAIN = 0,
+	MACHNET_MESSAGE_REQUEST = 1,
+	MACHNET_MESSAGE_REPLY = 2,
+	MACHNET_MESSAGE_FAILURE = 3, /* the reply is an error */
+	MACHNET_MESSAGE_CANCEL = 4,  /* no reply is wanted any more */
+};
+
 /* What machnet_poll reports. The fields that a kind leaves out are 0. */
 enum machnet_event_kind {
 	/* Answer to machnet_listen: token, status, listener, port. */
@@ -76,6 +90,11 @@ enum machnet_event_kind {
 	MACHNET_EVENT_CLOSED = 5,
 	/* Answer to machnet_unlisten: listener. No ACCEPTED follows. */
 	MACHNET_EVENT_UNLISTENED = 6,
+	/* Messages of the other kinds: as MESSAGE, and token: the request. */
+	MACHNET_EVENT_REQUEST = 7,
+	MACHNET_EVENT_REPLY = 8,
+	MACHNET_EVENT_FAILURE = 9,
+	MACHNET_EVENT_CANCEL = 10,
 };
 
 /* One event; also the entry of the completion ring. 32 bytes. */
@@ -287,6 +306,20 @@ MACHNET_API int32_t machnet_allocate(
  */
 MACHNET_API int32_t machnet_send_allocated(uint32_t channel,
 	uint32_t connection, uint32_t offset, uint32_t length);
+
+/**
+ * Send a copy of the bytes as a message that is part of a request. Cost and
+ * results as machnet_send; it may be empty.
+ * @param kind enum machnet_message_kind, not PLAIN
+ * @param request the sender's choice; the peer gets it with the message
+ */
+MACHNET_API int32_t machnet_send_tagged(uint32_t channel, uint32_t connection,
+	const void *bytes, uint32_t length, uint32_t kind, uint32_t request);
+
+/** The same for what was written in place, as machnet_send_allocated. */
+MACHNET_API int32_t machnet_send_allocated_tagged(uint32_t channel,
+	uint32_t connection, uint32_t offset, uint32_t length, uint32_t kind,
+	uint32_t request);
 
 /**
  * Give back a message that was received, or room that was allocated and not

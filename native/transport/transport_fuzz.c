@@ -333,7 +333,9 @@ frame_forge(struct script *s, const struct flow *f, uint8_t *bytes)
 
 	if ((how & 128) != 0)
 		frame.kind = WIRE_FRAME_REQUEST + how % 4;
-	fragment = flow_fragment_bytes(f, frame.kind);
+	/* Before ACCEPT there is no size yet. */
+	fragment =
+		f->fragment_bytes == 0 ? 0 : flow_fragment_bytes(f, frame.kind);
 
 	if ((how & 3) != 1) {
 		frame.total = (uint32_t)u8(s) << (how >> 3) % 16;

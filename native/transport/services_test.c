@@ -4,6 +4,7 @@
 #include "transport/services.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,7 +14,7 @@
 #include <cmocka.h>
 
 #define WRITERS 3u
-#define ROUNDS 20000u
+#define CLAIMS 5000u
 #define PORT 888
 
 static struct services *services;
@@ -32,9 +33,12 @@ claim_alone(void *argument)
 {
 	struct writer *writer = argument;
 
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		if (services_claim(services, writer->engine, PORT, false) == 0)
+	while (writer->claims < CLAIMS) {
+		if (services_claim(services, writer->engine, PORT, false) ==
+			0) {
+			sched_yield();
 			continue;
+		}
 		writer->claims++;
 		writer->failed |= atomic_fetch_add(&holders, 1) != 0;
 		writer->failed |= services_engines(services, PORT) !=
@@ -50,10 +54,9 @@ claim_together(void *argument)
 {
 	struct writer *writer = argument;
 
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (; writer->claims < CLAIMS; writer->claims++) {
 		if (services_claim(services, writer->engine, PORT, true) == 0)
 			writer->failed = true;
-		writer->claims++;
 		writer->failed |=
 			(services_engines(services, PORT) >> writer->engine &
 				1) == 0;
@@ -91,7 +94,6 @@ run(void *(*work)(void *))
 	for (uint32_t i = 0; i < WRITERS; i++) {
 		pthread_join(writers[i].thread, NULL);
 		assert_false(writers[i].failed);
-		assert_true(writers[i].claims > 0);
 	}
 	atomic_store(&over, true);
 	pthread_join(reader, NULL);

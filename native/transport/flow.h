@@ -85,6 +85,10 @@
  */
 #define PARTIAL_MAX 8u
 #define PARTIAL_BYTES_MAX (16u << 20)
+/* Messages in parts that both sides keep beside their window of ids, so that it
+ * goes on: else 8 MiB would hold up what comes TRANSPORT_MESSAGE_WINDOW later.
+ */
+#define PASSED_MAX PARTIAL_MAX
 /* Answers to strangers (SYN, unknown connections) in a turn of the loop. */
 #define ANSWERS_PER_POLL 64u
 /* A packet number further ahead than that is not believed. */
@@ -138,6 +142,8 @@ struct send_window {
 	uint8_t partial_length;
 	bool partial_ordered; /* one of them is of QUEUE_ORDERED */
 	bool partial_turn;    /* the next packet goes on with one */
+	uint8_t passed_length;
+	struct tx_message *passed[PASSED_MAX]; /* ids before message_first */
 	struct sent_packet packets[WIRE_PACKET_WINDOW]; /* by number */
 	/* by id; NULL: all of it is acknowledged */
 	struct tx_message *messages[TRANSPORT_MESSAGE_WINDOW];
@@ -164,6 +170,7 @@ struct rx_message {
 	uint32_t total;
 	uint32_t fragments_left;
 	uint32_t request;
+	uint32_t id;		  /* of one that was passed */
 	uint8_t state;		  /* enum rx_state */
 	uint8_t kind;		  /* enum wire_frame_kind */
 	uint64_t fragments;	  /* those that are here, if at most 64 */
@@ -175,6 +182,8 @@ struct rx_message {
 struct receive_window {
 	struct receive_window *next;
 	uint32_t used;
+	uint32_t passed_length;
+	struct rx_message passed[PASSED_MAX]; /* ids before deliver_next */
 	struct rx_message messages[TRANSPORT_MESSAGE_WINDOW]; /* by id */
 };
 
@@ -379,6 +388,10 @@ uint64_t send_held_until(const struct transport *t);
 /** Give all messages back. */
 void send_discard(struct transport *t, struct flow *f);
 bool send_idle(const struct flow *f);
+/** Where a message is kept of which something may be in flight. */
+struct tx_message **send_message(const struct flow *f, uint32_t id);
+/** Move message_first over what is acknowledged, or may be passed. */
+void send_pass(struct flow *f);
 /** May a packet go out now? */
 bool send_possible(const struct flow *f, uint64_t now);
 void send_window_return(struct transport *t, struct flow *f);

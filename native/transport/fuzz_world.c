@@ -576,7 +576,7 @@ flow_check(const struct flow *f)
 {
 	uint64_t oldest =
 		f->sent != NULL ? f->sent->number_oldest : f->number_next;
-	uint32_t inflight = 0, lost = 0, used = 0;
+	uint32_t inflight = 0, lost = 0, used = 0, passed = 0;
 
 	FUZZ_CHECK(f->number_next - oldest <= WIRE_PACKET_WINDOW);
 	for (uint64_t n = oldest; n != f->number_next; n++) {
@@ -591,7 +591,10 @@ flow_check(const struct flow *f)
 		return;
 	for (uint32_t i = 0; i < TRANSPORT_MESSAGE_WINDOW; i++)
 		used += f->received->messages[i].state != RX_EMPTY;
-	FUZZ_CHECK(f->received->used == used);
+	for (uint32_t i = 0; i < PASSED_MAX; i++)
+		passed += f->received->passed[i].state != RX_EMPTY;
+	FUZZ_CHECK(f->received->passed_length == passed);
+	FUZZ_CHECK(f->received->used == used + passed);
 }
 
 static void

@@ -343,6 +343,33 @@ whole_receive(
 	return true;
 }
 
+/* One of those that were passed, or NULL. */
+static struct rx_message *
+passed_find(struct flow *f, uint32_t id)
+{
+	if (f->received == NULL || f->received->passed_length == 0)
+		return NULL;
+	for (uint32_t i = 0; i < PASSED_MAX; i++) {
+		struct rx_message *slot = &f->received->passed[i];
+
+		if (slot->state != RX_EMPTY && slot->id == id)
+			return slot;
+	}
+	return NULL;
+}
+
+static enum verdict
+slot_receive(struct transport *t, struct flow *f, struct rx_message *slot,
+	const struct wire_frame *frame)
+{
+	if (slot->total != frame->total || slot->kind != frame->kind ||
+		slot->request != frame->request)
+		return MALFORMED;
+	if (slot->state == RX_PARTIAL)
+		slot_fill(t, f, slot, frame);
+	return ACCEPTED;
+}
+
 static enum verdict
 frame_receive(
 	struct transport *t, struct flow *f, const struct wire_frame *frame)
@@ -357,8 +384,12 @@ frame_receive(
 			f->deliver_next = frame->message + 1;
 		return ACCEPTED;
 	}
-	if (serial_before(frame->message, f->deliver_next))
-		return ACCEPTED; /* delivered; a repeat */
+	if (serial_before(frame->message, f->deliver_next)) {
+		slot = passed_find(f, frame->message);
+		/* Else it is delivered; a repeat. */
+		return slot != NULL ? slot_receive(t, f, slot, frame)
+				    : ACCEPTED;
+	}
 	if (frame->message - f->deliver_next >= TRANSPORT_MESSAGE_WINDOW)
 		return MALFORMED;
 	if (whole_receive(t, f, frame))
@@ -374,12 +405,7 @@ frame_receive(
 		window_return_unused(t, f);
 		return NO_ROOM;
 	}
-	if (slot->total != frame->total || slot->kind != frame->kind ||
-		slot->request != frame->request)
-		return MALFORMED;
-	if (slot->state == RX_PARTIAL)
-		slot_fill(t, f, slot, frame);
-	return ACCEPTED;
+	return slot_receive(t, f, slot, frame);
 }
 
 static enum verdict
@@ -538,14 +564,69 @@ deliver_ahead(struct transport *t, struct flow *f)
 	return true;
 }
 
+/* Those that were passed, and are complete. */
+static bool
+deliver_passed(struct transport *t, struct flow *f)
+{
+	for (uint32_t i = 0; f->received != NULL && i < PASSED_MAX; i++) {
+		struct rx_message *slot = &f->received->passed[i];
+
+		if (slot->state != RX_COMPLETE)
+			continue;
+		if (!message_deliver(t, f, slot))
+			return false;
+		f->ahead -= overtakes(f, slot->kind);
+		f->received->passed_length--;
+		slot_clear(t, f, slot);
+	}
+	return true;
+}
+
+/* Was one passed that others may not overtake? */
+static bool
+order_held(const struct flow *f)
+{
+	const struct receive_window *window = f->received;
+
+	for (uint32_t i = 0; window->passed_length != 0 && i < PASSED_MAX; i++)
+		if (window->passed[i].state != RX_EMPTY &&
+			!overtakes(f, window->passed[i].kind))
+			return true;
+	return false;
+}
+
+/* Put the message whose turn it is aside, if others wait behind it. */
+static bool
+pass(struct flow *f, struct rx_message *slot)
+{
+	struct receive_window *window = f->received;
+	uint32_t i = 0;
+
+	if (slot->state != RX_PARTIAL || window->passed_length == PASSED_MAX ||
+		window->used == window->passed_length + 1 ||
+		(!overtakes(f, slot->kind) && order_held(f)))
+		return false;
+	while (window->passed[i].state != RX_EMPTY)
+		i++;
+	slot->id = f->deliver_next++;
+	window->passed[i] = *slot;
+	window->passed_length++;
+	memset(slot, 0, sizeof(*slot));
+	return true;
+}
+
 static bool
 deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 {
+	if (f->received != NULL && f->received->passed_length != 0 &&
+		!deliver_passed(t, f))
+		return false;
 	while (f->received != NULL) {
 		struct rx_message *slot = slot_of(f, f->deliver_next);
 
 		if (slot->state == RX_COMPLETE &&
-			slot->kind == WIRE_FRAME_FIN) {
+			slot->kind == WIRE_FRAME_FIN &&
+			f->received->passed_length == 0) {
 			/* Nothing follows it. If the peer was lost since it
 			 * came, that is no loss any more. */
 			receive_discard(t, f);
@@ -556,7 +637,11 @@ deliver_messages(struct transport *t, uint64_t now, struct flow *f)
 			flow_end(t, now, f, MACHNET_OK);
 			return false;
 		}
-		if (slot->state == RX_COMPLETE) {
+		if (pass(f, slot))
+			continue;
+		if (slot->state == RX_COMPLETE &&
+			slot->kind != WIRE_FRAME_FIN &&
+			(overtakes(f, slot->kind) || !order_held(f))) {
 			if (!message_deliver(t, f, slot))
 				return false;
 			f->ahead -= overtakes(f, slot->kind);
@@ -613,21 +698,27 @@ receive_deliver(struct transport *t, uint64_t now, struct flow *f)
 		receive_want_ack(t, f);
 }
 
+static void
+slot_discard(struct transport *t, struct flow *f, struct rx_message *slot)
+{
+	if (slot->state == RX_EMPTY)
+		return;
+	if (slot->total != 0 && slot->state != RX_DELIVERED)
+		t->ops.message_free(t->context, f->endpoint, slot->offset);
+	slot_clear(t, f, slot);
+}
+
 void
 receive_discard(struct transport *t, struct flow *f)
 {
 	bool any = f->received != NULL;
 
-	for (uint32_t i = 0; f->received != NULL; i++) {
-		struct rx_message *slot = slot_of(f, i);
-
-		if (slot->state == RX_EMPTY)
-			continue;
-		if (slot->total != 0 && slot->state != RX_DELIVERED)
-			t->ops.message_free(
-				t->context, f->endpoint, slot->offset);
-		slot_clear(t, f, slot);
-	}
+	if (any)
+		f->received->passed_length = 0;
+	for (uint32_t i = 0; f->received != NULL && i < PASSED_MAX; i++)
+		slot_discard(t, f, &f->received->passed[i]);
+	for (uint32_t i = 0; f->received != NULL; i++)
+		slot_discard(t, f, slot_of(f, i));
 	if (any)
 		receive_unstarve(t, f->endpoint);
 }

@@ -70,15 +70,14 @@ static void
 message_acknowledged(
 	struct transport *t, struct flow *f, struct tx_message *message)
 {
-	f->sent->messages[message->id & MESSAGE_MASK] = NULL;
+	*send_message(f, message->id) = NULL;
+	f->sent->passed_length -= serial_before(message->id, f->message_first);
 	if (!message->fin) {
 		t->counters.messages_sent++;
 		t->counters.bytes_sent += message->length;
 		t->ops.message_sent(t->context, f->endpoint, message);
 	}
-	while (f->message_first != f->message_begun &&
-		f->sent->messages[f->message_first & MESSAGE_MASK] == NULL)
-		f->message_first++;
+	send_pass(f);
 }
 
 static void
@@ -87,8 +86,7 @@ frames_acknowledged(
 {
 	for (uint32_t i = 0; i < sent->frames; i++) {
 		uint32_t id = sent->message + i;
-		struct tx_message *message =
-			f->sent->messages[id & MESSAGE_MASK];
+		struct tx_message *message = *send_message(f, id);
 
 		if (--message->fragments_left == 0)
 			message_acknowledged(t, f, message);
@@ -336,7 +334,8 @@ progress(struct transport *t, uint64_t now, struct flow *f,
 	recovery_forget(f);
 	recovery_arm(t, now, f);
 	if (f->sent->number_oldest == f->number_next &&
-		f->message_first == f->message_begun)
+		f->message_first == f->message_begun &&
+		f->sent->passed_length == 0)
 		send_window_return(t, f);
 }
 

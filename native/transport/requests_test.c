@@ -95,6 +95,44 @@ requests_wait_for_no_message(void **state)
 		    10 * NS_PER_MS);
 }
 
+/* @return whether requests found their way while a message of 8 MiB was sent */
+static uint32_t
+requests_beside(enum machnet_message_kind large, uint32_t loss)
+{
+	struct simulation *s = simulation_create(loss + 1);
+	struct pair pair = pair_start(s);
+	struct stream *out = connection_out(pair.client);
+	uint32_t rounds = 0;
+
+	s->network.loss = loss;
+	connection_send_tagged(pair.client, LARGE, large, 1);
+	while (!out->messages[0].seen) {
+		uint32_t last = out->accepted + 32;
+
+		while (out->accepted != last)
+			connection_send_tagged(pair.client, 1000,
+				MACHNET_MESSAGE_REQUEST, out->accepted);
+		RUN_UNTIL(s, out->received + !out->messages[0].seen == last,
+			loss == 0 ? NS_PER_MS : S);
+		rounds++;
+	}
+	run_delivered(&pair);
+	simulation_destroy(s);
+	return rounds;
+}
+
+/* More of them than there are ids in a window. */
+static void
+requests_do_not_run_out_beside_a_large_message(void **state)
+{
+	uint32_t enough = 3 * TRANSPORT_MESSAGE_WINDOW / 32;
+
+	(void)state;
+	assert_true(requests_beside(MACHNET_MESSAGE_PLAIN, 0) > enough);
+	assert_true(requests_beside(MACHNET_MESSAGE_REPLY, 0) > enough);
+	assert_true(requests_beside(MACHNET_MESSAGE_PLAIN, 300) > enough);
+}
+
 static void
 a_plain_message_is_not_kept_waiting_by_requests(void **state)
 {
@@ -195,6 +233,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_arrives_with_its_request),
 		cmocka_unit_test(requests_wait_for_no_message),
+		cmocka_unit_test(
+			requests_do_not_run_out_beside_a_large_message),
 		cmocka_unit_test(
 			a_plain_message_is_not_kept_waiting_by_requests),
 		cmocka_unit_test(a_close_delivers_messages_of_all_kinds),

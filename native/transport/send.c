@@ -47,7 +47,53 @@ send_window_return(struct transport *t, struct flow *f)
 bool
 send_idle(const struct flow *f)
 {
-	return f->message_first == f->message_next;
+	return f->message_first == f->message_next &&
+	       (f->sent == NULL || f->sent->passed_length == 0);
+}
+
+struct tx_message **
+send_message(const struct flow *f, uint32_t id)
+{
+	struct send_window *window = f->sent;
+	uint32_t i = 0;
+
+	if (!serial_before(id, f->message_first))
+		return &window->messages[id & MESSAGE_MASK];
+	while (window->passed[i] == NULL || window->passed[i]->id != id)
+		i++;
+	return &window->passed[i];
+}
+
+static bool
+pass(struct send_window *window, struct tx_message *message)
+{
+	uint32_t i = 0;
+
+	if (window->passed_length == PASSED_MAX)
+		return false;
+	while (window->passed[i] != NULL)
+		i++;
+	window->passed[i] = message;
+	window->passed_length++;
+	return true;
+}
+
+void
+send_pass(struct flow *f)
+{
+	while (f->message_first != f->message_begun) {
+		struct tx_message **message =
+			&f->sent->messages[f->message_first & MESSAGE_MASK];
+
+		/* Not before there is need. */
+		if (*message != NULL &&
+			(f->message_begun - f->message_first <
+					TRANSPORT_MESSAGE_WINDOW / 2 ||
+				!pass(f->sent, *message)))
+			return;
+		*message = NULL;
+		f->message_first++;
+	}
 }
 
 /* How many packets may be in flight. */
@@ -445,7 +491,7 @@ frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 	for (uint32_t i = 0; i < sent->frames; i++) {
 		uint32_t id = sent->message + i;
 
-		length += frame_write(f, f->sent->messages[id & MESSAGE_MASK],
+		length += frame_write(f, *send_message(f, id),
 			i == 0 ? sent->offset : 0, bytes + length);
 	}
 	return length;
@@ -530,6 +576,10 @@ send_turn(struct transport *t, uint64_t now, struct flow *f)
 void
 send_discard(struct transport *t, struct flow *f)
 {
+	for (uint32_t i = 0; f->sent != NULL && i < PASSED_MAX; i++)
+		if (f->sent->passed[i] != NULL)
+			t->ops.message_sent(
+				t->context, f->endpoint, f->sent->passed[i]);
 	for (uint32_t id = f->message_first; id != f->message_begun; id++) {
 		struct tx_message *sent = f->sent->messages[id & MESSAGE_MASK];
 

@@ -265,10 +265,12 @@ flow_pick(struct script *s)
 {
 	struct transport *t = s->host->transport;
 	uint32_t index = 1 + u8(s);
+	struct flow *f;
 
 	if (t->flows_touched == 1)
 		return NULL;
-	return &t->flows[1 + index % (t->flows_touched - 1)];
+	f = &t->flows[1 + index % (t->flows_touched - 1)];
+	return f->state != FLOW_FREE ? f : NULL;
 }
 
 static void

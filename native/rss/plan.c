@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "rss/plan.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "rss/solve.h"
+#include "rss/view.h"
+
+/* Bursts that nobody answered before the mirrored pair is tried. */
+#define SILENT_MAX 2u
+
+void
+rss_plan_begin(struct rss_plan *plan, uint32_t wanted_in)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->ways[RSS_IN].wanted = (uint8_t)wanted_in;
+	plan->ways[RSS_OUT].wanted = RSS_ANY;
+	plan->bets = true;
+}
+
+void
+rss_plan_begin_out(struct rss_plan *plan, uint32_t wanted_out, uint32_t pair_in)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->ways[RSS_IN].state = RSS_HIT;
+	plan->ways[RSS_IN].wanted = RSS_ANY;
+	plan->ways[RSS_IN].pair = pair_in;
+	plan->ways[RSS_OUT].wanted = (uint8_t)wanted_out;
+}
+
+static bool
+done(const struct rss_plan *plan)
+{
+	return plan->ways[RSS_IN].state != RSS_OPEN &&
+	       plan->ways[RSS_OUT].state != RSS_OPEN;
+}
+
+void
+rss_plan_abandon(struct rss_plan *plan)
+{
+	for (unsigned w = 0; w < RSS_WAYS; w++)
+		if (plan->ways[w].state == RSS_OPEN) {
+			plan->ways[w].state = RSS_LOST;
+			plan->ways[w].method = RSS_HANDOVER;
+		}
+}
+
+enum rss_method
+rss_plan_method(const struct rss_plan *plan)
+{
+	return (enum rss_method)u32_max(
+		plan->ways[RSS_IN].method, plan->ways[RSS_OUT].method);
+}
+
+void
+rss_plan_silence(struct rss_plan *plan)
+{
+	if (plan->silent < UINT8_MAX)
+		plan->silent++;
+	if (plan->silent < SILENT_MAX || plan->mirrored || plan->apart ||
+		plan->ways[RSS_IN].wanted == RSS_ANY)
+		return;
+	plan->mirrored = true;
+	for (unsigned w = 0; w < RSS_WAYS; w++)
+		if (plan->ways[w].state == RSS_HIT)
+			plan->ways[w].state = RSS_OPEN;
+}
+
+static bool
+goal_of(const struct view *view, struct rss_goal *goal, uint32_t flips)
+{
+	struct rss_effect effect = rss_map_effect(view->map, flips);
+
+	if (view->way->wanted == RSS_ANY || view->reference == NULL)
+		return false;
+	for (unsigned i = 0; i < RSS_QUEUE_BITS_MAX; i++)
+		if (effect.unknown[i] != 0)
+			return false;
+	goal->map = view->map;
+	goal->change = ((uint32_t)view->reference->queue ^ view->way->wanted ^
+			       effect.change) &
+		       ((1u << view->map->bits) - 1);
+	return true;
+}
+
+bool
+rss_plan_done(struct rss_plan *plan, struct rss_host *host, uint32_t address)
+{
+	struct rss_peer *peer = rss_host_find(host, address);
+	struct view view;
+
+	if (plan->bets && !plan->mirrored && plan->answers != 0 && peer != NULL)
+		for (unsigned w = 0; w < RSS_WAYS; w++) {
+			view_open(host, peer, &plan->ways[w], w, plan->rounds,
+				&view);
+			view_settle(host, &view);
+		}
+	return done(plan);
+}
+
+/* One pair for both directions. */
+static void
+choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
+	struct rss_probe *probe)
+{
+	uint32_t mask = rss_ports_mask(host->options.ports);
+	struct rss_map *maps[] = {
+		&views[RSS_IN].scratch, &views[RSS_OUT].scratch};
+	struct rss_goal goals[RSS_GOALS_MAX] = {[RSS_IN] = {.swapped = true}};
+	bool swapped[] = {true, false};
+	uint32_t origin = views[RSS_OUT].origin;
+	uint32_t flips = 0;
+	uint8_t method = RSS_SPRAYED;
+
+	if (goal_of(&views[RSS_OUT], &goals[RSS_OUT], 0) &&
+		goal_of(&views[RSS_IN], &goals[RSS_IN],
+			rss_pair_swap(origin) ^ views[RSS_IN].origin) &&
+		rss_solve(goals, RSS_GOALS_MAX, mask, rss_random(host),
+			&flips) >= 0) {
+		if (rss_map_choices(views[RSS_IN].map) == 1 &&
+			rss_map_choices(views[RSS_OUT].map) == 1)
+			method = RSS_PREDICTED;
+	} else if (i > 0 || views[RSS_OUT].reference != NULL) {
+		flips = rss_explore(maps, swapped, 2, mask);
+		if (flips == 0)
+			flips = rss_random(host) & mask;
+	}
+	probe->pairs[RSS_OUT] = origin ^ flips;
+	probe->pairs[RSS_IN] = rss_pair_swap(origin ^ flips);
+	probe->methods[RSS_OUT] = probe->methods[RSS_IN] = method;
+}
+
+/* Look at both ways anew. @return the length of the burst they ask for */
+static uint32_t
+look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
+	struct view views[RSS_WAYS])
+{
+	struct rss_peer *peer = rss_host_meet(host, address);
+	uint32_t length = 1;
+
+	if (peer->mirrored && plan->ways[RSS_IN].wanted != RSS_ANY)
+		plan->mirrored = true;
+	for (unsigned w = 0; w < RSS_WAYS; w++) {
+		struct rss_way *way = &plan->ways[w];
+
+		view_open(host, peer, way, w, plan->rounds, &views[w]);
+		if (way->state != RSS_OPEN)
+			continue;
+		/* What serves if nothing better is found. */
+		way->pair = views[w].origin;
+		if (view_hopeless(host, &views[w])) {
+			way->state = RSS_LOST;
+			way->method = RSS_HANDOVER;
+			continue;
+		}
+		length = u32_max(length, views[w].burst);
+		plan->limit =
+			(uint16_t)u32_max(plan->limit, view_limit(&views[w]));
+	}
+	if (plan->mirrored && plan->ways[RSS_IN].state != RSS_HIT)
+		plan->ways[RSS_IN].pair =
+			rss_pair_swap(plan->ways[RSS_OUT].pair);
+	return length;
+}
+
+unsigned
+rss_plan_next(struct rss_plan *plan, struct rss_host *host, uint32_t address,
+	struct rss_probe probes[RSS_BURST_MAX])
+{
+	struct view views[RSS_WAYS];
+	uint32_t length;
+
+	if (rss_plan_done(plan, host, address))
+		return 0;
+	length = look(plan, host, address, views);
+	if (2u * plan->probes >= plan->limit)
+		rss_plan_abandon(plan);
+	if (done(plan))
+		return 0;
+	length = u32_min(length, (plan->limit - 2u * plan->probes + 1) / 2);
+	for (unsigned i = 0; i < length; i++) {
+		struct rss_probe *probe = &probes[i];
+
+		if (plan->mirrored) {
+			choose_mirrored(host, views, i, probe);
+			continue;
+		}
+		for (unsigned w = 0; w < RSS_WAYS; w++)
+			view_choose(host, &views[w], i, &probe->pairs[w],
+				&probe->methods[w]);
+	}
+	plan->probes += (uint16_t)length;
+	plan->rounds++;
+	return length;
+}
+
+void
+rss_plan_answer(struct rss_plan *plan, struct rss_host *host, uint32_t address,
+	const struct rss_probe *probe, uint32_t queue_in, uint32_t queue_out,
+	uint32_t wanted_out)
+{
+	struct rss_peer *peer = rss_host_find(host, address);
+	struct rss_way *out = &plan->ways[RSS_OUT];
+	uint32_t queues[RSS_WAYS] = {queue_in, queue_out};
+	bool hits[RSS_WAYS];
+
+	plan->answers++;
+	if (probe->pairs[RSS_IN] != rss_pair_swap(probe->pairs[RSS_OUT]))
+		plan->apart = true;
+	if (wanted_out >= RSS_QUEUES_MAX || peer == NULL)
+		return;
+	peer->mirrored |= plan->mirrored;
+	if (out->wanted != wanted_out) {
+		/* Told for the first time, or the listener moved. */
+		out->wanted = (uint8_t)wanted_out;
+		out->state = RSS_OPEN;
+	}
+	for (unsigned w = 0; w < RSS_WAYS; w++) {
+		hits[w] = queues[w] == plan->ways[w].wanted;
+		if (!hits[w] && probe->methods[w] == RSS_REMEMBERED)
+			rss_forget(peer, w == RSS_OUT, plan->ways[w].wanted);
+	}
+	if (plan->mirrored && done(plan))
+		return;
+	for (unsigned w = 0; w < RSS_WAYS; w++)
+		/* One pair has to serve both. */
+		if (plan->mirrored && !hits[w] &&
+			plan->ways[w].state != RSS_LOST)
+			return;
+	for (unsigned w = 0; w < RSS_WAYS; w++) {
+		struct rss_way *way = &plan->ways[w];
+
+		if (plan->mirrored)
+			way->pair = probe->pairs[w];
+		if (!hits[w] || (way->state == RSS_HIT && way->seen))
+			continue;
+		way->state = RSS_HIT;
+		way->seen = true;
+		way->pair = probe->pairs[w];
+		way->method = probe->methods[w];
+	}
+}
+
+void
+rss_plan_opened(struct rss_plan *plan, struct rss_host *host, uint32_t address,
+	uint32_t queue_in, uint32_t queue_out)
+{
+	struct rss_peer *peer = rss_host_find(host, address);
+	uint32_t queues[RSS_WAYS] = {queue_in, queue_out};
+
+	for (unsigned w = 0; w < RSS_WAYS; w++) {
+		struct rss_way *way = &plan->ways[w];
+
+		if (way->state != RSS_HIT)
+			continue;
+		way->seen = queues[w] == way->wanted;
+		if (way->seen)
+			continue;
+		way->state = RSS_OPEN;
+		plan->bets = false;
+		if (way->method == RSS_REMEMBERED && peer != NULL)
+			rss_forget(peer, w == RSS_OUT, way->wanted);
+	}
+}

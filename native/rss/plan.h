@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which pairs to probe, to find one for each direction that comes in on the
+ * wanted queue. A probe is a SYN on a pair of one direction, answered on a pair
+ * of the other: both teach. Probes go out in small bursts, because a round trip
+ * costs too:
+ *
+ *   - a pair that is remembered or foretold is tried alone; if all that is open
+ *     is foretold by then, the connection is opened on it, and that shows where
+ *     the pair comes in;
+ *   - else the burst asks what teaches most, see rss/solve.h: a first pair, and
+ *     others with one bit flipped;
+ *   - where no theory holds, pairs are drawn at random.
+ *
+ * A direction that has spent too much, or whose ports do not matter, is given
+ * up: its packets are handed from engine to engine.
+ */
+#ifndef RSS_PLAN_H
+#define RSS_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rss/host.h"
+
+#define RSS_BURST_MAX 16u
+#define RSS_ANY 0xffu
+
+/* From the best to the worst. */
+enum rss_method {
+	RSS_SINGLE,	/* there is one queue */
+	RSS_PREDICTED,	/* by a theory */
+	RSS_REMEMBERED, /* as seen before */
+	RSS_SPRAYED,	/* by chance */
+	RSS_HANDOVER,	/* not found */
+};
+
+enum rss_way_state {
+	RSS_OPEN, /* wanted, not found yet */
+	RSS_HIT,
+	RSS_LOST, /* given up */
+};
+
+/* In: from the peer to us. Out: from us to the peer. */
+enum rss_way_name {
+	RSS_IN,
+	RSS_OUT,
+	RSS_WAYS,
+};
+
+struct rss_way {
+	uint32_t pair;	/* that hit, or may serve if the way is lost */
+	uint8_t wanted; /* queue; RSS_ANY: not known yet */
+	uint8_t state;
+	uint8_t method; /* by which it hit */
+	bool seen;	/* a packet hit; else one ought to */
+};
+
+/* Pairs by rss_way_name, and how they were chosen. */
+struct rss_probe {
+	uint32_t pairs[RSS_WAYS];
+	uint8_t methods[RSS_WAYS];
+};
+
+struct rss_plan {
+	struct rss_way ways[RSS_WAYS];
+	bool bets;	/* what is foretold need not be seen */
+	bool mirrored;	/* the answer takes the SYN's pair back */
+	bool apart;	/* one that does not was answered */
+	uint8_t silent; /* bursts of which some were not answered */
+	uint16_t rounds;
+	uint16_t limit; /* of packets of both sides */
+	uint16_t probes;
+	uint16_t answers;
+};
+
+/**
+ * Look for pairs in both directions.
+ * @param wanted_in our queue that answers should come in on
+ */
+void rss_plan_begin(struct rss_plan *plan, uint32_t wanted_in);
+
+/** Look for a pair out only; answers may come in on any queue, by this pair. */
+void rss_plan_begin_out(
+	struct rss_plan *plan, uint32_t wanted_out, uint32_t pair_in);
+
+/** No way is open any more, for all that is known by now. */
+bool rss_plan_done(
+	struct rss_plan *plan, struct rss_host *host, uint32_t address);
+
+/**
+ * The next burst, when the last one's answers are in or given up.
+ * @return its length, 0: done
+ */
+unsigned rss_plan_next(struct rss_plan *plan, struct rss_host *host,
+	uint32_t address, struct rss_probe probes[RSS_BURST_MAX]);
+
+/**
+ * A probe was answered. What it taught was told to rss_host_observe and
+ * rss_host_told before.
+ * @param queue_in where the answer came in
+ * @param queue_out where the probe came in
+ * @param wanted_out that the peer wants what we send to come in on
+ */
+void rss_plan_answer(struct rss_plan *plan, struct rss_host *host,
+	uint32_t address, const struct rss_probe *probe, uint32_t queue_in,
+	uint32_t queue_out, uint32_t wanted_out);
+
+/**
+ * The connection was opened on the pairs of the plan, and this is where they
+ * came in, as rss_host_observe was told before: a way may be open again after.
+ */
+void rss_plan_opened(struct rss_plan *plan, struct rss_host *host,
+	uint32_t address, uint32_t queue_in, uint32_t queue_out);
+
+/** Some of the last burst was not answered. A firewall that lets nothing but
+ * replies in may be why, if no answer ever came on a pair of its own. */
+void rss_plan_silence(struct rss_plan *plan);
+
+/** Give up what is open. */
+void rss_plan_abandon(struct rss_plan *plan);
+
+/** That of the worse direction. */
+enum rss_method rss_plan_method(const struct rss_plan *plan);
+
+#endif

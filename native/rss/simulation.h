@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Hosts behind NICs with secret keys, for tests and for rss_simulate. */
+#ifndef RSS_SIMULATION_H
+#define RSS_SIMULATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rss/plan.h"
+#include "rss/toeplitz.h"
+
+enum sim_hash {
+	SIM_TOEPLITZ,
+	SIM_NONLINEAR, /* keyed, no structure to be found */
+	SIM_IGNORES_PORTS,
+	SIM_TABLE, /* Toeplitz, with a random indirection table */
+	SIM_CRC,   /* linear, but not Toeplitz */
+};
+
+#define SIM_TABLE_LENGTH 128u
+
+struct sim_nic {
+	enum sim_hash hash;
+	uint8_t key[TOEPLITZ_KEY_BYTES];
+	uint8_t table[SIM_TABLE_LENGTH];
+};
+
+struct sim_host {
+	uint32_t address;
+	uint32_t queues;
+	struct sim_nic nic;
+	struct rss_host *knowledge;
+};
+
+struct sim_result {
+	uint32_t packets; /* SYNs and answers, those of the background too */
+	uint32_t rounds;  /* before the connection was opened */
+	uint32_t rounds_all;
+	bool handed_over; /* it was opened off its engines */
+	bool hit;	  /* but is on them in the end */
+	enum rss_method method;
+};
+
+uint64_t sim_random(uint64_t *state);
+
+/** New key, and nothing is known any more. */
+void sim_host_init(struct sim_host *host, uint64_t *random, uint32_t address,
+	uint32_t queues, enum sim_hash hash);
+void sim_host_free(struct sim_host *host);
+/** The NIC gets another key; what is known stays. */
+void sim_host_rekey(struct sim_host *host, uint64_t *random);
+
+uint32_t sim_queue(const struct sim_host *host, uint32_t from, uint32_t pair);
+
+/** A packet and what answers it: both hosts learn. @param queues filled with
+ * where they came in */
+void sim_exchange(struct sim_host *client, struct sim_host *server,
+	const uint32_t pairs[RSS_WAYS], uint32_t queues[RSS_WAYS]);
+
+/** One connection from an engine to an engine. */
+struct sim_result sim_connect(struct sim_host *client, struct sim_host *server,
+	uint32_t client_engine, uint32_t server_engine);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "rss/view.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "rss/solve.h"
+
+/* Of the first contact, when nothing is known of our own NIC: a pair, and two
+ * flips, which foretell all queues three times out of four. */
+#define BURST_FIRST 3u
+static uint32_t
+spray_burst(uint32_t choices)
+{
+	return u32_min(u32_max(choices / 2, 2), RSS_BURST_MAX);
+}
+
+static bool
+solve(struct rss_host *host, const struct view *view, uint32_t *pair)
+{
+	struct rss_goal goal = {.map = view->map};
+	uint32_t choices = rss_map_choices(view->map);
+	uint32_t flips;
+	int freedom;
+
+	if (view->way->wanted == RSS_ANY)
+		return false;
+	if (rss_map_theory(view->map) == NULL) {
+		goal.change = 0;
+	} else {
+		if (view->reference == NULL)
+			return false;
+		goal.change =
+			((uint32_t)view->reference->queue ^ view->way->wanted) &
+			((1u << view->map->bits) - 1);
+	}
+	freedom = rss_solve(&goal, 1, rss_ports_mask(host->options.ports),
+		rss_random(host), &flips);
+	/* Where chance decides, there must be many to draw from. */
+	if (freedom < 0 || (choices > 1 && 1u << freedom < 4 * choices))
+		return false;
+	*pair = view->origin ^ flips;
+	return true;
+}
+
+/* How many probes it takes to foretell, if all goes well: 2 L equations of
+ * Toeplitz give L + 1 flips. */
+static uint32_t
+learn_burst(const struct view *view, uint32_t rounds)
+{
+	const struct rss_map *map = view->map;
+	const struct rss_theory *theory = rss_map_theory(map);
+	uint32_t bits = map->bits;
+
+	if (rss_map_choices(map) > 1)
+		return spray_burst(rss_map_choices(map));
+	if (theory == &map->theories[RSS_TOEPLITZ] &&
+		theory->space.rank < 2 * bits)
+		return (2 * bits - theory->space.rank + bits - 1) / bits;
+	/* Round trips count, too. */
+	return rounds < 3 ? 1 : 2;
+}
+
+/* Then one packet may be all that is missing. */
+static bool
+knows_something(const struct rss_map *map)
+{
+	const struct rss_theory *theory = rss_map_theory(map);
+
+	return theory != NULL && theory->space.rank != 0;
+}
+
+static void
+view_burst(struct rss_host *host, struct view *view, uint32_t rounds)
+{
+	uint32_t choices = rss_map_choices(view->map);
+	uint32_t pair;
+
+	view->burst = 1;
+	if (view->way->state != RSS_OPEN || view->map->queues <= 1)
+		return;
+	if (view->way->wanted == RSS_ANY)
+		return;
+	view->solvable = solve(host, view, &pair);
+	view->certain = view->solvable && choices == 1;
+	if (view->remembers)
+		return;
+	if (view->solvable)
+		view->burst = view->certain ? 1 : spray_burst(choices);
+	else if (view->reference == NULL && knows_something(view->map))
+		view->burst = 1;
+	else if (view->reference == NULL)
+		view->burst = BURST_FIRST;
+	else
+		view->burst = learn_burst(view, rounds);
+}
+
+void
+view_open(struct rss_host *host, struct rss_peer *peer, struct rss_way *way,
+	unsigned name, uint32_t rounds, struct view *view)
+{
+	bool remote = name == RSS_OUT;
+	struct rss_direction *direction = remote ? &peer->out : &peer->in;
+	uint16_t base = host->options.base_port;
+
+	memset(view, 0, sizeof(*view));
+	view->way = way;
+	view->map = rss_direction_map(host, peer, remote);
+	if (direction->reference.valid &&
+		direction->reference.epoch == view->map->epoch)
+		view->reference = &direction->reference;
+	view->origin =
+		view->reference ? view->reference->pair : rss_pair(base, base);
+	view->scratch = *view->map;
+	/* Not told yet: suppose as many as we have. */
+	if (view->scratch.queues == 0)
+		rss_map_init(&view->scratch, host->own.queues);
+	if (view->way->wanted != RSS_ANY)
+		view->remembers = rss_remembered(host, peer, remote,
+			view->way->wanted, &view->remembered);
+	view->flat = rss_flat(host, peer, remote);
+	view_burst(host, view, rounds);
+}
+
+static uint32_t
+random_pair(struct rss_host *host)
+{
+	uint32_t mask = rss_ports_mask(host->options.ports);
+	uint16_t first = host->options.ports.first;
+
+	return rss_pair(first, first) | (rss_random(host) & mask);
+}
+
+void
+view_choose(struct rss_host *host, struct view *view, unsigned i,
+	uint32_t *pair, uint8_t *method)
+{
+	uint32_t mask = rss_ports_mask(host->options.ports);
+	struct rss_map *maps[1] = {&view->scratch};
+	bool swapped[1] = {false};
+	uint32_t flip;
+
+	*method = RSS_SPRAYED;
+	*pair = view->origin;
+	if (view->way->state != RSS_OPEN) {
+		*pair = view->way->pair;
+		*method = view->way->method;
+	} else if (view->map->queues == 1) {
+		*method = RSS_SINGLE;
+	} else if (i == 0 && view->remembers) {
+		*pair = view->remembered;
+		*method = RSS_REMEMBERED;
+	} else if (view->solvable && (view->certain || i % 2 == 0)) {
+		/* Where chance decides, every other one goes on learning. */
+		solve(host, view, pair);
+		if (view->certain)
+			*method = RSS_PREDICTED;
+	} else if (i > 0 || view->reference != NULL) {
+		flip = rss_explore(maps, swapped, 1, mask);
+		*pair = flip != 0 ? view->origin ^ flip : random_pair(host);
+	}
+}
+
+bool
+view_hopeless(struct rss_host *host, const struct view *view)
+{
+	struct rss_map scratch = view->scratch;
+	struct rss_map *maps[1] = {&scratch};
+	bool swapped[1] = {false};
+
+	if (view->way->state != RSS_OPEN || view->way->wanted == RSS_ANY ||
+		view->reference == NULL || view->remembers)
+		return false;
+	if (view->flat)
+		return true;
+	return !view->solvable && rss_map_choices(view->map) == 1 &&
+	       rss_explore(maps, swapped, 1,
+		       rss_ports_mask(host->options.ports)) == 0;
+}
+
+uint32_t
+view_limit(const struct view *view)
+{
+	/* By bits of the queue, when it can be learned. */
+	static const uint8_t learned[RSS_QUEUE_BITS_MAX + 1] = {
+		14, 14, 18, 22, 26, 28, 30};
+	const struct rss_map *map = &view->scratch;
+	const struct rss_theory *theory = rss_map_theory(map);
+	uint32_t limit = learned[map->bits];
+
+	/* What spraying takes in 95 of 100 cases when both directions must hit,
+	 * 2 ln(1 - sqrt(0.95)) / ln(1 - 1 / queues), and a quarter. */
+	if (theory != &map->theories[RSS_TOEPLITZ] || rss_map_choices(map) > 1)
+		limit = u32_max(limit,
+			(uint32_t)(1.25 * 2 * 3.676 * (map->queues - 0.5)));
+	return limit + limit / 2;
+}
+
+void
+view_settle(struct rss_host *host, struct view *view)
+{
+	const struct rss_theory *theory = rss_map_theory(view->map);
+	struct rss_way *way = view->way;
+	uint32_t pair;
+
+	if (way->state != RSS_OPEN || way->wanted == RSS_ANY)
+		return;
+	if (view->remembers) {
+		way->pair = view->remembered;
+		way->method = RSS_REMEMBERED;
+	} else if (view->certain &&
+		   (theory == &view->map->theories[RSS_TOEPLITZ] ||
+			   rss_theory_proved(theory)) &&
+		   solve(host, view, &pair)) {
+		way->pair = pair;
+		way->method = RSS_PREDICTED;
+	} else {
+		return;
+	}
+	way->state = RSS_HIT;
+	way->seen = false;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* One direction of a plan, with all that is known of it: what to probe next.
+ * Private to rss/plan.c. */
+#ifndef RSS_VIEW_H
+#define RSS_VIEW_H
+
+#include "rss/plan.h"
+
+struct view {
+	struct rss_way *way;
+	const struct rss_map *map;
+	const struct rss_fact *reference; /* NULL: none */
+	struct rss_map scratch;		  /* to plan a burst with */
+	uint32_t origin;		  /* that flips are applied to */
+	uint32_t remembered;
+	bool remembers;
+	bool solvable;	/* a pair is known that may hit */
+	bool certain;	/* that should */
+	bool flat;	/* the ports seem not to matter */
+	uint32_t burst; /* probes that it asks for */
+};
+
+void view_open(struct rss_host *host, struct rss_peer *peer,
+	struct rss_way *way, unsigned name, uint32_t rounds, struct view *view);
+
+/** The i-th pair of a burst. */
+void view_choose(struct rss_host *host, struct view *view, unsigned i,
+	uint32_t *pair, uint8_t *method);
+
+/** Nothing more can be learned, and what is known leads nowhere. */
+bool view_hopeless(struct rss_host *host, const struct view *view);
+
+/** Take what is foretold for a hit. */
+void view_settle(struct rss_host *host, struct view *view);
+
+/** Packets of both sides after which a connection should not wait any longer:
+ * half as many again as it ought to take. */
+uint32_t view_limit(const struct view *view);
+
+#endif

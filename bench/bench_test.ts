@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
-import { runScript, type Runtime } from "./processes.ts";
+import { FramedRequests, Frames } from "./ends/framing.ts";
+import { runScript, type Runtime, Script } from "./processes.ts";
 import { messageSize, microseconds, row } from "./table.ts";
 
 const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
@@ -76,6 +77,48 @@ for (const { part, figures } of parts) {
     }
   });
 }
+
+const TRANSPORTS = ["udp", "tcp", "websocket", "http"] as const;
+for (const transport of TRANSPORTS) {
+  test(`bench/client.ts: measures bench/server.ts over ${transport}`, async () => {
+    await using server = Script.start({
+      runtime,
+      file: "bench/server.ts",
+      parameters: ["--transport", transport, "--hostname", "127.0.0.1"],
+    });
+    const [, port] = await server.line(/listening on .*:(\d+)/);
+    const [line] = await runScript({
+      runtime,
+      file: "bench/client.ts",
+      parameters: [
+        ...["--transport", transport, "--hostname", "127.0.0.1"],
+        ...["--port", port!, "--size", "1024", "--window", "8"],
+        ...["--seconds", "0.05"],
+      ],
+    });
+    const { count, p50, p99, max } = JSON.parse(line!);
+    assert.ok(count > 0 && 0 < p50 && p50 <= p99 && p99 <= max, line!);
+  });
+}
+
+test("Frames: finds messages wherever the stream is cut", () => {
+  const requests = new FramedRequests(100);
+  const stream = requests.encode([1, 2, 3, 4]);
+  for (let piece = 1; piece <= stream.length; piece++) {
+    const frames = new Frames();
+    const found: number[] = [];
+    const whole: number[] = [];
+    for (let begin = 0; begin < stream.length; begin += piece) {
+      const chunk = stream.slice(begin, begin + piece);
+      whole.push(...frames.take(chunk, (bytes) => {
+        assert.equal(bytes.length, 100);
+        found.push(bytes[0]!);
+      }));
+    }
+    assert.deepEqual(found, [1, 2, 3, 4]);
+    assert.deepEqual(whole, [...stream]);
+  }
+});
 
 test("messageSize(): says kB for 1024 bytes", () => {
   assert.deepEqual([64, 1024, 32768].map(messageSize), [

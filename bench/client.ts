@@ -1,0 +1,83 @@
+/**
+ * Measures request-reply with bench/server.ts on any host, over machnet or over
+ * what one would use instead, and prints a line of JSON: requests, percentiles
+ * of the latency in nanoseconds.
+ *
+ *     deno run --allow-all --unstable-net bench/client.ts --hostname 10.0.0.2 --port 888
+ *     bun bench/client.ts --transport tcp --hostname 10.0.0.2 --port 888
+ *
+ * Options: --transport (machnet by default), --socket (the control socket of
+ * another sidecar than this machine's), --busy (never sleep), --size (bytes, 64
+ * by default), --window (requests under way at a time, 1), --seconds (2);
+ * --stdin reads "SIZE WINDOW SECONDS" from each line of standard input instead.
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { parseArgs } from "#std/cli/parse_args";
+import { stayBusy } from "./busy.ts";
+import { type End, loadEnd, type Place } from "./ends/end.ts";
+import {
+  type Load,
+  type Measured,
+  Measurement,
+  WINDOW_MAX,
+} from "./measure.ts";
+
+function parseLoad(size: string, window: string, seconds: string): Load {
+  const load = {
+    size: Number(size),
+    window: Number(window),
+    seconds: Number(seconds),
+  };
+  if (!(Number.isInteger(load.size) && load.size > 0)) {
+    throw new RangeError(`Cannot send ${size} bytes`);
+  }
+  if (!(load.window >= 1 && load.window <= WINDOW_MAX)) {
+    throw new RangeError(`Cannot keep ${window} requests under way`);
+  }
+  if (!(load.seconds > 0)) {
+    throw new RangeError(`Cannot measure for ${seconds} seconds`);
+  }
+  return load;
+}
+
+async function measure(end: End, place: Place, load: Load): Promise<Measured> {
+  const measurement = new Measurement(load);
+  const requester = await end.connect(place, load.size, measurement);
+  try {
+    return await measurement.run(requester);
+  } finally {
+    await requester.close();
+  }
+}
+
+const options = parseArgs(process.argv.slice(2), {
+  string: [
+    ...["transport", "hostname", "port", "socket"],
+    ...["size", "window", "seconds"],
+  ],
+  boolean: ["busy", "stdin"],
+});
+const { transport = "machnet", hostname, port, socket } = options;
+if (hostname === undefined || port === undefined) {
+  throw new TypeError("Cannot measure: --hostname and --port are needed");
+}
+const end = await loadEnd(transport);
+const place = { hostname, port: Number(port), socket };
+if (options.busy) stayBusy();
+if (options.stdin) {
+  for await (const line of createInterface(process.stdin)) {
+    const [size = "", window = "", seconds = ""] = line.trim().split(/\s+/);
+    const load = parseLoad(size, window, seconds);
+    // A cell that failed is no reason to give up on the others.
+    const result = await measure(end, place, load).catch((error: unknown) => ({
+      error: `${error}`,
+    }));
+    console.log(JSON.stringify(result));
+  }
+} else {
+  const { size = "64", window = "1", seconds = "2" } = options;
+  const load = parseLoad(size, window, seconds);
+  console.log(JSON.stringify(await measure(end, place, load)));
+}
+process.exit();

@@ -243,23 +243,23 @@ message_received(
 	FUZZ_CHECK(block->length == event->length);
 }
 
-/* Of an unordered connection any message will do that may be on its way; one
- * of a request says which it is. */
+/* Of an unordered connection any message will do that may be on its way, and
+ * one that others passed may be for long; one of a request says which it is. */
 static bool
 message_intact(const struct connection *connection,
 	const struct machnet_event *event, const uint8_t *bytes)
 {
 	bool plain = event->kind == MACHNET_EVENT_MESSAGE;
 	uint32_t number = plain ? connection->plain_received - 1 : event->token;
-	uint32_t last = number;
+	uint32_t oldest = number;
 	uint32_t length = event->length;
 
 	if (plain && connection->unordered) {
-		number -= u32_min(number, TRANSPORT_MESSAGE_WINDOW);
-		last += TRANSPORT_MESSAGE_WINDOW;
+		number += TRANSPORT_MESSAGE_WINDOW + PASSED_MAX;
+		oldest = 0;
 	}
 	while (memcmp(bytes, noise(connection->id, number), length) != 0)
-		if (number++ == last)
+		if (number-- == oldest)
 			return false;
 	return true;
 }

@@ -64,17 +64,18 @@ packages: build-package $(MODULES) ## make the npm packages, in dist
 	packages/build.sh $(DENO)
 
 .PHONY: test
-test: $(MODULES) ## run every test: C, C under sanitizers, Deno, Bun, packages
+test: $(MODULES) ## run every test: C, sanitizers, fuzzing, Deno, Bun, packages
 	@$(RUN_TESTS)
 
-.PHONY: test-native test-asan test-tsan test-deno test-bun test-packages
+.PHONY: test-native test-asan test-tsan test-fuzz test-deno test-bun test-packages
 test-native: $(MODULES) ## run the C tests
 test-asan: $(MODULES) ## run the C tests under ASan and UBSan
 test-tsan: $(MODULES) ## run the C tests of threads under TSan
+test-fuzz: $(MODULES) ## run each fuzz target for 30 s, on the same inputs each time
 test-deno: build $(MODULES) ## run the TypeScript tests under Deno
 test-bun: build $(MODULES) ## run the TypeScript tests under Bun
 test-packages: $(MODULES) ## make the npm packages, and test them
-test-native test-asan test-tsan test-deno test-bun test-packages:
+test-native test-asan test-tsan test-fuzz test-deno test-bun test-packages:
 	@$(RUN_TESTS) $(@:test-%=%)
 
 .PHONY: check

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Fuzzes one target for so many seconds: fuzz.sh SECONDS TARGET [FOLDER]. It
-# begins with the corpus in the repository, and with what it learned before and
-# keeps in the folder. Inputs that make the target fail go to
-# test-results/fuzz; the exit code is then not 0.
+# Fuzzes one target for so many seconds: fuzz.sh SECONDS TARGET [FOLDER [SEED]].
+# It begins with the corpus in the repository, and with what it learned before and
+# keeps in the folder, if one is named. One seed gives the same inputs each time,
+# as long as nothing was learned; 0, the default, others each time. Inputs that
+# make the target fail go to test-results/fuzz; the exit code is then not 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,6 +15,7 @@ found=test-results/fuzz
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
 learned=${3:-$scratch/learned}
+seed=${4:-0}
 mkdir -p "$learned" "$found"
 
 # Memory that was freed is kept from use for long enough with 64 MiB of it.
@@ -22,7 +24,7 @@ touch "$scratch/start"
 status=0
 # Each input that is new is a line, which is too much to read.
 "$program" "$learned" "$corpus" -max_total_time="$seconds" -max_len=1500 \
-	-timeout=60 -rss_limit_mb=1500 -artifact_prefix="$found/$target-" \
+	-seed="$seed" -timeout=60 -rss_limit_mb=1500 -artifact_prefix="$found/$target-" \
 	-print_final_stats=1 2>&1 |
 	grep --line-buffered -avE \
 		$'\t(NEW|REDUCE|RELOAD) |# Uses: |ecommended dictionary' |

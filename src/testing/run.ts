@@ -1,8 +1,8 @@
 /**
  * Runs every test of the project and sums the results: the C tests in three
- * builds, then each `*_test.ts` under Deno and under Bun, then the packages that
- * people install. Called by the Makefile; the arguments name the suites to run,
- * none means all.
+ * builds, a while of fuzzing, then each `*_test.ts` under Deno and under Bun,
+ * then the packages that people install. Called by the Makefile; the arguments
+ * name the suites to run, none means all.
  *
  * Each TypeScript file is a process of its own, one after the other: a crash
  * in native code costs one file, and the runtimes do not fight for the cores.
@@ -10,12 +10,16 @@
 import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { constants } from "node:os";
-import { relative, resolve } from "node:path";
+import { basename, relative, resolve } from "node:path";
 import process from "node:process";
 import { type Case, readJUnit, readMesonLog } from "./results.ts";
 
 /** A file that has not ended by then is killed, with what it started. */
 const FILE_TIMEOUT_S = 600;
+
+/** Of each target. One seed, so that the same commit tests the same inputs. */
+const FUZZ_SECONDS = 30;
+const FUZZ_SEED = 1;
 
 /** Bun's own default of 5 s is too short on a busy machine. */
 const BUN_TEST_TIMEOUT_MS = 120_000;
@@ -86,6 +90,25 @@ async function native(
     ...options,
   );
   return complete(target, readMesonLog(read(log)), status);
+}
+
+/** Every fuzz target, all of them at once. */
+async function fuzz(): Promise<Case[]> {
+  if (await run("make", "--no-print-directory", "build-fuzz") !== 0) {
+    return [failure("build-fuzz", "does not build")];
+  }
+  const targets = globSync("native/*/*_fuzz.c", { cwd: root })
+    .map((file) => basename(file, "_fuzz.c")).sort();
+  const cases = await Promise.all(targets.map(async (target): Promise<Case> => {
+    const status = await run(
+      "native/tools/fuzz.sh",
+      ...[String(FUZZ_SECONDS), target, "", String(FUZZ_SEED)],
+    );
+    return status === 0
+      ? { path: [target], outcome: "passed", detail: "" }
+      : failure(target, `"${target}: FAILED" above says how to replay it`);
+  }));
+  return cases.length > 0 ? cases : [failure("fuzz", "ran no target")];
 }
 
 /** Every test file in the folders, under the runtime that `command` starts. */
@@ -164,6 +187,7 @@ const suites: Readonly<Record<string, () => Promise<Case[]>>> = {
   native: () => native("build", "native/build"),
   asan: () => native("build-asan", "native/build-asan"),
   tsan: () => native("build-tsan", "native/build-tsan", "--suite", "tsan"),
+  fuzz,
   deno: () => scripts("deno", deno),
   bun: () =>
     scripts("bun", (file, junit) => [

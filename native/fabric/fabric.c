@@ -13,8 +13,10 @@
 #define BURST_FRAMES 32u
 /* How often to look at the descriptors while frames move. */
 #define LOOK_NS (1 * NS_PER_MS)
-/* How long to yield, hoping for the next frame, before sleeping. */
-#define YIELD_NS (100 * NS_PER_US)
+/* How long to yield, hoping for the next frame, before sleeping: as long as an
+ * engine does, or the fabric would be late for what is sent again after a loss.
+ */
+#define YIELD_NS (500 * NS_PER_US)
 #define SLEEP_MIN_NS (50 * NS_PER_US)
 #define SLEEP_MAX_NS (2 * NS_PER_MS)
 

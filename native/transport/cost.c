@@ -2,13 +2,13 @@
 /*
  * Two transports back to back, no device and no thread between them: how many
  * instructions a message takes (under callgrind, see bench/transport/cost.ts),
- * and, in simulated time, what loss does to its rate.
+ * and, in simulated time, what loss does to its rate and its round trips.
  *
  *     transport_cost SIZE WINDOW MESSAGES [LOSS [LATENCY_US [PACKET_NS [u]]]]
  *
- * WINDOW messages of SIZE bytes are under way, each is sent back. LOSS is the
- * share of packets that get lost, PACKET_NS what an engine takes for one; u:
- * messages may overtake one another.
+ * WINDOW messages of SIZE bytes, 8 or more, are under way, each is sent back.
+ * LOSS is the share of packets that get lost, PACKET_NS what an engine takes
+ * for one; u: messages may overtake one another.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@
 #define WIRE_SLOTS 4096u
 #define WINDOW_MAX 256u
 #define TURN_NS 2000u
+#define ROUND_TRIP_US_MAX 100000u
 
 struct packet {
 	uint64_t due_ns;
@@ -60,6 +61,7 @@ struct side {
 static struct side sides[2];
 static uint32_t size, window;
 static uint64_t now_ns = NS_PER_S;
+static uint64_t round_trips[ROUND_TRIP_US_MAX + 1]; /* how many, by us */
 static double loss;
 static uint64_t latency_ns, packet_ns;
 
@@ -198,6 +200,35 @@ side_open(struct side *side)
 		side->free[side->free_length++] = i;
 }
 
+/* What comes back says when it was sent. */
+static void
+note_round_trip(struct side *side, uint32_t offset)
+{
+	uint8_t *bytes = side->memory + (size_t)offset * size;
+	uint64_t sent_ns, us;
+
+	memcpy(&sent_ns, bytes, sizeof(sent_ns));
+	us = (now_ns - sent_ns) / NS_PER_US;
+	round_trips[us < ROUND_TRIP_US_MAX ? us : ROUND_TRIP_US_MAX]++;
+	memcpy(bytes, &now_ns, sizeof(now_ns));
+}
+
+static void
+print_round_trips(uint64_t replies)
+{
+	const double shares[] = {0.5, 0.99, 0.999, 1};
+	uint64_t seen = 0;
+	uint32_t us = 0;
+
+	printf("us:");
+	for (unsigned i = 0; i < 4; i++) {
+		while ((double)seen < (double)replies * shares[i])
+			seen += round_trips[us++];
+		printf(" p%g %u", 100 * shares[i], us - 1);
+	}
+	printf("\n");
+}
+
 static void
 turn(struct side *side, uint64_t *left)
 {
@@ -205,6 +236,8 @@ turn(struct side *side, uint64_t *left)
 
 	/* Applications answer a turn later: they are elsewhere. */
 	for (uint32_t i = 0; i < side->answers_length; i++) {
+		if (side == &sides[0])
+			note_round_trip(side, side->answers[i].offset);
 		side->received++;
 		if (side == &sides[1] || *left > 0) {
 			*left -= side == &sides[0];
@@ -280,7 +313,7 @@ main(int argc, char **argv)
 	messages = left = strtoull(argv[3], NULL, 10);
 	latency_ns = (argc > 5 ? strtoull(argv[5], NULL, 10) : 20) * NS_PER_US;
 	packet_ns = argc > 6 ? strtoull(argv[6], NULL, 10) : 0;
-	if (size == 0 || window == 0 || window > WINDOW_MAX ||
+	if (size < sizeof(now_ns) || window == 0 || window > WINDOW_MAX ||
 		messages < window)
 		return EXIT_FAILURE;
 	side_open(&sides[0]);
@@ -288,11 +321,17 @@ main(int argc, char **argv)
 	connect_sides(&left, argc > 7 ? TRANSPORT_UNORDERED : 0);
 	loss = argc > 4 ? strtod(argv[4], NULL) : 0;
 	begin_ns = now_ns;
-	for (left -= window; sides[0].sent < window; sides[0].sent++)
-		send_message(&sides[0], sides[0].free[--sides[0].free_length]);
+	for (left -= window; sides[0].sent < window; sides[0].sent++) {
+		uint32_t offset = sides[0].free[--sides[0].free_length];
+
+		memcpy(sides[0].memory + (size_t)offset * size, &now_ns,
+			sizeof(now_ns));
+		send_message(&sides[0], offset);
+	}
 	turns(&left, messages);
 	printf("%.0f/s\n",
 		(double)messages * NS_PER_S / (double)(now_ns - begin_ns));
+	print_round_trips(messages);
 	print_counters();
 	return EXIT_SUCCESS;
 }

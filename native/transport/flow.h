@@ -68,8 +68,10 @@
  * the other. */
 #define ACK_DELAY_MIN_NS (50 * NS_PER_US)
 #define ACK_DELAY_MAX_NS (200 * NS_PER_US)
-/* Packets that are acknowledged without such a wait. */
+/* Packets that are acknowledged without such a wait, and so many after one that
+ * is missing. */
 #define ACK_PACKETS 2u
+#define GAP_PACKETS 8u
 /* How long a message may wait for others to share its packet: while a packet
  * that was not full is in flight, and there is room for one more. */
 #define HOLD_NS (20 * NS_PER_US)

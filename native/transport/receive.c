@@ -47,6 +47,14 @@ complete(const struct flow *f)
 	       UINT64_MAX;
 }
 
+/* Is one missing that the sender may yet have to find lost? What is longer
+ * gone was in several ACKs. */
+static bool
+gap_recent(const struct flow *f)
+{
+	return (~f->seen[0] & ((UINT64_C(1) << GAP_PACKETS) - 1)) != 0;
+}
+
 /* Move all bits up by n places; 1 <= n. */
 static void
 seen_shift(uint64_t seen[WIRE_ACK_WORDS_MAX], uint64_t n)
@@ -470,7 +478,7 @@ frames_taken(struct transport *t, uint64_t now, struct flow *f,
 	number_mark(f, now, header->number);
 	f->marked += marked;
 	ack_decide(t, now, f,
-		(header->flags & WIRE_FLAG_ASK) != 0 || !next || !complete(f));
+		(header->flags & WIRE_FLAG_ASK) != 0 || !next || gap_recent(f));
 }
 
 void

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hierarchical timer wheel (Varghese and Lauck, SOSP 1987, scheme 7): three
- * levels of 256 slots, ticks of 64 us, so 16 ms, 4.2 s and 18 min. Setting and
- * cancelling are O(1); a timer that lies further away fires early and is set
- * again by its owner.
+ * levels of 256 slots, ticks of 16 us, so 4.2 ms, 1.1 s and 4.6 min. Setting
+ * and cancelling are O(1); a timer that lies further away fires early and is
+ * set again by its owner.
  */
 #ifndef TRANSPORT_WHEEL_H
 #define TRANSPORT_WHEEL_H
@@ -13,7 +13,7 @@
 
 #include "base/list.h"
 
-#define WHEEL_TICK_NS_LOG2 16u /* 65.536 us */
+#define WHEEL_TICK_NS_LOG2 14u /* 16.384 us */
 #define WHEEL_SLOTS 256u
 #define WHEEL_LEVELS 3u
 

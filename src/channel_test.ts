@@ -124,6 +124,34 @@ test("a channel on which nothing is open lets the process end", async () => {
   assert.equal(fake.keepsAlive, false);
 });
 
+test("unref() lets the process end although something is open", async () => {
+  const { fake, channel, listener } = await listen(new FakeLibrary());
+  assert.equal(fake.keepsAlive, true);
+  listener.unref();
+  listener.unref();
+  assert.equal(fake.keepsAlive, false);
+  accept(fake, 8);
+  const connection = await listener.accept();
+  assert.equal(fake.keepsAlive, true);
+  connection.unref();
+  assert.equal(fake.keepsAlive, false);
+  connection.ref();
+  assert.equal(fake.keepsAlive, true);
+  fake.closed(8, Status.OK);
+  await connection.closed;
+  assert.equal(fake.keepsAlive, false);
+  connection.unref();
+  listener.ref();
+  assert.equal(fake.keepsAlive, true);
+  // What is being asked for is waited for.
+  listener.unref();
+  const asked = channel.connect(PEER).catch(() => {});
+  await turns();
+  assert.equal(fake.keepsAlive, true);
+  fake.end();
+  await asked;
+});
+
 test("the loop sleeps when nothing happens", async () => {
   const fake = new FakeLibrary();
   const pending = fake.open().connect(PEER);
@@ -139,7 +167,7 @@ async function listen(fake: FakeLibrary) {
   const [values] = fake.called("listen") as [number[]];
   assert.deepEqual(values, [1, 0, 0, 9, 0]);
   fake.post({ kind: EventKind.LISTENING, token: 1, listener: 3, port: 4567 });
-  return { channel, listener: await pending };
+  return { fake, channel, listener: await pending };
 }
 
 function accept(fake: FakeLibrary, connection: number): void {

@@ -31,7 +31,8 @@ export interface CloseOptions extends WaitOptions {
  * Iterating it takes the messages that arrive, each of them valid until the
  * next one is taken. The iteration ends when the peer closes, throws when the
  * connection fails, and leaving it closes nothing. Messages that nobody takes
- * make the peer's `send()` wait. An open connection keeps the process alive.
+ * make the peer's `send()` wait. An open connection keeps the process alive,
+ * unless `unref()` says otherwise.
  *
  * @example
  * ```ts
@@ -162,6 +163,18 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @param reason For the peer; what is over 255 bytes of UTF-8 is cut off.
    */
   reset(reason?: string): void;
+
+  /**
+   * Let the process live for this connection again, after `unref()`. It does from
+   * the start; twice does no harm.
+   */
+  ref(): void;
+
+  /**
+   * Let the process end although this connection is open, if nothing else keeps it
+   * alive: as a socket's `unref()`. Until then all goes on as before.
+   */
+  unref(): void;
 }
 
 // A connection that nobody can reach any more is closed. Its inside stays
@@ -275,6 +288,14 @@ export class ConnectionHandle implements Connection {
 
   reset(reason: string = ""): void {
     this.#state.reset(reason);
+  }
+
+  ref(): void {
+    this.#state.core.reference(this.#state, true);
+  }
+
+  unref(): void {
+    this.#state.core.reference(this.#state, false);
   }
 
   batches(): AsyncIterableIterator<readonly Message[], undefined> {

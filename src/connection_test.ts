@@ -107,6 +107,27 @@ test("send() stops waiting on abort, and others go on", async () => {
   await assert.rejects(one.send(encode("c"), { signal }), reason);
 });
 
+test("send() in a loop leaves timers and sockets their turn", async () => {
+  const { one } = await connect();
+  const bytes = encode("a");
+  for (
+    const send of [
+      () => one.send(bytes),
+      () => one.sendMany([bytes, bytes]),
+      () => one.allocate(1).then((room) => room.send()),
+    ]
+  ) {
+    let turned = false;
+    setImmediate(() => turned = true);
+    let sent = 0;
+    while (!turned && sent < 10_000) {
+      await send();
+      sent++;
+    }
+    assert.ok(sent < 2000, `${sent}`);
+  }
+});
+
 test("send() takes a Uint8Array and nothing else", async () => {
   const { one } = await connect();
   const text = "hello" as unknown as Uint8Array;

@@ -11,9 +11,17 @@ import type { Watcher } from "../ffi/watch.ts";
 import { formatIPv4 } from "./address.ts";
 import { ConnectionState } from "./connection_state.ts";
 import type { ListenerState } from "./listener_state.ts";
-import { isAwake, kick, pump, type Pumped, unpump } from "./pump.ts";
+import {
+  isAwake,
+  kick,
+  pump,
+  type Pumped,
+  SPIN_US_DEFAULT,
+  unpump,
+} from "./pump.ts";
 import { type Answer, noAnswer, Requests } from "./requests.ts";
 import { Returns } from "./returns.ts";
+import { Residents } from "./residents.ts";
 import { RoomQueue } from "./room.ts";
 
 const EVENTS = 64;
@@ -25,6 +33,9 @@ const NOTHING = new Uint8Array(1);
 // Looks that are not worth a turn of the event loop each; how long they keep it
 // from timers and sockets is the time that the script takes for as many batches.
 const LOOKS_PER_TURN = 4;
+
+// Messages that go out before timers and sockets have their turn.
+const SENDS_PER_TURN = 512;
 
 const decoder = new TextDecoder();
 
@@ -39,6 +50,7 @@ export class Core implements Pumped {
   readonly hostname: string;
   /** The engine that serves it. */
   readonly engine: number;
+  readonly spinUs: number;
   /** OK while the channel is open, then why it is not. */
   over: number = Status.OK;
 
@@ -46,23 +58,26 @@ export class Core implements Pumped {
   readonly #bell: Watcher;
   readonly #eventBytes = new Uint8Array(EVENTS * STRUCTS.machnet_event.size);
   readonly #events = new Uint32Array(this.#eventBytes.buffer);
-  readonly #connections = new Map<number, ConnectionState>();
-  readonly #listeners = new Map<number, ListenerState>();
+  readonly #residents = new Residents();
   readonly #returns: Returns;
   readonly #sends = new RoomQueue();
   readonly #requests = new Requests();
   // Connections with readers for whom something came in this turn.
   readonly #served: ConnectionState[] = [];
   #looksLeft = 0;
-  // As if something were open: the bell keeps the process alive at first.
-  #used = true;
+  #sendsLeft = SENDS_PER_TURN;
+  #used = false;
+  // The bell keeps the process alive at first.
+  keepsAlive = true;
 
   constructor(
     library: Library,
     channel: number,
     info: ChannelInfo,
     doorbell: number,
+    spinUs: number = SPIN_US_DEFAULT,
   ) {
+    this.spinUs = spinUs;
     this.calls = library.calls;
     this.debugging = library.debugging;
     this.channel = channel;
@@ -124,6 +139,11 @@ export class Core implements Pumped {
     );
     kick();
     return status;
+  }
+
+  /** Whether more may be sent in this turn of the event loop. */
+  mayGoOn(): boolean {
+    return this.#sendsLeft-- > 0;
   }
 
   /** Borrow room: its offset, or AGAIN. */
@@ -225,43 +245,55 @@ export class Core implements Pumped {
       { hostname: formatIPv4(remote.address), port: remote.port },
       { hostname: this.hostname, port: localPort },
     );
-    this.#connections.set(id, connection);
+    this.#residents.addConnection(connection);
     this.#watchIfUsed();
     return connection;
   }
 
   /** Take in a listener. */
   addListener(listener: ListenerState): void {
-    this.#listeners.set(listener.id, listener);
+    this.#residents.addListener(listener);
     this.#watchIfUsed();
   }
 
   /** All connections that are not over. */
   get connections(): ConnectionState[] {
-    return [...this.#connections.values()];
+    return this.#residents.connections;
   }
 
   /** All listeners that are not closed. */
   get listeners(): ListenerState[] {
-    return [...this.#listeners.values()];
+    return this.#residents.listeners;
+  }
+
+  /** Whether the process is to live for a connection or listener. */
+  reference(state: ConnectionState | ListenerState, yes: boolean): void {
+    this.#residents.reference(state, yes);
+    this.#watchIfUsed();
   }
 
   // A channel on which nothing can happen is not looked into, and does not keep
   // the process alive; that its sidecar is gone, the doorbell says.
   #watchIfUsed(): void {
-    const used = this.#connections.size + this.#listeners.size > 0 ||
-      this.#requests.pending;
-    if (used === this.#used || this.over !== Status.OK) return;
-    this.#used = used;
-    this.#bell.keepAlive(used);
-    if (used) pump(this);
-    else unpump(this);
+    if (this.over !== Status.OK) return;
+    const used = !this.#residents.none || this.#requests.pending;
+    if (used !== this.#used) {
+      this.#used = used;
+      if (used) pump(this);
+      else unpump(this);
+    }
+    const keepsAlive = this.#residents.keepAlive || this.#requests.pending;
+    if (keepsAlive !== this.keepsAlive) {
+      this.keepsAlive = keepsAlive;
+      this.#bell.keepAlive(keepsAlive);
+    }
   }
 
   // The loop
 
   look(spinUs: number): number {
     this.#looksLeft = LOOKS_PER_TURN;
+    this.#sendsLeft = SENDS_PER_TURN;
     return this.#look(spinUs);
   }
 
@@ -327,7 +359,7 @@ export class Core implements Pumped {
     if (kind === EventKind.MESSAGE) {
       const offset = events[at + 2]!;
       const length = events[at + 3]!;
-      const connection = this.#connections.get(id);
+      const connection = this.#residents.connection(id);
       if (connection !== undefined) connection.deliver(offset, length);
       else this.release(offset, length);
       return;
@@ -356,15 +388,14 @@ export class Core implements Pumped {
         this.#closed(answer, events[at + 2]!, events[at + 3]!);
         break;
       case EventKind.UNLISTENED:
-        this.#listeners.get(answer.listener)?.over();
-        this.#listeners.delete(answer.listener);
+        this.#residents.removeListener(answer.listener)?.over();
         break;
     }
     this.#watchIfUsed();
   }
 
   #accepted(answer: Answer): void {
-    const listener = this.#listeners.get(answer.listener);
+    const listener = this.#residents.listener(answer.listener);
     const connection = this.addConnection(
       answer.connection,
       answer,
@@ -379,8 +410,7 @@ export class Core implements Pumped {
       ? ""
       : decoder.decode(this.view(offset, length));
     this.release(offset, length);
-    const connection = this.#connections.get(answer.connection);
-    this.#connections.delete(answer.connection);
+    const connection = this.#residents.removeConnection(answer.connection);
     connection?.end(answer.status, reason);
   }
 
@@ -406,8 +436,7 @@ export class Core implements Pumped {
     unpump(this);
     this.#bell.close();
     const { connections, listeners } = this;
-    this.#connections.clear();
-    this.#listeners.clear();
+    this.#residents.clear();
     this.#sends.fail(status);
     this.#requests.fail(status);
     for (const listener of listeners) listener.over(status);

@@ -17,7 +17,8 @@ import type { Accepter, ListenerState } from "./listener_state.ts";
  * A service port on which peers connect.
  *
  * Iterating it takes connections. The iteration ends when the listener is
- * closed; leaving it does not close. A listener keeps the process alive.
+ * closed; leaving it does not close. A listener keeps the process alive,
+ * unless `unref()` says otherwise.
  *
  * @example
  * ```ts
@@ -54,6 +55,18 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
    * @returns A promise that resolves when the port is free.
    */
   close(): Promise<void>;
+
+  /**
+   * Let the process live for this listener again, after `unref()`. It does from
+   * the start; twice does no harm.
+   */
+  ref(): void;
+
+  /**
+   * Let the process end although this listener is open, if nothing else keeps it
+   * alive: as a socket's `unref()`. Until then all goes on as before.
+   */
+  unref(): void;
 }
 
 // A listener that nobody can reach any more is closed.
@@ -114,6 +127,14 @@ export class ListenerHandle implements Listener {
       });
       this.#state.wait(accepter);
     });
+  }
+
+  ref(): void {
+    this.#state.core.reference(this.#state, true);
+  }
+
+  unref(): void {
+    this.#state.core.reference(this.#state, false);
   }
 
   #wrap(connection: ConnectionState): Connection {

@@ -22,7 +22,7 @@ export interface Accepter {
 export class ListenerState {
   readonly id: number;
   readonly endpoint: Endpoint;
-  readonly #core: Core;
+  readonly core: Core;
   #queue: ConnectionState[] = [];
   readonly #accepters: Accepter[] = [];
   #open = true;
@@ -30,7 +30,7 @@ export class ListenerState {
   #closing: PromiseWithResolvers<void> | undefined;
 
   constructor(core: Core, id: number, endpoint: Endpoint) {
-    this.#core = core;
+    this.core = core;
     this.id = id;
     this.endpoint = endpoint;
   }
@@ -57,8 +57,8 @@ export class ListenerState {
   }
 
   #taken(connection: ConnectionState): ConnectionState {
-    const { calls, channel } = this.#core;
-    this.#core.request(
+    const { calls, channel } = this.core;
+    this.core.request(
       this,
       () => calls.machnet_accept(channel, connection.id),
     );
@@ -93,8 +93,8 @@ export class ListenerState {
       this.#closing.resolve();
     } else {
       this.#stop(Status.OK);
-      const { calls, channel } = this.#core;
-      this.#core.request(
+      const { calls, channel } = this.core;
+      this.core.request(
         this,
         () => calls.machnet_unlisten(channel, this.id),
         (status) => {

@@ -14,17 +14,23 @@ import { setImmediate } from "node:timers";
 // four busy threads share two cores, yielding is what lets the engine answer.
 // Longer makes round trips no faster; Deno asks the operating system about
 // sockets only once in 61 turns of such a loop, so that they would wait longer.
-const SPIN_US = 20;
+const LOOK_US = 20;
 
 // With several channels open: waiting in one keeps the others waiting.
-const SPIN_SHARED_US = 1;
+const LOOK_SHARED_US = 1;
 
-// How long to go on looking after the last activity. Waking from the doorbell
-// costs 30 to 50 us, so that sleeping earlier would slow down every reply.
-const SPIN_WINDOW_MS = 0.3;
+/** How long to go on looking after the last activity, unless one says. */
+export const SPIN_US_DEFAULT = 300;
 
 /** What the loop looks into. */
 export interface Pumped {
+  /**
+   * Microseconds to go on looking after the last activity. Waking from the
+   * doorbell costs 30 to 50, so that sleeping early slows down every reply.
+   */
+  readonly spinUs: number;
+  /** Whether the process is to live while the loop turns. */
+  readonly keepsAlive: boolean;
   /** Look once, for so long. @returns The number of things that happened. */
   look(spinUs: number): number;
   /** @returns Whether the bell will ring when there is something to look at. */
@@ -52,7 +58,7 @@ export function kick(): void {
   active = true;
   if (awake) return;
   awake = true;
-  setImmediate(turn);
+  turnAgain();
 }
 
 /** Whether it goes on looking. */
@@ -60,27 +66,33 @@ export function isAwake(): boolean {
   return awake;
 }
 
+function turnAgain(): void {
+  const next = setImmediate(turn);
+  if (!channels.some(({ keepsAlive }) => keepsAlive)) next.unref();
+}
+
 function turn(): void {
   let happened = 0;
-  const spinUs = channels.length === 1 ? SPIN_US : SPIN_SHARED_US;
+  const lookUs = channels.length === 1 ? LOOK_US : LOOK_SHARED_US;
   // From the end, because a channel may take itself out.
   for (let index = channels.length - 1; index >= 0; index--) {
-    happened += channels[index]!.look(index === 0 ? spinUs : 0);
+    happened += channels[index]!.look(index === 0 ? lookUs : 0);
   }
   if (happened > 0 || active) {
     active = false;
     quietSince = 0;
-  } else if (quietFor() > SPIN_WINDOW_MS && prepareSleep()) {
+  } else if (isLongQuiet() && prepareSleep()) {
     awake = false;
     return;
   }
-  setImmediate(turn);
+  turnAgain();
 }
 
-function quietFor(): number {
+function isLongQuiet(): boolean {
   const now = performance.now();
   if (quietSince === 0) quietSince = now;
-  return now - quietSince;
+  const quietUs = 1000 * (now - quietSince);
+  return channels.every(({ spinUs }) => quietUs >= spinUs);
 }
 
 function prepareSleep(): boolean {

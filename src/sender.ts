@@ -41,10 +41,15 @@ export class Sender {
 
   /** Send a copy, when there is room. */
   send(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const status = this.trySend(bytes);
+    const status = this.core.mayGoOn() ? this.trySend(bytes) : this.#pause();
     if (status === Status.OK) return DONE;
     if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
     return this.#wait(signal, () => this.core.send(this.#id, bytes));
+  }
+
+  // A script that only ever sends would never come back to its timers.
+  #pause(): number {
+    return this.#open ? Status.AGAIN : Status.CONNECTION_CLOSED;
   }
 
   /** Send copies of several, in order, when there is room. */
@@ -54,7 +59,8 @@ export class Sender {
   ): Promise<void> {
     const { core } = this;
     for (let sent = 0; sent < messages.length; sent++) {
-      const status = this.trySend(bytesOf(messages[sent]));
+      const bytes = bytesOf(messages[sent]);
+      const status = this.core.mayGoOn() ? this.trySend(bytes) : this.#pause();
       if (status === Status.OK) continue;
       if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
       const rest = messages.slice(sent).map(bytesOf);
@@ -113,7 +119,9 @@ export class Sender {
         core.sendAllocated(this.#id, offset, length);
       if (!this.#open) throw this.failure(Status.CONNECTION_CLOSED);
       // Room that was borrowed is no claim to go before those who wait.
-      const status = this.#waiting > 0 ? Status.AGAIN : attempt();
+      const status = this.#waiting > 0 || !core.mayGoOn()
+        ? Status.AGAIN
+        : attempt();
       if (status === Status.AGAIN) await this.#wait(undefined, attempt);
       else if (status !== Status.OK) throw this.failure(status);
     } catch (error) {

@@ -3,8 +3,14 @@ import { existsSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { attach, Lab } from "../../mod.ts";
-import { connectPair, skip, sleep, startHosts } from "../testing/hosts.ts";
-import { startScript } from "../testing/script.ts";
+import {
+  connectPair,
+  type Hosts,
+  skip,
+  sleep,
+  startHosts,
+} from "../testing/hosts.ts";
+import { type Script, startScript } from "../testing/script.ts";
 
 /** Reject if it takes longer than the second that we promise. */
 async function withinASecond<T>(promise: Promise<T>): Promise<T> {
@@ -133,36 +139,56 @@ test("attach() works with --allow-ffi alone", { skip }, async () => {
   assert.equal(await script.ended, 0);
 });
 
-test("a process ends when nothing is open on its channels", {
+/** What becomes of a process that leaves something open. */
+async function leave(
+  { sidecars, listener }: Hosts,
+  what: string,
+): Promise<{ script: Script; fate: Promise<unknown> }> {
+  const { socket } = sidecars[1]!;
+  const parameters = [socket, what, listener.hostname];
+  const script = startScript("process_exit.ts", parameters);
+  assert.equal(await script.line(), "left");
+  const alive = sleep(700).then(() => "alive");
+  return { script, fate: Promise.race([script.ended, alive]) };
+}
+
+for (
+  const what of ["channel", "reset", "unref-listener", "unref-connection"]
+) {
+  test(`a process ends when what is open is: ${what}`, { skip }, async () => {
+    await using hosts = await startHosts();
+    const { script } = await leave(hosts, what);
+    assert.equal(await withinASecond(script.ended), 0);
+  });
+}
+
+test("a process ends although messages stream, after unref()", {
   skip,
 }, async () => {
   await using hosts = await startHosts();
-  const { sidecars, listener } = hosts;
-  for (const what of ["channel", "reset"]) {
-    const { socket } = sidecars[1]!;
-    const parameters = [socket, what, listener.hostname];
-    const script = startScript("process_exit.ts", parameters);
-    assert.equal(await script.line(), "left");
-    assert.equal(await withinASecond(script.ended), 0, what);
-  }
+  const leaving = leave(hosts, "unref-reader");
+  const server = await hosts.listener.accept();
+  const streaming = assert.rejects(async () => {
+    for (;;) await server.send(new Uint8Array(64));
+  }, { code: "CONNECTION_RESET" });
+  const { script } = await leaving;
+  assert.equal(await withinASecond(script.ended), 0);
+  await streaming;
 });
 
-test("a process lives while a connection or listener is open", {
-  skip,
-}, async () => {
-  await using hosts = await startHosts();
-  const { sidecars, listener } = hosts;
-  for (const what of ["connection", "listener"]) {
-    const { socket } = sidecars[1]!;
-    const parameters = [socket, what, listener.hostname];
-    const script = startScript("process_exit.ts", parameters);
-    assert.equal(await script.line(), "left");
-    const outcome = await Promise.race([
-      script.ended,
-      sleep(700).then(() => "alive"),
-    ]);
-    assert.equal(outcome, "alive", what);
+for (
+  const what of ["connection", "reader", "listener"].flatMap((what) => [
+    what,
+    `ref-${what}`,
+  ])
+) {
+  test(`a process lives while what is open is: ${what}`, {
+    skip,
+  }, async () => {
+    await using hosts = await startHosts();
+    const { script, fate } = await leave(hosts, what);
+    assert.equal(await fate, "alive");
     script.process.kill("SIGKILL");
     await script.ended;
-  }
-});
+  });
+}

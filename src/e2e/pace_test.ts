@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import { test } from "node:test";
+import type { Connection } from "../../mod.ts";
+import { connectPair, type Hosts, skip, startHosts } from "../testing/hosts.ts";
+
+// All tests of this file share two hosts; the last one stops them.
+const hosts: Hosts = skip === false ? await startHosts() : {} as Hosts;
+
+const WINDOW = 32;
+
+/** Send messages there and back, as many as this thread can, until disposed. */
+function load(client: Connection, server: Connection): AsyncDisposable & {
+  readonly count: number;
+} {
+  let count = 0;
+  const echoing = (async () => {
+    for await (const message of server) await server.send(message.data);
+  })();
+  const sending = (async () => {
+    const bytes = new Uint8Array(64);
+    for (let sent = 0; sent < WINDOW; sent++) await client.send(bytes);
+    for await (const message of client) {
+      count++;
+      await client.send(message.data);
+    }
+  })();
+  return {
+    get count(): number {
+      return count;
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      client.reset();
+      server.reset();
+      await Promise.allSettled([echoing, sending]);
+    },
+  };
+}
+
+/** How often a 1 ms interval fires in half a second. */
+function ticks(): Promise<number> {
+  return new Promise((resolve) => {
+    let count = 0;
+    const interval = setInterval(() => count++, 1);
+    setTimeout(() => {
+      clearInterval(interval);
+      resolve(count);
+    }, 500);
+  });
+}
+
+test("timers keep their pace while messages stream", { skip }, async () => {
+  const ratios: number[] = [];
+  // Whatever else runs on the machine takes ticks away, now here, now there.
+  for (let round = 0; round < 6; round++) {
+    const idle = await ticks();
+    const [client, server] = await connectPair(hosts);
+    await using loaded = load(client, server);
+    const ratio = await ticks() / idle;
+    assert.ok(loaded.count > 1000, `${loaded.count} messages`);
+    ratios.push(ratio);
+    if (ratio >= 0.9) return;
+  }
+  assert.fail(`a 1 ms interval fired ${ratios.join(", ")} times as often`);
+});
+
+test("fetch() and sockets go on while messages stream", { skip }, async () => {
+  const http = createServer((_request, response) => response.end("there"));
+  await new Promise<void>((resolve) => {
+    http.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = http.address() as AddressInfo;
+  const [client, server] = await connectPair(hosts);
+  let during = 0;
+  {
+    await using loaded = load(client, server);
+    for (let fetched = 0; fetched < 20; fetched++) {
+      const before = loaded.count;
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      assert.equal(await response.text(), "there");
+
+      during += loaded.count - before;
+    }
+  }
+  // In between, not instead.
+  assert.ok(during > 0);
+  http.closeAllConnections();
+  await new Promise((resolve) => http.close(resolve));
+});
+
+test("a script that waits for messages leaves the processor alone", {
+  skip,
+}, async () => {
+  const [client] = await connectPair(hosts);
+  const waiting = client.receive().catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = process.cpuUsage();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const { user, system } = process.cpuUsage(before);
+  const share = (user + system) / 1e6;
+  console.log(`an idle script used ${(100 * share).toFixed(2)} % of a core`);
+  // 1 % where the machine is quiet; a loop that spins takes all of a core.
+  assert.ok(share < 0.05, `${share}`);
+  client.reset();
+  await waiting;
+});
+
+test("the hosts stop", { skip }, async () => {
+  await hosts[Symbol.asyncDispose]();
+});

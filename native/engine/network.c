@@ -324,12 +324,14 @@ udp_receive(struct network *network, const struct frame *frame)
 		.remote_port = frame->source_port,
 	};
 
-	if (frame->destination_port != TRANSPORT_UDP_PORT) {
+	if (!transport_port_valid(
+		    network->transport, frame->destination_port)) {
 		network->counters->frames_foreign++;
 		return;
 	}
 	transport_receive(network->transport, network->now_ns, &path,
-		frame->payload, frame->payload_length, frame->ecn_marked);
+		network->options->queue, frame->payload, frame->payload_length,
+		frame->ecn_marked);
 }
 
 static void

@@ -16,6 +16,8 @@ rss_host_create(const struct rss_options *options)
 
 	if (!rss_ports_valid(options->ports) || options->queues == 0 ||
 		options->queues > RSS_QUEUES_MAX ||
+		!rss_ports_hold(options->ports,
+			rss_pair(options->base_port, options->base_port)) ||
 		!is_power_of_two(options->peers_max) ||
 		options->peers_max < WAYS)
 		return NULL;

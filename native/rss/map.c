@@ -69,8 +69,17 @@ equations(const struct rss_map *map, unsigned name, uint32_t flips,
 static int
 add_all(struct space *space, const uint64_t *rows, unsigned length)
 {
-	struct space next = *space;
+	struct space next;
 	int foretold = 0;
+
+	/* The common case, and the cheap one. */
+	while ((unsigned)foretold < length &&
+		space_reduce(space, rows[foretold]) == 0)
+		foretold++;
+	if ((unsigned)foretold == length)
+		return foretold;
+	next = *space;
+	foretold = 0;
 
 	for (unsigned i = 0; i < length; i++) {
 		enum space_verdict verdict = space_add(&next, rows[i]);

@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 
-#define PEERS_MAX 1024u
+#define PEERS_MAX 16u
 
 static const struct rss_ports ports = {.first = 30720, .last = 31743};
 

@@ -347,7 +347,8 @@ a_frame_for_another_is_counted_and_dropped(void **state)
 	cable_repack(&other, length);
 	send_counted(&other, &b, "frames_foreign");
 	other = frame;
-	other.bytes[IPV4_OFFSET + IPV4_BYTES + 3] ^= 1; /* another port */
+	other.bytes[IPV4_OFFSET + IPV4_BYTES + 2] ^=
+		0x80; /* out of our range */
 	cable_repack(&other, length);
 	send_counted(&other, &b, "frames_foreign");
 	connection_end();

@@ -183,7 +183,7 @@ reset_send(struct transport *t, struct flow *f)
 		reset.reason = f->ending->reason;
 		reset.reason_length = (uint16_t)f->ending->reason_length;
 	}
-	packet_send(t, &f->peer->path,
+	packet_send(t, &f->route->path,
 		wire_reset_write(packet, f->peer_id, &reset));
 }
 
@@ -192,10 +192,13 @@ static void
 reset_acknowledge(struct transport *t, const struct flow *f)
 {
 	struct wire_reset reset = {.key = f->peer_key, .status = MACHNET_OK};
-	uint8_t *packet = packet_begin(t);
+	uint8_t *packet;
 
+	if (f->route == NULL)
+		return; /* it never was open */
+	packet = packet_begin(t);
 	if (packet != NULL)
-		packet_send(t, &f->peer->path,
+		packet_send(t, &f->route->path,
 			wire_reset_write(packet, f->peer_id, &reset));
 }
 
@@ -320,9 +323,10 @@ transport_settled(const struct transport *t)
 	return t->resetting == 0;
 }
 
+/* @param pair 0: whichever */
 static void
-fail_opening(
-	struct transport *t, uint64_t now, uint32_t address, int32_t status)
+fail_opening(struct transport *t, uint64_t now, uint32_t address,
+	uint32_t pair_out, int32_t status)
 {
 	struct peer *peer = peer_find(t, address);
 	struct list *node, *next;
@@ -333,7 +337,8 @@ fail_opening(
 		struct flow *f = container_of(node, struct flow, peer_node);
 
 		next = node->next;
-		if (f->state == FLOW_SYN || f->state == FLOW_CONFIRM)
+		if ((f->state == FLOW_SYN || f->state == FLOW_CONFIRM) &&
+			(pair_out == 0 || handshake_sent(f, pair_out)))
 			flow_end(t, now, f, status);
 	}
 }
@@ -341,14 +346,15 @@ fail_opening(
 void
 transport_host_unreachable(struct transport *t, uint64_t now, uint32_t address)
 {
-	fail_opening(t, now, address, MACHNET_HOST_UNREACHABLE);
+	fail_opening(t, now, address, 0, MACHNET_HOST_UNREACHABLE);
 }
 
 void
 transport_port_unreachable(
 	struct transport *t, uint64_t now, const struct transport_path *path)
 {
-	if (path->local_port == TRANSPORT_UDP_PORT &&
-		path->remote_port == TRANSPORT_UDP_PORT)
-		fail_opening(t, now, path->address, MACHNET_CONNECTION_REFUSED);
+	if (transport_port_valid(t, path->local_port) &&
+		transport_port_valid(t, path->remote_port))
+		fail_opening(t, now, path->address, path_pair_out(path),
+			MACHNET_CONNECTION_REFUSED);
 }

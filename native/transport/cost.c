@@ -252,7 +252,7 @@ turn(struct side *side, uint64_t *left)
 		const struct packet *packet =
 			&wire->packets[wire->head % WIRE_SLOTS];
 
-		transport_receive(side->transport, now_ns, &packet->path,
+		transport_receive(side->transport, now_ns, &packet->path, 0,
 			packet->bytes, packet->length, false);
 		wire->head++;
 	}

@@ -4,6 +4,8 @@
  *
  *   transport.c  tables, dispatch of packets, the poll
  *   handshake.c  from SYN to ACCEPT
+ *   search.c     which pairs of ports to try
+ *   routes.c     pairs of engines, and the ports that they send on
  *   send.c       messages to packets
  *   recovery.c   ACKs from the peer, what is lost, timeouts
  *   congestion.c how much may be in flight
@@ -23,6 +25,7 @@
 #include "base/clock.h"
 #include "base/freelist.h"
 #include "base/list.h"
+#include "rss/plan.h"
 #include "transport/congestion.h"
 #include "transport/connection_id.h"
 #include "transport/random.h"
@@ -189,15 +192,28 @@ struct receive_window {
 	struct rx_message messages[TRANSPORT_MESSAGE_WINDOW]; /* by id */
 };
 
+/* A plan under way: SYNs that were sent and not answered. */
+struct search {
+	struct rss_plan plan;
+	uint64_t number; /* of the first of the burst; the others follow */
+	uint32_t open;	 /* bit i: the i-th is not answered yet */
+	uint32_t length;
+	struct rss_probe probes[RSS_BURST_MAX];
+};
+
 /* Of a connection that a client opens, until its application knows; from a
  * freelist. */
 struct setup {
 	struct setup *next;
-	uint64_t number; /* echoed by the answer to SYN, CONFIRM */
+	uint64_t number; /* echoed by the answer to CONFIRM */
 	struct wire_cookie cookie;
-	uint64_t cookie_ns; /* when it came */
-	uint32_t token;	    /* of the connect */
-	uint16_t owner;	    /* engine that is to accept, once it is told */
+	uint64_t cookie_ns;	 /* when it came; 0: none yet */
+	uint32_t syn[RSS_WAYS];	 /* pairs of the SYN that it answers */
+	uint32_t sent[RSS_WAYS]; /* pairs of the last CONFIRM */
+	uint64_t begun_ns;
+	uint32_t token; /* of the connect */
+	uint16_t owner; /* engine that is to accept, once it is told */
+	struct search search;
 };
 
 /* Of a connection that is being closed, or reset with a reason; from a
@@ -220,10 +236,30 @@ struct peer {
 	uint64_t instance_before; /* until it was restarted, or 0 */
 	uint64_t heard_ns;	  /* when something valid came last */
 	uint64_t ping; /* number of the last one, 0: none unanswered */
-	struct transport_path path; /* of all its connections */
+	struct transport_path path; /* that a route sends on */
+	struct route *routes;
 	struct list flows;
 	uint32_t references; /* those in `flows`, and those that linger */
 	struct timer timer;
+};
+
+/* An engine of another host, as one of ours sees it: all connections between
+ * the two send on one pair of ports. Lives as long as its peer. */
+struct route {
+	struct route *next; /* of the peer's */
+	struct peer *peer;
+	struct transport_path path; /* that we send on */
+	uint32_t pair_in;	    /* that the last packet came in on */
+	uint16_t engine;	    /* the other one */
+	uint16_t queue;		    /* of ours that it came in on */
+	uint16_t moves;		    /* of `path`, since it was made */
+	uint32_t references;
+	/* While a better pair is looked for. */
+	bool searching;
+	uint8_t failures;	/* searches in a row that found none */
+	uint64_t calm_until_ns; /* no search before */
+	struct timer timer;
+	struct search search;
 };
 
 /* What every connection takes, also an idle one: what only some need for a
@@ -247,6 +283,7 @@ struct flow {
 	uint16_t service_port;
 	struct endpoint *endpoint;
 	struct peer *peer;
+	struct route *route; /* NULL until it is open */
 
 	/* Sending. Numbers sent->number_oldest .. number_next - 1 are open, ids
 	 * first .. begun - 1 are in flight; the queues hold those that were not
@@ -306,12 +343,16 @@ struct flow {
 	uint32_t listener; /* passive: its id */
 	int32_t status;	   /* FLOW_ENDED: for the CLOSED event */
 };
-_Static_assert(sizeof(struct flow) <= 480, "an idle connection is small");
+_Static_assert(sizeof(struct flow) <= 496, "an idle connection is small");
 
 #ifndef INDEX_BUCKETS /* the fuzzer's is small */
 #define INDEX_BUCKETS (1u << 16)
 #endif
 #define PEER_BUCKETS (1u << 10)
+/* Hosts whose queues are remembered. */
+#ifndef RSS_PEERS_MAX /* the fuzzer's are few */
+#define RSS_PEERS_MAX 1024u
+#endif
 
 struct transport {
 	struct transport_options options;
@@ -321,6 +362,9 @@ struct transport {
 	struct random random;
 	struct wheel flow_timers;
 	struct wheel peer_timers;
+	struct wheel route_timers;
+	struct rss_host *rss;
+	uint16_t queue;	   /* that the packet at hand came in on */
 	struct list ready; /* endpoints of flows that may have some to send */
 	struct list held;  /* flows whose messages wait for others */
 	struct list acks;  /* flows that owe an ACK */
@@ -371,8 +415,69 @@ void handshake_receive(struct transport *t, uint64_t now,
 	const uint8_t *bytes, uint32_t length);
 /** SYN or CONFIRM again. */
 void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
+/** Did the last burst of SYNs, or the last CONFIRM, use the pair? */
+bool handshake_sent(const struct flow *f, uint32_t pair_out);
 /** The application knows how it went. */
 void setup_return(struct transport *t, struct flow *f);
+
+/* search.c */
+/** A packet came in here, or so its receiver says (remote). */
+void observe(struct transport *t, uint32_t address, uint32_t pair,
+	uint32_t queue, uint32_t queues, bool remote);
+/** The next burst, to be sent. @return its length, 0: the plan is done */
+uint32_t search_next(
+	struct transport *t, struct search *search, uint32_t address);
+/** @return the i-th of the burst that is answered, or NULL */
+const struct rss_probe *search_answered(struct search *search, uint64_t number);
+/** Learn from an answer to a probe. @param owner engine to look for */
+void search_learn(struct transport *t, struct search *search,
+	const struct rss_probe *probe, uint32_t address,
+	const struct wire_answer *answer, uint32_t owner);
+void syn_send(struct transport *t, const struct search *search, uint32_t i,
+	uint32_t address, struct wire_syn *syn);
+struct wire_nic_key nic_key(const struct transport *t);
+
+static inline struct transport_path
+path_of(uint32_t address, uint32_t pair_out)
+{
+	return (struct transport_path){
+		.address = address,
+		.local_port = rss_pair_sender(pair_out),
+		.remote_port = rss_pair_receiver(pair_out),
+	};
+}
+
+static inline uint32_t
+path_pair_in(const struct transport_path *path)
+{
+	return rss_pair(path->remote_port, path->local_port);
+}
+
+static inline uint32_t
+path_pair_out(const struct transport_path *path)
+{
+	return rss_pair(path->local_port, path->remote_port);
+}
+
+/* routes.c */
+/** Enter a flow into the route to an engine of its peer, which sends on the
+ * pair from now on. @return false: out of memory */
+bool route_join(struct transport *t, struct flow *f, uint32_t engine,
+	uint32_t pair_out, uint32_t pair_in);
+void route_leave(struct transport *t, struct flow *f);
+void route_set(struct route *route, uint32_t pair_out);
+/** A packet of the route came in, at t->queue. */
+void route_heard(struct transport *t, struct route *route,
+	const struct transport_path *path);
+/** What we send does not come in on the queue of the other engine. */
+void route_repair(struct transport *t, uint64_t now, struct route *route);
+void route_timeout(struct transport *t, uint64_t now, struct route *route);
+/** An ANSWER to a SYN that opens nothing. */
+void route_answered(struct transport *t, uint64_t now,
+	const struct transport_path *path, uint64_t number,
+	const struct wire_answer *answer);
+/** All of a peer. */
+void routes_free(struct transport *t, struct peer *peer);
 
 /* send.c */
 void send_open(struct flow *f, uint64_t first_number);

@@ -562,7 +562,7 @@ host_receive(struct host *host, const struct transport_path *path,
 
 	if (length != 0)
 		memcpy(copy, bytes, length);
-	transport_receive(host->transport, host->world->now_ns, path, copy,
+	transport_receive(host->transport, host->world->now_ns, path, 0, copy,
 		length, marked);
 	FUZZ_CHECK(host->packets_sent - packets <= 1);
 	FUZZ_CHECK(known || host->bytes_sent - sent <=

@@ -8,6 +8,8 @@
 
 #include "transport/flow.h"
 
+/* CONFIRMs without an answer before one goes the way that the SYN went. */
+#define CONFIRM_TRIES 2u
 #define NS_TO_MS32(ns) ((uint32_t)((ns) / NS_PER_MS))
 
 static void
@@ -68,15 +70,14 @@ number_first(struct transport *t)
 
 /* The client. */
 
-static void
-syn_fill(const struct transport *t, const struct flow *f, struct wire_syn *syn)
+/* But for the pair that it is to be answered on. */
+static struct wire_syn
+syn_of(const struct transport *t, const struct flow *f)
 {
-	*syn = (struct wire_syn){
+	return (struct wire_syn){
 		.client = f->id,
 		.port = f->service_port,
 		.mtu = t->options.mtu,
-		.answer_from = f->peer->path.remote_port,
-		.answer_to = f->peer->path.local_port,
 		.engine = f->setup->owner,
 		.flags = f->unordered ? WIRE_SYN_UNORDERED : 0,
 		.key = f->key,
@@ -84,51 +85,115 @@ syn_fill(const struct transport *t, const struct flow *f, struct wire_syn *syn)
 }
 
 static void
-syn_send(struct transport *t, struct flow *f)
+confirm_send(struct transport *t, struct flow *f)
 {
-	uint8_t *packet = packet_begin(t);
-	struct wire_syn syn;
+	struct setup *setup = f->setup;
+	const struct rss_way *ways = setup->search.plan.ways;
+	/* A pair that was never tried may be one that a firewall shuts. */
+	bool tried = f->tries >= CONFIRM_TRIES;
+	struct wire_confirm confirm = {
+		.syn = syn_of(t, f),
+		.cookie = setup->cookie,
+		.engines = t->options.engines,
+		.instance = t->options.instance,
+		.first_number = f->number_next,
+		.syn_from = rss_pair_sender(setup->syn[RSS_OUT]),
+		.syn_to = rss_pair_receiver(setup->syn[RSS_OUT]),
+		.nic_key = nic_key(t),
+	};
+	struct transport_path path;
+	uint8_t *packet;
 
+	for (unsigned w = 0; w < RSS_WAYS; w++)
+		setup->sent[w] = tried ? setup->syn[w] : ways[w].pair;
+	packet = packet_begin(t);
 	if (packet == NULL)
-		return; /* the retry will find room */
-	syn_fill(t, f, &syn);
-	packet_send(t, &f->peer->path,
-		wire_syn_write(packet, f->setup->number, &syn));
+		return;
+	confirm.syn.answer_from = rss_pair_sender(setup->syn[RSS_IN]);
+	confirm.syn.answer_to = rss_pair_receiver(setup->syn[RSS_IN]);
+	confirm.send_from = rss_pair_sender(setup->sent[RSS_IN]);
+	confirm.send_to = rss_pair_receiver(setup->sent[RSS_IN]);
+	path = path_of(f->peer->path.address, setup->sent[RSS_OUT]);
+	packet_send(
+		t, &path, wire_confirm_write(packet, setup->number, &confirm));
 }
 
 static void
-confirm_send(struct transport *t, struct flow *f)
+confirm_begin(struct transport *t, struct flow *f)
 {
-	uint8_t *packet = packet_begin(t);
-	struct wire_confirm confirm;
+	f->state = FLOW_CONFIRM;
+	f->tries = 0;
+	f->setup->number = random_u64(&t->random);
+	/* Not again with a second cookie: the server may know the first. */
+	if (f->number_next == 0)
+		send_open(f, number_first(t));
+	confirm_send(t, f);
+}
 
-	if (packet == NULL)
-		return;
-	syn_fill(t, f, &confirm.syn);
-	confirm.cookie = f->setup->cookie;
-	confirm.instance = t->options.instance;
-	confirm.first_number = f->number_next;
-	packet_send(t, &f->peer->path,
-		wire_confirm_write(packet, f->setup->number, &confirm));
+/* The next SYNs, or the CONFIRM when it is known where to send it. */
+static void
+syn_next(struct transport *t, struct flow *f)
+{
+	struct search *search = &f->setup->search;
+	uint32_t address = f->peer->path.address;
+	struct wire_syn syn = syn_of(t, f);
+
+	if (search_next(t, search, address) == 0) {
+		if (f->setup->cookie_ns != 0) {
+			confirm_begin(t, f);
+			return;
+		}
+		/* All that it may cost was spent, and nobody answered. */
+		rss_plan_begin(&search->plan, t->options.engine);
+		search_next(t, search, address);
+	}
+	for (uint32_t i = 0; i < search->length; i++)
+		syn_send(t, search, i, address, &syn);
+}
+
+static void
+retry_arm(struct transport *t, uint64_t now, struct flow *f)
+{
+	f->rto_deadline_ns =
+		now +
+		u64_min(RTO_INITIAL_NS << u32_min(f->tries, 8), RTO_MAX_NS);
+	flow_arm(t, f);
 }
 
 void
 handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 {
+	struct search *search = &f->setup->search;
+
 	/* One that grows old while the backlog is full is of no use. */
 	if (f->state == FLOW_CONFIRM &&
 		now - f->setup->cookie_ns > COOKIE_LIFE_MS * NS_PER_MS / 2) {
 		f->state = FLOW_SYN;
-		f->setup->number = random_u64(&t->random);
+		f->setup->cookie_ns = 0;
+		rss_plan_begin(&search->plan, t->options.engine);
+		search->open = 0;
 	}
-	if (f->state == FLOW_SYN)
-		syn_send(t, f);
-	else
+	if (f->state == FLOW_CONFIRM) {
 		confirm_send(t, f);
-	f->rto_deadline_ns =
-		now +
-		u64_min(RTO_INITIAL_NS << u32_min(f->tries, 8), RTO_MAX_NS);
-	flow_arm(t, f);
+	} else {
+		if (search->open != 0)
+			rss_plan_silence(&search->plan);
+		syn_next(t, f);
+	}
+	retry_arm(t, now, f);
+}
+
+bool
+handshake_sent(const struct flow *f, uint32_t pair_out)
+{
+	const struct search *search = &f->setup->search;
+
+	if (f->state == FLOW_CONFIRM)
+		return f->setup->sent[RSS_OUT] == pair_out;
+	for (uint32_t i = 0; i < search->length; i++)
+		if (search->probes[i].pairs[RSS_OUT] == pair_out)
+			return true;
+	return false;
 }
 
 void
@@ -144,11 +209,8 @@ static struct flow *
 active_open(struct transport *t, uint64_t now, struct endpoint *endpoint,
 	uint32_t address)
 {
-	struct transport_path path = {
-		.address = address,
-		.local_port = TRANSPORT_UDP_PORT,
-		.remote_port = TRANSPORT_UDP_PORT,
-	};
+	struct transport_path path = path_of(
+		address, rss_pair(TRANSPORT_UDP_PORT, TRANSPORT_UDP_PORT));
 	struct flow *f = flow_allocate(t, endpoint);
 
 	if (f == NULL)
@@ -181,11 +243,13 @@ transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
 		t->ops.deliver(t->context, endpoint, &event);
 		return;
 	}
+	memset(f->setup, 0, sizeof(*f->setup));
 	f->setup->token = token;
 	f->setup->owner = WIRE_ENGINE_ANY;
+	f->setup->begun_ns = now;
+	rss_plan_begin(&f->setup->search.plan, t->options.engine);
 	f->unordered = (flags & TRANSPORT_UNORDERED) != 0;
 	f->service_port = port;
-	f->setup->number = random_u64(&t->random);
 	if (timeout_ms == 0)
 		timeout_ms = CONNECT_TIMEOUT_MS_DEFAULT;
 	f->state_deadline_ns = now + timeout_ms * NS_PER_MS;
@@ -194,24 +258,37 @@ transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
 
 static void
 answer_receive(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_answer *answer)
+	uint64_t number, const struct wire_answer *answer)
 {
-	if (f->state != FLOW_SYN) {
+	struct setup *setup = f->setup;
+	uint32_t address = f->peer->path.address;
+	const struct rss_probe *probe = NULL;
+
+	if (f->state == FLOW_SYN)
+		probe = search_answered(&setup->search, number);
+	if (probe == NULL) {
 		t->counters.packets_stale++;
 		return;
 	}
 	if (!peer_instance(t, now, f->peer, answer->instance, f))
 		return;
-	f->state = FLOW_CONFIRM;
-	f->setup->owner = answer->owner;
-	f->setup->cookie = answer->cookie;
-	f->setup->cookie_ns = now;
+	if (setup->owner == WIRE_ENGINE_ANY || setup->cookie_ns == 0)
+		setup->owner = answer->owner;
+	/* A cookie is for one owner. */
+	if (setup->owner == answer->owner) {
+		setup->cookie = answer->cookie;
+		setup->cookie_ns = now;
+		memcpy(setup->syn, probe->pairs, sizeof(setup->syn));
+	}
+	search_learn(t, &setup->search, probe, address, answer, setup->owner);
 	f->tries = 0;
-	f->setup->number = random_u64(&t->random);
-	/* Not again with a second cookie: the server may know the first. */
-	if (f->number_next == 0)
-		send_open(f, number_first(t));
-	handshake_retry(t, now, f);
+	if (rss_plan_done(&setup->search.plan, t->rss, address))
+		confirm_begin(t, f);
+	else if (setup->search.open == 0)
+		syn_next(t, f);
+	else
+		return;
+	retry_arm(t, now, f);
 }
 
 static uint32_t
@@ -229,8 +306,47 @@ fragment_bytes_valid(const struct transport *t, uint16_t bytes)
 }
 
 static void
+path_count(struct transport *t, uint32_t method)
+{
+	struct transport_counters *counters = &t->counters;
+
+	counters->paths_single += method == RSS_SINGLE;
+	counters->paths_predicted += method == RSS_PREDICTED;
+	counters->paths_remembered += method == RSS_REMEMBERED;
+	counters->paths_sprayed += method == RSS_SPRAYED;
+	counters->paths_handover += method == RSS_HANDOVER;
+}
+
+/* The CONFIRM and its answer show where the pairs lead. */
+static bool
+accept_route(struct transport *t, uint64_t now, struct flow *f,
+	const struct transport_path *path, const struct wire_accept *accept)
+{
+	struct setup *setup = f->setup;
+	struct rss_plan *plan = &setup->search.plan;
+	uint32_t engine = connection_engine(accept->server);
+	uint32_t address = path->address;
+	const struct rss_peer *known = rss_host_find(t->rss, address);
+
+	if (!route_join(t, f, engine, setup->sent[RSS_OUT], path_pair_in(path)))
+		return false; /* the next ACCEPT, perhaps */
+	if (known != NULL)
+		observe(t, address, setup->sent[RSS_OUT], accept->queue,
+			known->map.queues, true);
+	observe(t, address, path_pair_in(path), t->queue, t->options.engines,
+		false);
+	rss_plan_opened(plan, t->rss, address, t->queue, accept->queue);
+	if (accept->queue != engine)
+		route_repair(t, now, f->route);
+	path_count(t, accept->queue != engine || t->queue != t->options.engine
+			      ? RSS_HANDOVER
+			      : rss_plan_method(plan));
+	return true;
+}
+
+static void
 accept_receive(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_accept *accept)
+	const struct transport_path *path, const struct wire_accept *accept)
 {
 	if (f->state != FLOW_CONFIRM) {
 		t->counters.packets_stale++;
@@ -242,6 +358,8 @@ accept_receive(struct transport *t, uint64_t now, struct flow *f,
 		return;
 	}
 	if (!peer_instance(t, now, f->peer, accept->instance, f))
+		return;
+	if (!accept_route(t, now, f, path, accept))
 		return;
 	f->state = FLOW_OPEN;
 	f->tries = 0;
@@ -276,8 +394,8 @@ syn_acceptable(struct transport *t, const struct wire_syn *syn)
 {
 	/* An answer only ever goes from and to ports of ours, so that nobody
 	 * makes us talk to another service. */
-	if (syn->answer_from == TRANSPORT_UDP_PORT &&
-		syn->answer_to == TRANSPORT_UDP_PORT &&
+	if (transport_port_valid(t, syn->answer_from) &&
+		transport_port_valid(t, syn->answer_to) &&
 		syn->mtu >= TRANSPORT_MTU_MIN && syn->client != 0)
 		return true;
 	t->counters.packets_malformed++;
@@ -323,11 +441,11 @@ syn_receive(struct transport *t, uint64_t now,
 	const struct wire_syn *syn)
 {
 	struct wire_answer answer = {
-		.cookie = {.time_ms = NS_TO_MS32(now),
-			.engine = t->options.engine},
+		.cookie = {.time_ms = NS_TO_MS32(now), .engine = t->queue},
 		.engines = t->options.engines,
 		.mtu = t->options.mtu,
 		.instance = t->options.instance,
+		.nic_key = nic_key(t),
 	};
 	struct transport_path back = {
 		.address = path->address,
@@ -340,8 +458,10 @@ syn_receive(struct transport *t, uint64_t now,
 
 	if (!syn_acceptable(t, syn) || !answer_allowed(t))
 		return;
+	observe(t, path->address, path_pair_in(path), t->queue,
+		t->options.engines, false);
 	answer.owner = confirmed.engine = owner_choose(t, syn);
-	if (answer.owner == WIRE_ENGINE_ANY) {
+	if (answer.owner == WIRE_ENGINE_ANY && syn->port != 0) {
 		refuse(t, &back, syn, MACHNET_CONNECTION_REFUSED);
 		return;
 	}
@@ -359,6 +479,7 @@ accept_send(struct transport *t, struct flow *f, uint64_t number)
 	struct wire_accept accept = {
 		.server = f->id,
 		.fragment_bytes = f->fragment_bytes,
+		.queue = t->queue,
 		.key = f->key,
 		.instance = t->options.instance,
 		/* Nothing was acknowledged by a client that needs this. */
@@ -368,21 +489,23 @@ accept_send(struct transport *t, struct flow *f, uint64_t number)
 
 	if (packet == NULL)
 		return; /* CONFIRM comes again */
-	packet_send(t, &f->peer->path,
+	packet_send(t, &f->route->path,
 		wire_accept_write(packet, f->peer_id, number, &accept));
 }
 
 static struct flow *
 passive_open(struct transport *t, uint64_t now,
-	const struct transport_path *path, const struct wire_confirm *confirm,
-	struct listener *listener)
+	const struct transport_path *path, const struct transport_path *back,
+	const struct wire_confirm *confirm, struct listener *listener)
 {
 	struct flow *f = flow_allocate(t, listener->endpoint);
 
 	if (f == NULL)
 		return NULL;
 	f->state = FLOW_OPEN;
-	if (!peer_join(t, now, f, path)) {
+	if (!peer_join(t, now, f, back) ||
+		!route_join(t, f, connection_engine(confirm->syn.client),
+			path_pair_out(back), path_pair_in(path))) {
 		flow_free(t, f);
 		return NULL;
 	}
@@ -405,23 +528,43 @@ passive_open(struct transport *t, uint64_t now,
 
 /* @return whether it was a repeat, which opens nothing */
 static bool
-repeat_receive(struct transport *t, uint64_t now, uint32_t address,
-	uint64_t number, const struct wire_confirm *confirm)
+repeat_receive(struct transport *t, uint64_t now,
+	const struct transport_path *back, uint64_t number,
+	const struct wire_confirm *confirm)
 {
 	struct flow *youngest =
-		flow_index_find(t, address, confirm->syn.client);
+		flow_index_find(t, back->address, confirm->syn.client);
 
 	for (struct flow *f = youngest; f != NULL; f = flow_index_next(f)) {
 		if (!f->passive || f->peer_key != confirm->syn.key)
 			continue;
-		if (f->state == FLOW_OPEN || f->state == FLOW_CLOSING)
+		if (f->state == FLOW_OPEN || f->state == FLOW_CLOSING) {
+			/* Perhaps no ACCEPT came through on the other pair. */
+			route_set(f->route, path_pair_out(back));
 			accept_send(t, f, number);
+		}
 		return true;
 	}
 	/* The client gave the id anew, so our flow is of the past. */
 	if (youngest != NULL)
 		flow_end(t, now, youngest, MACHNET_CONNECTION_RESET);
 	return false;
+}
+
+/* The client is who it says. */
+static void
+confirm_learn(struct transport *t, const struct transport_path *path,
+	const struct wire_confirm *confirm)
+{
+	struct rss_key key = {
+		.known = confirm->nic_key.known,
+		.value = confirm->nic_key.value,
+	};
+
+	rss_host_told(t->rss, rss_host_meet(t->rss, path->address),
+		confirm->engines, key);
+	observe(t, path->address, path_pair_in(path), t->queue,
+		t->options.engines, false);
 }
 
 static void
@@ -431,8 +574,13 @@ confirm_receive(struct transport *t, uint64_t now,
 {
 	struct transport_path back = {
 		.address = path->address,
-		.local_port = confirm->syn.answer_from,
-		.remote_port = confirm->syn.answer_to,
+		.local_port = confirm->send_from,
+		.remote_port = confirm->send_to,
+	};
+	const struct transport_path syn = {
+		.address = path->address,
+		.local_port = confirm->syn_to,
+		.remote_port = confirm->syn_from,
 	};
 	struct listener *listener;
 	struct peer *peer;
@@ -440,15 +588,21 @@ confirm_receive(struct transport *t, uint64_t now,
 
 	if (!syn_acceptable(t, &confirm->syn))
 		return;
-	if (!cookie_valid(t, now, path, confirm)) {
+	if (!transport_port_valid(t, back.local_port) ||
+		!transport_port_valid(t, back.remote_port)) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	if (!cookie_valid(t, now, &syn, confirm)) {
 		t->counters.cookies_refused++;
 		return;
 	}
+	confirm_learn(t, path, confirm);
 	peer = peer_find(t, path->address);
 	if (peer != NULL &&
 		!peer_instance(t, now, peer, confirm->instance, NULL))
 		return;
-	if (repeat_receive(t, now, path->address, number, confirm))
+	if (repeat_receive(t, now, &back, number, confirm))
 		return;
 	listener = listeners_next(t->options.listeners, confirm->syn.port);
 	if (listener == NULL) {
@@ -460,7 +614,7 @@ confirm_receive(struct transport *t, uint64_t now,
 		t->counters.backlog_overflows++;
 		return;
 	}
-	f = passive_open(t, now, &back, confirm, listener);
+	f = passive_open(t, now, path, &back, confirm, listener);
 	if (f == NULL) {
 		refuse(t, &back, &confirm->syn, MACHNET_TOO_MANY_CONNECTIONS);
 		return;
@@ -510,14 +664,21 @@ handshake_receive(struct transport *t, uint64_t now,
 		confirm_receive(t, now, path, header->number, &packet.confirm);
 		return;
 	}
+	if (header->type == WIRE_ANSWER &&
+		connection_index(header->connection) == 0) {
+		route_answered(t, now, path, header->number, &packet.answer);
+		return;
+	}
 	f = flow_get(t, header->connection);
 	if (f == NULL || f->peer->path.address != path->address ||
-		f->setup == NULL || f->setup->number != header->number) {
+		f->setup == NULL ||
+		(header->type == WIRE_ACCEPT &&
+			f->setup->number != header->number)) {
 		t->counters.packets_stale++;
 		return;
 	}
 	if (header->type == WIRE_ANSWER)
-		answer_receive(t, now, f, &packet.answer);
+		answer_receive(t, now, f, header->number, &packet.answer);
 	else
-		accept_receive(t, now, f, &packet.accept);
+		accept_receive(t, now, f, path, &packet.accept);
 }

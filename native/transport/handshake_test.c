@@ -87,8 +87,8 @@ a_client_confirms_to_the_engine_that_listens(void **state)
 	uint32_t owners[3];
 
 	(void)state;
-	services_claim(pair.server_host->services, 5, 777, true);
-	services_claim(pair.server_host->services, 63, 777, true);
+	services_claim(pair.server_host->machine->services, 5, 777, true);
+	services_claim(pair.server_host->machine->services, 63, 777, true);
 	pair.s->filter = overhear;
 	pair.s->filter_context = &told;
 	for (unsigned i = 0; i < 3; i++) {

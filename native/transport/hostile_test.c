@@ -552,7 +552,7 @@ turn(struct simulation *s, const struct sample *samples)
 					.options.seed);
 		mutate(s, copy);
 		transport_receive(simulation_host(s, copy->to)->transport,
-			s->now_ns, &copy->path, copy->bytes, copy->length,
+			s->now_ns, &copy->path, 0, copy->bytes, copy->length,
 			false);
 		free(copy);
 	}

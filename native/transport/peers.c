@@ -77,6 +77,7 @@ peer_free(struct transport *t, struct peer *peer)
 	while (*link != peer)
 		link = &(*link)->next;
 	*link = peer->next;
+	routes_free(t, peer);
 	free(peer);
 }
 

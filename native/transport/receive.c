@@ -103,6 +103,9 @@ receive_ack_write(
 		.credit = f->starved ? 0 : (uint16_t)u32_max(f->credit, 1),
 		.occupancy = t->occupancy,
 		.marked = f->marked,
+		.flags = f->route->queue != t->options.engine
+				 ? WIRE_ACK_MISDIRECTED
+				 : 0,
 		.words_length = WIRE_ACK_WORDS_MAX,
 	};
 
@@ -499,6 +502,9 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 	if ((header->flags & WIRE_FLAG_ACK) != 0 &&
 		(f->state == FLOW_OPEN || f->state == FLOW_CLOSING))
 		recovery_ack(t, now, f, &ack);
+	if ((header->flags & WIRE_FLAG_ACK) != 0 &&
+		(ack.flags & WIRE_ACK_MISDIRECTED) != 0 && f->route != NULL)
+		route_repair(t, now, f->route);
 	if (header->type == WIRE_ACK)
 		return;
 	if (f->state != FLOW_OPEN && f->state != FLOW_CLOSING &&

@@ -546,7 +546,7 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	f->sent_ns = now;
 	f->deficit -= (int32_t)length;
 	f->endpoint->deficit -= (int32_t)length;
-	packet_send(t, &f->peer->path, length);
+	packet_send(t, &f->route->path, length);
 	return true;
 }
 

@@ -5,9 +5,11 @@
 
 #include "base/bits.h"
 #include "transport/flow.h"
+#include "wire/ethernet.h"
 
 /* How often a busy engine turns. */
 #define TURN_NS 1000u
+#define FRAME_BYTES_MAX 2048u
 #define ADDRESS_FIRST 0x0a000001u
 
 static uint64_t
@@ -140,6 +142,22 @@ packet_copy(const struct packet *packet)
 	return copy;
 }
 
+/* As the network sees the packet, for vNICs. @return its length */
+static uint32_t
+frame_of(const struct packet *packet, uint8_t *frame)
+{
+	struct udp_address address = {
+		.source_ip = packet->path.address,
+		.destination_ip = packet->to,
+		.source_port = packet->path.remote_port,
+		.destination_port = packet->path.local_port,
+	};
+
+	memcpy(frame + UDP_PAYLOAD_OFFSET, packet->bytes, packet->length);
+	return udp_frame_write(frame, &address, packet->length,
+		FRAME_VERIFIED_IPV4 | FRAME_VERIFIED_UDP);
+}
+
 uint8_t *
 packet_room(struct host *host)
 {
@@ -154,6 +172,7 @@ packet_transmit(
 {
 	struct simulation *s = from->simulation;
 	struct packet *packet = malloc(sizeof(*packet) + length);
+	uint8_t frame[FRAME_BYTES_MAX];
 
 	assert_non_null(packet);
 	CHECK(s, length <= from->options.mtu - 28u);
@@ -165,6 +184,9 @@ packet_transmit(
 		.local_port = path->remote_port,
 		.remote_port = path->local_port,
 	};
+	if (from->machine->vnic != NULL)
+		classifier_sent(from->machine->vnic, frame,
+			frame_of(packet, frame), s->now_ns);
 	from->device_used++;
 	from->sent[packet->bytes[1] & 15]++;
 	if (s->stranger != NULL && s->stranger->address == packet->to)
@@ -184,9 +206,10 @@ packet_transmit(
 struct host *
 simulation_host(struct simulation *s, uint32_t address)
 {
-	uint32_t index = address - ADDRESS_FIRST;
-
-	return index < s->hosts_length ? &s->hosts[index] : NULL;
+	for (uint32_t i = 0; i < s->hosts_length; i++)
+		if (s->hosts[i].address == address)
+			return &s->hosts[i];
+	return NULL;
 }
 
 static void
@@ -197,34 +220,92 @@ transport_start(struct host *host)
 
 	for (unsigned i = 0; i < sizeof(options->seed); i++)
 		options->seed[i] = (uint8_t)simulation_random(s, 256);
-	for (unsigned i = 0; i < sizeof(options->secret); i++)
-		options->secret[i] = (uint8_t)simulation_random(s, 256);
-	options->instance = simulation_random(s, UINT64_MAX) | 1;
+	if (host == host->machine->engines) {
+		for (unsigned i = 0; i < sizeof(options->secret); i++)
+			options->secret[i] = (uint8_t)simulation_random(s, 256);
+		options->instance = simulation_random(s, UINT64_MAX) | 1;
+	} else {
+		memcpy(options->secret, host->machine->engines->options.secret,
+			sizeof(options->secret));
+		options->instance = host->machine->engines->options.instance;
+	}
 	host->transport = transport_create(options, &application_ops, host);
 	assert_non_null(host->transport);
 }
 
-struct host *
-host_start(struct simulation *s)
+static struct machine *
+machine_create(struct simulation *s)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+
+	assert_non_null(machine);
+	machine->engines = &s->hosts[s->hosts_length];
+	machine->services = services_create();
+	assert_non_null(machine->services);
+	s->addresses++;
+	return machine;
+}
+
+static struct host *
+engine_start(struct simulation *s, struct machine *machine, uint32_t engine,
+	uint32_t engines)
 {
 	struct host *host = &s->hosts[s->hosts_length];
 
 	assert_true(s->hosts_length < HOSTS_MAX);
+	s->hosts_length++;
 	host->simulation = s;
-	host->address = ADDRESS_FIRST + s->hosts_length++;
+	host->machine = machine;
+	host->address = ADDRESS_FIRST + s->addresses - 1;
 	host->up = true;
 	host->device_room = UINT32_MAX;
 	host->options = s->defaults;
 	host->options.address = host->address;
-	host->services = services_create();
-	assert_non_null(host->services);
+	if (engines > 1) {
+		host->options.engine = (uint16_t)engine;
+		host->options.engines = (uint16_t)engines;
+	}
 	host->options.listeners =
-		listeners_create(host->services, host->options.engine);
+		listeners_create(machine->services, host->options.engine);
 	assert_non_null(host->options.listeners);
 	host->device = malloc(host->options.mtu - 28u);
 	assert_non_null(host->device);
 	transport_start(host);
 	return host;
+}
+
+struct host *
+host_start(struct simulation *s)
+{
+	return engine_start(s, machine_create(s), 0, 1);
+}
+
+struct host *
+engines_start(struct simulation *s, uint32_t engines,
+	const struct classifier_options *vnic)
+{
+	struct classifier_options options = *vnic;
+	struct machine *machine = machine_create(s);
+
+	options.seed ^= s->seed;
+	options.host = s->addresses;
+	options.queues = engines;
+	machine->vnic = classifier_create(&options);
+	assert_non_null(machine->vnic);
+	for (uint32_t i = 0; i < engines; i++)
+		engine_start(s, machine, i, engines);
+	return machine->engines;
+}
+
+uint32_t
+simulation_handovers(const struct simulation *s)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < s->hosts_length; i++)
+		if (s->hosts[i].machine->engines == &s->hosts[i])
+			sum += s->hosts[i].machine->handovers;
+	return sum;
 }
 
 static void
@@ -256,8 +337,8 @@ host_receive(struct host *host, const struct transport_path *path,
 	uint8_t *copy = malloc(length);
 
 	memcpy(copy, bytes, length);
-	transport_receive(host->transport, host->simulation->now_ns, path, copy,
-		length, false);
+	transport_receive(host->transport, host->simulation->now_ns, path,
+		host->options.engine, copy, length, false);
 	free(copy);
 }
 
@@ -271,6 +352,44 @@ uint64_t
 host_packets_sent(const struct host *host)
 {
 	return host_counters(host)->packets_sent;
+}
+
+static void
+burst_count(struct machine *machine, uint64_t now_ns, uint32_t queue)
+{
+	if (machine->burst_ns != now_ns)
+		memset(machine->burst, 0, sizeof(machine->burst));
+	machine->burst_ns = now_ns;
+	machine->burst_max =
+		u32_max(machine->burst_max, ++machine->burst[queue]);
+}
+
+/* What the engine that got it does: hand over what is another's. */
+static void
+packet_deliver(struct simulation *s, const struct packet *packet)
+{
+	struct host *to = simulation_host(s, packet->to);
+	uint8_t frame[FRAME_BYTES_MAX];
+	uint32_t queue, engine;
+
+	if (to == NULL || !to->up)
+		return;
+	queue = to->options.engine;
+	if (to->machine->vnic != NULL) {
+		queue = classifier_queue(to->machine->vnic, frame,
+			frame_of(packet, frame), s->now_ns);
+		if (queue == CLASSIFIER_REFUSED)
+			return;
+		burst_count(to->machine, s->now_ns, queue);
+		engine = transport_engine_of(packet->bytes, packet->length);
+		if (engine >= to->options.engines)
+			engine = queue;
+		else if (engine != queue)
+			to->machine->handovers++;
+		to = &to->machine->engines[engine];
+	}
+	transport_receive(to->transport, s->now_ns, &packet->path, queue,
+		packet->bytes, packet->length, false);
 }
 
 /* The clock. */
@@ -301,12 +420,8 @@ simulation_step(struct simulation *s, uint64_t end_ns)
 	while (s->packets_length != 0 &&
 		s->packets[0]->arrival_ns <= s->now_ns) {
 		struct packet *packet = heap_pop(s);
-		struct host *to = simulation_host(s, packet->to);
 
-		if (to != NULL && to->up)
-			transport_receive(to->transport, s->now_ns,
-				&packet->path, packet->bytes, packet->length,
-				false);
+		packet_deliver(s, packet);
 		free(packet);
 	}
 	for (uint32_t i = 0; i < s->hosts_length; i++) {
@@ -334,8 +449,16 @@ simulation_destroy(struct simulation *s)
 	for (uint32_t i = 0; i < s->hosts_length; i++) {
 		host_stop(&s->hosts[i]);
 		listeners_destroy(s->hosts[i].options.listeners);
-		services_destroy(s->hosts[i].services);
 		free(s->hosts[i].device);
+	}
+	for (uint32_t i = 0; i < s->hosts_length; i++) {
+		struct machine *machine = s->hosts[i].machine;
+
+		if (machine->engines != &s->hosts[i])
+			continue;
+		classifier_destroy(machine->vnic);
+		services_destroy(machine->services);
+		free(machine);
 	}
 	for (uint32_t i = 0; i < s->applications_length; i++)
 		free(s->applications[i]);

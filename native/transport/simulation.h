@@ -26,10 +26,11 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "fabric/classifier.h"
 #include "transport/transport.h"
 
-#define HOSTS_MAX 4u
-#define APPLICATIONS_MAX 16u
+#define HOSTS_MAX 160u
+#define APPLICATIONS_MAX 160u
 #define PORT 888u
 
 struct simulation;
@@ -52,8 +53,23 @@ struct packet {
 	uint8_t bytes[];
 };
 
+/* What engines of one machine share: its vNIC, which they cannot look into. */
+struct machine {
+	struct classifier *vnic; /* NULL: one queue */
+	struct services *services;
+	struct host *engines; /* the first */
+	uint32_t handovers;   /* packets that came in at another engine */
+	/* Packets on each queue in this microsecond, and the most that there
+	 * were. */
+	uint32_t burst[CLASSIFIER_QUEUES_MAX];
+	uint32_t burst_max;
+	uint64_t burst_ns;
+};
+
+/* A machine with one engine, or one engine of a machine. */
 struct host {
 	struct simulation *simulation;
+	struct machine *machine;
 	uint32_t address;
 	bool up; /* else nothing goes in or out */
 	/* Room for one packet, of exactly the size that is promised, so that a
@@ -62,7 +78,6 @@ struct host {
 	uint32_t device_room; /* packets in a step */
 	uint32_t device_used;
 	struct transport_options options;
-	struct services *services;
 	struct transport *transport;
 	uint32_t sent[16]; /* packets by type */
 };
@@ -153,6 +168,7 @@ struct simulation {
 	struct network network;
 	struct host hosts[HOSTS_MAX];
 	uint32_t hosts_length;
+	uint32_t addresses;
 	struct application *applications[APPLICATIONS_MAX];
 	uint32_t applications_length;
 	uint32_t tokens;
@@ -194,6 +210,11 @@ void simulation_run(struct simulation *s, uint64_t ns);
 	} while (0)
 
 struct host *host_start(struct simulation *s);
+/** So many engines in a row behind a vNIC with as many queues. */
+struct host *engines_start(struct simulation *s, uint32_t engines,
+	const struct classifier_options *vnic);
+/** All packets that came in at another engine, of all machines. */
+uint32_t simulation_handovers(const struct simulation *s);
 /** The process ends without a word and starts anew, without applications. */
 void host_restart(struct host *host);
 /** Hand it a packet as if it had come from the path. */

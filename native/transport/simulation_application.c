@@ -241,6 +241,18 @@ deliver_op(void *context, struct endpoint *endpoint,
 	return true;
 }
 
+/* As over the rings between engines. */
+static void
+observed_op(void *context, const struct rss_observation *observation)
+{
+	struct host *host = context;
+	struct host *engines = host->machine->engines;
+
+	for (uint32_t i = 0; i < host->options.engines; i++)
+		if (&engines[i] != host)
+			transport_observe(engines[i].transport, observation);
+}
+
 const struct transport_ops application_ops = {
 	.packet_begin = packet_begin_op,
 	.packet_send = packet_send_op,
@@ -249,6 +261,7 @@ const struct transport_ops application_ops = {
 	.message_free = message_free_op,
 	.message_sent = message_sent_op,
 	.deliver = deliver_op,
+	.observed = observed_op,
 };
 
 /* What applications do. */

@@ -86,6 +86,10 @@ stranger_confirm(struct stranger *stranger, struct host *to)
 	assert_true(wire_answer_read(&answer, packet->bytes, packet->length));
 	confirm.syn.engine = answer.owner;
 	confirm.cookie = answer.cookie;
+	confirm.engines = 1;
+	confirm.syn_from = confirm.syn_to = TRANSPORT_UDP_PORT;
+	confirm.send_from = stranger->syn.answer_from;
+	confirm.send_to = stranger->syn.answer_to;
 	stranger_send(
 		stranger, to, bytes, wire_confirm_write(bytes, 2, &confirm));
 }

@@ -4,6 +4,20 @@
 
 #include "transport/flow.h"
 
+static struct rss_host *
+rss_create(struct transport *t)
+{
+	const struct rss_options options = {
+		.ports = t->options.ports,
+		.base_port = TRANSPORT_UDP_PORT,
+		.queues = t->options.engines,
+		.peers_max = RSS_PEERS_MAX,
+		.seed = random_u64(&t->random),
+	};
+
+	return rss_host_create(&options);
+}
+
 struct transport *
 transport_create(const struct transport_options *options,
 	const struct transport_ops *ops, void *context)
@@ -24,6 +38,15 @@ transport_create(const struct transport_options *options,
 		return NULL;
 	}
 	random_init(&t->random, options->seed);
+	if (t->options.ports.first == 0)
+		t->options.ports = (struct rss_ports){
+			TRANSPORT_PORT_FIRST, TRANSPORT_PORT_LAST};
+	t->rss = rss_create(t);
+	if (t->rss == NULL) {
+		free(t->flows);
+		free(t);
+		return NULL;
+	}
 	t->flows_touched = 1; /* index 0 is never given, so no id is 0 */
 	t->answers_left = ANSWERS_PER_POLL;
 	list_init(&t->ready);
@@ -34,6 +57,7 @@ transport_create(const struct transport_options *options,
 	t->credits_free = t->options.descriptors - t->options.descriptors / 8u;
 	wheel_init(&t->flow_timers, 0);
 	wheel_init(&t->peer_timers, 0);
+	wheel_init(&t->route_timers, 0);
 	return t;
 }
 
@@ -48,6 +72,7 @@ transport_destroy(struct transport *t)
 	freelist_destroy(&t->endings);
 	freelist_destroy(&t->send_windows);
 	freelist_destroy(&t->receive_windows);
+	rss_host_destroy(t->rss);
 	free(t->flows);
 	sodium_memzero(t, sizeof(*t));
 	free(t);
@@ -177,6 +202,7 @@ flow_free(struct transport *t, struct flow *f)
 	credits_return(t, f);
 	setup_return(t, f);
 	ending_return(t, f);
+	route_leave(t, f);
 	peer_release(f);
 	wheel_cancel(&t->flow_timers, &f->timer);
 	list_leave(&f->ready_node);
@@ -389,6 +415,14 @@ fire_timers(struct transport *t, uint64_t now)
 		wheel_cancel(&t->peer_timers, &peer->timer);
 		peer_timeout(t, now, peer);
 	}
+	wheel_advance(&t->route_timers, now, &due);
+	while (!list_empty(&due)) {
+		struct route *route =
+			container_of(due.next, struct route, timer.node);
+
+		wheel_cancel(&t->route_timers, &route->timer);
+		route_timeout(t, now, route);
+	}
 }
 
 uint64_t
@@ -400,6 +434,7 @@ transport_deadline_ns(const struct transport *t)
 		return 0;
 	deadline = u64_min(
 		wheel_next_ns(&t->flow_timers), wheel_next_ns(&t->peer_timers));
+	deadline = u64_min(deadline, wheel_next_ns(&t->route_timers));
 	if (!list_empty(&t->acks_delayed))
 		deadline = u64_min(deadline, container_of(t->acks_delayed.next,
 						     struct flow, ack_node)
@@ -425,6 +460,12 @@ packet_send(
 	t->ops.packet_send(t->context, path, length);
 }
 
+bool
+transport_port_valid(const struct transport *t, uint16_t port)
+{
+	return port >= t->options.ports.first && port <= t->options.ports.last;
+}
+
 static void
 receive_for_flow(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct wire_header *header,
@@ -443,16 +484,18 @@ receive_for_flow(struct transport *t, uint64_t now,
 		t->counters.packets_stale++;
 		return;
 	}
+	route_heard(t, f->route, path);
 	receive_data(t, now, f, header, bytes, length, marked);
 }
 
 void
 transport_receive(struct transport *t, uint64_t now,
-	const struct transport_path *path, const uint8_t *bytes,
+	const struct transport_path *path, uint32_t queue, const uint8_t *bytes,
 	uint32_t length, bool marked)
 {
 	struct wire_header header;
 
+	t->queue = (uint16_t)queue;
 	t->counters.packets_received++;
 	if (!wire_header_read(&header, bytes, length)) {
 		t->counters.packets_malformed++;
@@ -494,7 +537,7 @@ ack_send(struct transport *t, uint64_t now, struct flow *f)
 	length = wire_header_write(packet, &header);
 	length += receive_ack_write(t, f, now, packet + length);
 	t->counters.acks_sent++;
-	packet_send(t, &f->peer->path, length);
+	packet_send(t, &f->route->path, length);
 	return true;
 }
 

@@ -17,11 +17,14 @@
 
 #include "base/list.h"
 #include "machnet/machnet.h"
+#include "rss/host.h"
 #include "transport/connection_id.h"
 #include "transport/listeners.h"
 #include "wire/packet.h"
 
-/* The first of the UDP ports in use; one pair until RSS-- needs more. */
+/* UDP ports in use, unless options say otherwise, and the first to be tried. */
+#define TRANSPORT_PORT_FIRST 30720u
+#define TRANSPORT_PORT_LAST 31743u
 #define TRANSPORT_UDP_PORT 31580u
 
 /* Messages of one direction that may be in flight, and so the reordering that
@@ -116,6 +119,10 @@ struct transport_ops {
 	/* Hand an event to the application. @return false: no room now */
 	bool (*deliver)(void *context, struct endpoint *endpoint,
 		const struct machnet_event *event);
+	/* News of a queue, for transport_observe of the other engines; may be
+	 * NULL. */
+	void (*observed)(
+		void *context, const struct rss_observation *observation);
 };
 
 struct transport_options {
@@ -129,6 +136,8 @@ struct transport_options {
 	uint64_t instance;    /* of this sidecar: random, never 0 */
 	uint8_t secret[16];   /* of the cookies, the same on all engines */
 	struct listeners *listeners; /* borrowed */
+	struct rss_ports ports; /* all zero: as above; else a range that holds
+				 * TRANSPORT_UDP_PORT */
 };
 
 #define TRANSPORT_FLOWS_MAX (CONNECTION_INDICES - 1)
@@ -161,7 +170,16 @@ struct transport_options {
 	X(backlog_overflows)                                                   \
 	X(cookies_refused)                                                     \
 	X(resets_forged)                                                       \
-	X(pings_sent)
+	X(pings_sent)                                                          \
+	X(packets_misdirected)                                                 \
+	X(probes_sent)                                                         \
+	X(probes_answered)                                                     \
+	X(routes_moved)                                                        \
+	X(paths_single)                                                        \
+	X(paths_predicted)                                                     \
+	X(paths_remembered)                                                    \
+	X(paths_sprayed)                                                       \
+	X(paths_handover)
 
 struct transport_counters {
 #define TRANSPORT_COUNTER_FIELD(name) uint64_t name;
@@ -210,11 +228,20 @@ void transport_released(struct transport *transport, struct endpoint *endpoint,
 
 /**
  * A UDP payload came in. The bytes are the caller's again on return.
+ * @param queue that it came in on: that of another engine, if it handed the
+ *        packet over
  * @param marked the IP header said CE (RFC 3168)
  */
 void transport_receive(struct transport *transport, uint64_t now_ns,
-	const struct transport_path *path, const uint8_t *bytes,
+	const struct transport_path *path, uint32_t queue, const uint8_t *bytes,
 	uint32_t length, bool marked);
+
+/** May packets come in on that UDP port? */
+bool transport_port_valid(const struct transport *transport, uint16_t port);
+
+/** Another engine of this host learned something. */
+void transport_observe(
+	struct transport *transport, const struct rss_observation *observation);
 
 /* What is for no engine in particular, and what any of them may be meant by. */
 #define TRANSPORT_ENGINE_ANY WIRE_ENGINE_ANY

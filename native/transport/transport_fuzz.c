@@ -415,6 +415,9 @@ step_stranger(struct script *s)
 		return;
 	confirm.syn.engine = 0; /* the owner that the answer named */
 	confirm.cookie = s->world->cookie;
+	confirm.syn_from = confirm.syn_to = TRANSPORT_UDP_PORT;
+	confirm.send_from = confirm.syn.answer_from;
+	confirm.send_to = confirm.syn.answer_to;
 	forge(s, STRANGER_ADDRESS, bytes,
 		wire_confirm_write(bytes, how, &confirm));
 }

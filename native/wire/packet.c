@@ -6,8 +6,8 @@
 
 #include "base/bytes.h"
 
-#define ANSWER_BYTES 52u
-#define CONFIRM_BYTES 80u
+#define ANSWER_BYTES 64u
+#define CONFIRM_BYTES 100u
 #define ACCEPT_BYTES 48u
 
 static_assert(WIRE_HEADER_BYTES + WIRE_ACK_BYTES_MAX == 72, "the format");
@@ -76,6 +76,7 @@ ack_read(struct wire_ack *ack, struct wire_reader *reader)
 	ack->words_length = (uint8_t)words;
 	ack->occupancy = bytes[19];
 	ack->marked = load_le16(bytes + 20);
+	ack->flags = load_le16(bytes + 22);
 	for (uint32_t i = 0; i < WIRE_ACK_WORDS_MAX; i++)
 		ack->words[i] =
 			i < words ? load_le64(bytes + WIRE_ACK_BYTES + 8 * i)
@@ -157,7 +158,7 @@ wire_ack_write(uint8_t *bytes, const struct wire_ack *ack)
 	bytes[18] = ack->words_length;
 	bytes[19] = ack->occupancy;
 	store_le16(bytes + 20, ack->marked);
-	store_le16(bytes + 22, 0);
+	store_le16(bytes + 22, ack->flags);
 	for (uint32_t i = 0; i < ack->words_length; i++)
 		store_le64(bytes + WIRE_ACK_BYTES + 8 * i, ack->words[i]);
 	return WIRE_ACK_BYTES + 8u * ack->words_length;
@@ -246,6 +247,23 @@ cookie_write(uint8_t *bytes, const struct wire_cookie *cookie)
 	store_le16(bytes + 20, cookie->engine);
 }
 
+/* Five bytes of each. */
+static void
+nic_key_read(struct wire_nic_key *key, const uint8_t *bytes)
+{
+	key->known = load_le32(bytes) | (uint64_t)bytes[4] << 32;
+	key->value = load_le32(bytes + 5) | (uint64_t)bytes[9] << 32;
+}
+
+static void
+nic_key_write(uint8_t *bytes, const struct wire_nic_key *key)
+{
+	store_le32(bytes, (uint32_t)key->known);
+	bytes[4] = (uint8_t)(key->known >> 32);
+	store_le32(bytes + 5, (uint32_t)key->value);
+	bytes[9] = (uint8_t)(key->value >> 32);
+}
+
 bool
 wire_syn_read(struct wire_syn *syn, const uint8_t *bytes, uint32_t length)
 {
@@ -276,6 +294,7 @@ wire_answer_read(
 	answer->engines = load_le16(bytes + 40);
 	answer->mtu = load_le16(bytes + 42);
 	answer->instance = load_le64(bytes + 44);
+	nic_key_read(&answer->nic_key, bytes + 52);
 	return true;
 }
 
@@ -289,6 +308,8 @@ wire_answer_write(uint8_t *bytes, uint32_t connection, uint64_t number,
 	store_le16(bytes + 40, answer->engines);
 	store_le16(bytes + 42, answer->mtu);
 	store_le64(bytes + 44, answer->instance);
+	nic_key_write(bytes + 52, &answer->nic_key);
+	store_le16(bytes + 62, 0);
 	return ANSWER_BYTES;
 }
 
@@ -304,6 +325,12 @@ wire_confirm_read(
 	cookie_read(&confirm->cookie, bytes + 40);
 	confirm->instance = load_le64(bytes + 64);
 	confirm->first_number = load_le64(bytes + 72);
+	confirm->engines = load_le16(bytes + 62);
+	confirm->syn_from = load_le16(bytes + 80);
+	confirm->syn_to = load_le16(bytes + 82);
+	confirm->send_from = load_le16(bytes + 84);
+	confirm->send_to = load_le16(bytes + 86);
+	nic_key_read(&confirm->nic_key, bytes + 88);
 	return true;
 }
 
@@ -314,9 +341,15 @@ wire_confirm_write(
 	start_packet(bytes, WIRE_CONFIRM, 0, number);
 	syn_fields_write(bytes, &confirm->syn);
 	cookie_write(bytes + 40, &confirm->cookie);
-	store_le16(bytes + 62, 0);
+	store_le16(bytes + 62, confirm->engines);
 	store_le64(bytes + 64, confirm->instance);
 	store_le64(bytes + 72, confirm->first_number);
+	store_le16(bytes + 80, confirm->syn_from);
+	store_le16(bytes + 82, confirm->syn_to);
+	store_le16(bytes + 84, confirm->send_from);
+	store_le16(bytes + 86, confirm->send_to);
+	nic_key_write(bytes + 88, &confirm->nic_key);
+	store_le16(bytes + 98, 0);
 	return CONFIRM_BYTES;
 }
 
@@ -329,6 +362,7 @@ wire_accept_read(
 		return false;
 	accept->server = load_le32(bytes + 16);
 	accept->fragment_bytes = load_le16(bytes + 20);
+	accept->queue = load_le16(bytes + 22);
 	accept->key = load_le64(bytes + 24);
 	accept->instance = load_le64(bytes + 32);
 	accept->first_number = load_le64(bytes + 40);
@@ -342,7 +376,7 @@ wire_accept_write(uint8_t *bytes, uint32_t connection, uint64_t number,
 	start_packet(bytes, WIRE_ACCEPT, connection, number);
 	store_le32(bytes + 16, accept->server);
 	store_le16(bytes + 20, accept->fragment_bytes);
-	store_le16(bytes + 22, 0);
+	store_le16(bytes + 22, accept->queue);
 	store_le64(bytes + 24, accept->key);
 	store_le64(bytes + 32, accept->instance);
 	store_le64(bytes + 40, accept->first_number);

@@ -31,7 +31,8 @@
  *  18  u8   words of bitmap that follow, 0 .. 4
  *  19  u8   occupancy of the engine's RX queue, 255: full
  *  20  u16  packets that came with a congestion mark (RFC 3168), counted up
- *  22  u16  reserved, 0
+ *  22  u16  flags: 1 misdirected, the last packet came in on a queue that is
+ *           not its engine's: send on another pair of ports
  *  24  u64  words[]: bit i of word w is packet largest - 1 - (64 w + i)
  *
  * Packets in largest - 256 .. largest - 1 that the words do not reach were all
@@ -68,21 +69,32 @@
  *   26  u16  UDP port to answer to      28  u16  wanted engine, 0xffff: any
  *   30  u16  flags: 1 unordered         32  u64  client's key
  *
+ *   With service port 0 a SYN opens nothing: it asks on which queue its pair
+ *   of ports comes in, to move connections that are open.
+ *
  *   ANSWER (2): `connection` is the client's id; `number` echoes the SYN's
  *   16  u64[2] cookie                   32  u32  time of the cookie, ms
  *   36  u16  engine that got the SYN    38  u16  engine that owns the listener
  *   40  u16  number of engines          42  u16  MTU of the server's IP
- *   44  u64  instance of the server     (then the server's map, reserved)
+ *   44  u64  instance of the server     52  u8[10] key of the server's NIC
+ *   62  u16  reserved
  *
- *   CONFIRM (3): the SYN's fields at 16 .. 39, then
+ *   CONFIRM (3): the SYN's fields at 16 .. 39, but for the wanted engine, which
+ *   is the owner; then
  *   40  u64[2] cookie                   56  u32  time of the cookie, ms
- *   60  u16  engine that got the SYN    62  u16  reserved
+ *   60  u16  engine that got the SYN    62  u16  number of the client's engines
  *   64  u64  instance of the client     72  u64  first packet number
+ *   80  u16  the SYN's UDP port, from   82  u16  to
+ *   84  u16  UDP port to send from      86  u16  to send to, once it is open
+ *   88  u8[10] key of the client's NIC  98  u16  reserved
  *
  *   ACCEPT (4): `connection` is the client's id; `number` echoes the CONFIRM's
  *   16  u32  server's connection id     20  u16  fragment size, bytes
- *   22  u16  reserved                   24  u64  server's key
+ *   22  u16  queue that CONFIRM got     24  u64  server's key
  *   32  u64  instance of the server     40  u64  first packet number
+ *
+ * What a host knows of its NIC's key is a hint for the other (see rss/map.h):
+ * which of its 40 bits are known, then their values, the lowest first.
  *
  * The keys are secrets of a connection, 64 random bits from each side, which a
  * RESET must show: a blind attacker cannot reset a connection.
@@ -142,6 +154,10 @@ enum wire_flag {
 	WIRE_FLAG_ASK = 8,
 };
 
+enum wire_ack_flag {
+	WIRE_ACK_MISDIRECTED = 1,
+};
+
 enum wire_syn_flag {
 	WIRE_SYN_UNORDERED = 1,
 };
@@ -170,6 +186,7 @@ struct wire_ack {
 	uint8_t words_length;
 	uint8_t occupancy;
 	uint16_t marked;
+	uint16_t flags; /* enum wire_ack_flag; a reader ignores others */
 	/* The reader sets those that were not sent to all ones. */
 	uint64_t words[WIRE_ACK_WORDS_MAX];
 };
@@ -201,24 +218,38 @@ struct wire_cookie {
 	uint16_t engine; /* that got the SYN */
 };
 
+/* Bits of the Toeplitz key of a NIC, 0 .. 39: those that are known. */
+struct wire_nic_key {
+	uint64_t known;
+	uint64_t value;
+};
+
 struct wire_answer {
 	struct wire_cookie cookie;
 	uint16_t owner;
 	uint16_t engines;
 	uint16_t mtu;
 	uint64_t instance;
+	struct wire_nic_key nic_key;
 };
 
 struct wire_confirm {
 	struct wire_syn syn;
 	struct wire_cookie cookie;
+	uint16_t engines;
 	uint64_t instance;
 	uint64_t first_number;
+	uint16_t syn_from; /* UDP ports of the SYN */
+	uint16_t syn_to;
+	uint16_t send_from; /* that the server is to send on */
+	uint16_t send_to;
+	struct wire_nic_key nic_key;
 };
 
 struct wire_accept {
 	uint32_t server;
 	uint16_t fragment_bytes;
+	uint16_t queue; /* that the CONFIRM came in on */
 	uint64_t key;
 	uint64_t instance;
 	uint64_t first_number;

@@ -37,11 +37,13 @@ static const struct wire_answer answer = {
 	.engines = 4,
 	.mtu = 9000,
 	.instance = 0xa1a2a3a4a5a6a7a8,
+	.nic_key = {0x8001020304, 0x8000000004},
 };
 
 static const struct wire_accept accept_fields = {
 	.server = 0x0a0b0c0d,
 	.fragment_bytes = 1400,
+	.queue = 5,
 	.key = 0x5152535455565758,
 	.instance = 0xa1a2a3a4a5a6a7a8,
 	.first_number = 0xf1f2f3f4f5f6f7f8,
@@ -76,6 +78,12 @@ write_confirm(uint8_t *bytes)
 		.cookie = cookie,
 		.instance = 0xb1b2b3b4b5b6b7b8,
 		.first_number = 0xc1c2c3c4c5c6c7c8,
+		.engines = 8,
+		.syn_from = 0x7801,
+		.syn_to = 0x7802,
+		.send_from = 0x7803,
+		.send_to = 0x7804,
+		.nic_key = {0x8001020304, 0x8000000004},
 	};
 
 	return wire_confirm_write(bytes, 0x1020304050607080, &confirm);
@@ -283,13 +291,14 @@ static const struct {
 		"01010000 00000000" GOLDEN_NUMBER GOLDEN_SYN},
 	{WIRE_ANSWER, write_answer, answer_is_valid,
 		"01020000 07000000" GOLDEN_NUMBER GOLDEN_COOKIE
-		"0200 0400 2823 a8a7a6a5a4a3a2a1"},
+		"0200 0400 2823 a8a7a6a5a4a3a2a1 0403020180 0400000080 0000"},
 	{WIRE_CONFIRM, write_confirm, confirm_is_valid,
 		"01030000 00000000" GOLDEN_NUMBER GOLDEN_SYN GOLDEN_COOKIE
-		"0000 b8b7b6b5b4b3b2b1 c8c7c6c5c4c3c2c1"},
+		"0800 b8b7b6b5b4b3b2b1 c8c7c6c5c4c3c2c1"
+		"0178 0278 0378 0478 0403020180 0400000080 0000"},
 	{WIRE_ACCEPT, write_accept, accept_is_valid,
 		"01040000 07000000" GOLDEN_NUMBER
-		"0d0c0b0a 7805 0000 5857565554535251"
+		"0d0c0b0a 7805 0500 5857565554535251"
 		"a8a7a6a5a4a3a2a1 f8f7f6f5f4f3f2f1"},
 	{WIRE_DATA, write_data, data_is_valid,
 		"01050100 07000000" GOLDEN_NUMBER
@@ -430,6 +439,8 @@ handshake_survives_the_round_trip(void **state)
 	assert_int_equal(answer_read.engines, answer.engines);
 	assert_int_equal(answer_read.mtu, answer.mtu);
 	assert_int_equal(answer_read.instance, answer.instance);
+	assert_int_equal(answer_read.nic_key.known, answer.nic_key.known);
+	assert_int_equal(answer_read.nic_key.value, answer.nic_key.value);
 
 	assert_true(
 		wire_confirm_read(&confirm_read, bytes, write_confirm(bytes)));
@@ -439,11 +450,19 @@ handshake_survives_the_round_trip(void **state)
 	assert_int_equal(confirm_read.cookie.engine, cookie.engine);
 	assert_int_equal(confirm_read.instance, 0xb1b2b3b4b5b6b7b8);
 	assert_int_equal(confirm_read.first_number, 0xc1c2c3c4c5c6c7c8);
+	assert_int_equal(confirm_read.engines, 8);
+	assert_int_equal(confirm_read.syn_from, 0x7801);
+	assert_int_equal(confirm_read.syn_to, 0x7802);
+	assert_int_equal(confirm_read.send_from, 0x7803);
+	assert_int_equal(confirm_read.send_to, 0x7804);
+	assert_int_equal(confirm_read.nic_key.known, answer.nic_key.known);
+	assert_int_equal(confirm_read.nic_key.value, answer.nic_key.value);
 
 	assert_true(wire_accept_read(&accept_read, bytes, write_accept(bytes)));
 	assert_int_equal(accept_read.server, accept_fields.server);
 	assert_int_equal(
 		accept_read.fragment_bytes, accept_fields.fragment_bytes);
+	assert_int_equal(accept_read.queue, accept_fields.queue);
 	assert_int_equal(accept_read.key, accept_fields.key);
 	assert_int_equal(accept_read.instance, accept_fields.instance);
 	assert_int_equal(accept_read.first_number, accept_fields.first_number);
@@ -515,7 +534,7 @@ truncated_packets_are_refused(void **state)
 		}
 		assert_true(is_valid_exactly(packets[i].is_valid, bytes, full));
 		bytes[full] = 0;
-		/* An answer may go on: the server's map. */
+		/* An answer may go on. */
 		assert_int_equal(
 			is_valid_exactly(packets[i].is_valid, bytes, full + 1),
 			packets[i].type == WIRE_ANSWER);
@@ -560,7 +579,7 @@ handshake_refuses_what_the_format_does_not_allow(void **state)
 	assert_false(confirm_is_valid(bytes, write_confirm(bytes) + 1));
 	write_confirm(bytes);
 	bytes[31] = 1;
-	assert_false(confirm_is_valid(bytes, 80));
+	assert_false(confirm_is_valid(bytes, 100));
 	write_reset(bytes);
 	bytes[39] = 1; /* a reason of 259 bytes, and they are there */
 	assert_false(reset_is_valid(bytes, WIRE_RESET_BYTES + 259));

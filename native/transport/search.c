@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A plan of rss/, carried out: SYNs that go out in bursts, and what their
+ * answers teach.
+ */
+#include "transport/flow.h"
+
+void
+observe(struct transport *t, uint32_t address, uint32_t pair, uint32_t queue,
+	uint32_t queues, bool remote)
+{
+	const struct rss_observation seen = {
+		.address = address,
+		.pair = pair,
+		.queue = (uint8_t)queue,
+		.queues = (uint8_t)queues,
+		.remote = remote,
+	};
+
+	if (queue >= RSS_QUEUES_MAX || queues == 0 || queues > RSS_QUEUES_MAX)
+		return;
+	if (rss_host_observe(t->rss, &seen) && t->ops.observed != NULL &&
+		t->options.engines > 1)
+		t->ops.observed(t->context, &seen);
+}
+
+void
+transport_observe(
+	struct transport *t, const struct rss_observation *observation)
+{
+	if (observation->remote)
+		rss_host_meet(t->rss, observation->address);
+	rss_host_observe(t->rss, observation);
+}
+
+struct wire_nic_key
+nic_key(const struct transport *t)
+{
+	struct rss_key key = rss_map_key(&t->rss->own);
+
+	return (struct wire_nic_key){.known = key.known, .value = key.value};
+}
+
+uint32_t
+search_next(struct transport *t, struct search *search, uint32_t address)
+{
+	search->length =
+		rss_plan_next(&search->plan, t->rss, address, search->probes);
+	search->open = (uint32_t)((UINT64_C(1) << search->length) - 1);
+	search->number = random_u64(&t->random);
+	return search->length;
+}
+
+void
+syn_send(struct transport *t, const struct search *search, uint32_t i,
+	uint32_t address, struct wire_syn *syn)
+{
+	const struct rss_probe *probe = &search->probes[i];
+	struct transport_path path = path_of(address, probe->pairs[RSS_OUT]);
+	uint8_t *packet = packet_begin(t);
+
+	if (packet == NULL)
+		return; /* as if it was lost */
+	syn->answer_from = rss_pair_sender(probe->pairs[RSS_IN]);
+	syn->answer_to = rss_pair_receiver(probe->pairs[RSS_IN]);
+	t->counters.probes_sent++;
+	packet_send(t, &path, wire_syn_write(packet, search->number + i, syn));
+}
+
+const struct rss_probe *
+search_answered(struct search *search, uint64_t number)
+{
+	uint64_t i = number - search->number;
+
+	if (i >= search->length || (search->open >> i & 1) == 0)
+		return NULL;
+	search->open &= ~(1u << i);
+	return &search->probes[i];
+}
+
+void
+search_learn(struct transport *t, struct search *search,
+	const struct rss_probe *probe, uint32_t address,
+	const struct wire_answer *answer, uint32_t owner)
+{
+	struct rss_key key = {
+		.known = answer->nic_key.known,
+		.value = answer->nic_key.value,
+	};
+
+	t->counters.probes_answered++;
+	rss_host_told(
+		t->rss, rss_host_meet(t->rss, address), answer->engines, key);
+	observe(t, address, probe->pairs[RSS_OUT], answer->cookie.engine,
+		answer->engines, true);
+	observe(t, address, probe->pairs[RSS_IN], t->queue, t->options.engines,
+		false);
+	rss_plan_answer(&search->plan, t->rss, address, probe, t->queue,
+		answer->cookie.engine, owner);
+}

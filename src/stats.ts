@@ -58,19 +58,34 @@ export async function sidecarStats(socket: string): Promise<Stats> {
   return parseStats(fromCString(text));
 }
 
-/** Ask a fabric, which writes its counters to whoever connects. */
-export function fabricStats(path: string): Promise<Stats> {
+/** Ask a fabric for its counters. */
+export async function fabricStats(path: string): Promise<Stats> {
+  return parseStats(await fabricCommand(path, "stats"));
+}
+
+/**
+ * Ask a fabric to do something.
+ *
+ * @param command A line of `native/fabric/commands.h`.
+ * @returns Its answer.
+ * @throws {Error} If it refuses, does not answer, or has ended.
+ */
+export function fabricCommand(path: string, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ path });
-    let text = "";
+    const socket = connect({ path }, () => socket.write(`${command}\n`));
+    let answer = "";
     socket.setEncoding("utf8");
     socket.setTimeout(TIMEOUT_MS, () => {
-      socket.destroy(new Error(`Cannot read counters from ${path}: no answer`));
+      socket.destroy(
+        new Error(`Cannot ask ${path} for "${command}": no answer`),
+      );
     });
-    socket.on("data", (piece: string) => text += piece);
+    socket.on("data", (piece: string) => answer += piece);
     socket.on("end", () => {
       socket.destroy();
-      resolve(parseStats(text));
+      const why = answer.match(/^error: (.*)/)?.[1];
+      if (why === undefined) resolve(answer);
+      else reject(new Error(why));
     });
     socket.on("error", reject);
   });

@@ -27,6 +27,7 @@ struct classifier {
 	struct toeplitz_table synthetic;
 	uint8_t siphash_key[crypto_shorthash_KEYBYTES];
 	uint8_t table[CLASSIFIER_TABLE_ENTRIES];
+	uint64_t table_seed;
 	uint64_t synthetic_until_ns;
 	struct flow_table flows;
 	struct classifier_counters counters;
@@ -77,19 +78,21 @@ keys_draw(struct classifier *classifier)
 		sizeof(classifier->siphash_key));
 }
 
+/* The same places for the same number of queues, whatever happened before. */
 static void
-table_fill(struct classifier *classifier)
+table_fill(struct classifier *classifier, uint32_t queues)
 {
 	uint8_t *table = classifier->table;
+	struct dice dice;
 
 	for (uint32_t i = 0; i < CLASSIFIER_TABLE_ENTRIES; i++)
-		table[i] = (uint8_t)(i % classifier->options.queues);
+		table[i] = (uint8_t)(i % queues);
 	if (classifier->options.table == CLASSIFIER_ROUND_ROBIN)
 		return;
+	dice_init(&dice, classifier->table_seed, queues);
 	/* Fisher and Yates */
 	for (uint32_t i = CLASSIFIER_TABLE_ENTRIES - 1; i > 0; i--) {
-		uint32_t other =
-			dice_amount(dice_throw(&classifier->dice), i + 1);
+		uint32_t other = dice_amount(dice_throw(&dice), i + 1);
 		uint8_t entry = table[i];
 
 		table[i] = table[other];
@@ -111,7 +114,8 @@ classifier_create(const struct classifier_options *options)
 	/* Other numbers than those that decide what happens to frames. */
 	dice_init(&classifier->dice, ~options->seed, options->host);
 	keys_draw(classifier);
-	table_fill(classifier);
+	classifier->table_seed = dice_throw(&classifier->dice);
+	table_fill(classifier, options->queues);
 	draw(classifier, flows_key, sizeof(flows_key));
 	if (flow_table_init(&classifier->flows, flows_key))
 		return classifier;
@@ -133,6 +137,13 @@ classifier_rekey(struct classifier *classifier)
 {
 	keys_draw(classifier);
 	classifier->counters.rekeyed++;
+}
+
+void
+classifier_set_queues(struct classifier *classifier, uint32_t queues)
+{
+	assert(queues >= 1 && queues <= classifier->options.queues);
+	table_fill(classifier, queues);
 }
 
 void
@@ -229,7 +240,7 @@ classifier_queue(struct classifier *classifier, const uint8_t *frame,
 	if (!flow_parse(&flow, frame, length))
 		return classifier->table[0];
 	if (!admits(classifier, &flow, now_ns)) {
-		classifier->counters.refused++;
+		classifier->counters.drop_firewall++;
 		return CLASSIFIER_REFUSED;
 	}
 	if (takes_synthetic_path(classifier, &flow, now_ns)) {

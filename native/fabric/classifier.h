@@ -42,7 +42,7 @@ enum classifier_table {
 struct classifier_options {
 	uint64_t seed;
 	uint32_t host;	 /* of the seed: small, each has its own keys */
-	uint32_t queues; /* 1 .. CLASSIFIER_QUEUES_MAX */
+	uint32_t queues; /* 1 .. CLASSIFIER_QUEUES_MAX, all open at first */
 	enum classifier_hash hash;
 	enum classifier_table table;
 	/* Only answers to flows that the host began come in. */
@@ -54,9 +54,9 @@ struct classifier_options {
 
 /* Counters of what is not plain hashing. */
 #define CLASSIFIER_COUNTERS(X)                                                 \
-	X(refused)   /* by the firewall */                                     \
-	X(synthetic) /* frames that took the synthetic path */                 \
-	X(rekeyed)   /* times */
+	X(drop_firewall) /* refused */                                         \
+	X(synthetic)	 /* took the synthetic path */                         \
+	X(rekeyed)	 /* times */
 
 struct classifier_counters {
 #define CLASSIFIER_COUNTER(name) uint64_t name;
@@ -74,6 +74,10 @@ void classifier_destroy(struct classifier *classifier);
 /** New keys, the next ones of the seed, as after a live migration. The table
  * and the flows that the firewall knows stay. */
 void classifier_rekey(struct classifier *classifier);
+
+/** The driver opened so many queues, 1 .. options.queues; the table is filled
+ * anew. */
+void classifier_set_queues(struct classifier *classifier, uint32_t queues);
 
 void classifier_set_hash(
 	struct classifier *classifier, enum classifier_hash hash);

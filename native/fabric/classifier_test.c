@@ -193,6 +193,27 @@ every_number_of_queues_is_spread_over(void **state)
 			}
 }
 
+static void
+a_driver_may_open_fewer_queues(void **state)
+{
+	struct classifier_options options = plain;
+	uint64_t before;
+
+	(void)state;
+	for (uint32_t table = 0; table < 2; table++) {
+		options.table = (enum classifier_table)table;
+		start(&options);
+		before = mapping();
+		for (uint32_t queues = 4; queues >= 1; queues--) {
+			classifier_set_queues(vnic, queues);
+			assert_all_queues_are_used(queues);
+		}
+		classifier_set_queues(vnic, 4);
+		assert_true(mapping() == before);
+		stop(NULL);
+	}
+}
+
 /* Of 1000 sums of three pairs, how many are where linearity says? */
 static uint32_t
 linear_of_1000(void)
@@ -370,7 +391,7 @@ a_firewall_lets_answers_in_and_nothing_else(void **state)
 	assert_int_equal(queue_of(&other), CLASSIFIER_REFUSED);
 	/* What it sends says nothing about the same ports, unswapped. */
 	assert_int_equal(queue_of(&sent), CLASSIFIER_REFUSED);
-	assert_int_equal(classifier_counters(vnic)->refused, 3);
+	assert_int_equal(classifier_counters(vnic)->drop_firewall, 3);
 	classifier_set_firewall(vnic, false);
 	assert_true(queue_of(&other) < 4);
 }
@@ -506,6 +527,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_queue_is_what_toeplitz_and_the_table_say),
 		TEST(every_number_of_queues_is_spread_over),
+		TEST(a_driver_may_open_fewer_queues),
 		TEST(only_toeplitz_with_a_plain_table_is_linear),
 		TEST(keys_come_from_the_seed_and_differ_between_hosts),
 		TEST(udp_ports_can_be_ignored_but_not_those_of_tcp),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The switch with DPDK under it: a memif port for each host, and the loop that
- * moves frames.
+ * The switch with its hosts, and the loop that moves frames.
  */
 #ifndef FABRIC_FABRIC_H
 #define FABRIC_FABRIC_H
@@ -9,17 +8,15 @@
 #include <stdbool.h>
 
 #include "fabric/control.h"
+#include "fabric/host.h"
 #include "fabric/switch.h"
-#include "port/port.h"
 
-/* What a host's memif ring holds is the first part of its RX queue. */
-#define FABRIC_RING_FRAMES PORT_DESCRIPTORS_DEFAULT
 #define FABRIC_DEPTH_MAX 16384u
 
 struct fabric {
 	struct fabric_switch *network;
-	struct port ports[SWITCH_PORTS_MAX];
-	uint32_t ports_length;
+	struct host hosts[SWITCH_PORTS_MAX];
+	uint32_t hosts_length;
 	bool busy;
 	/* of the loop */
 	uint64_t moved_ns; /* when a frame last moved */

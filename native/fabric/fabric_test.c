@@ -31,6 +31,7 @@ static const char *const no_options[] = {NULL};
 static char folder[] = "/tmp/machnet-fabric-XXXXXX";
 static pid_t fabric;
 static struct port hosts[HOSTS];
+static uint32_t queues; /* that hosts open from now on */
 
 static const char *
 path(const char *name)
@@ -106,8 +107,11 @@ wait_for_links(void)
 	/* A memif client has no room before it looks for the first time, and
 	 * cannot look while ports stand still. */
 	for (uint32_t i = 0; i < 100 * HOSTS; i++) {
-		assert_int_equal(
-			port_rx_burst(&hosts[i % HOSTS], 0, &mbuf, 1), 0);
+		struct port *port = &hosts[i % HOSTS];
+
+		for (uint16_t queue = 0; queue < port->queues; queue++)
+			assert_int_equal(
+				port_rx_burst(port, queue, &mbuf, 1), 0);
 		usleep(100);
 	}
 }
@@ -117,7 +121,10 @@ host_open(uint32_t index)
 {
 	char device[96];
 	struct machnet_error error;
-	const struct port_options options = {.device = device};
+	const struct port_options options = {
+		.device = device,
+		.queues = queues,
+	};
 
 	snprintf(
 		device, sizeof(device), "memif:%s/host%u.memif", folder, index);
@@ -145,6 +152,7 @@ static int
 stop(void **state)
 {
 	(void)state;
+	queues = 1;
 	for (uint32_t i = 0; i < HOSTS; i++)
 		if (hosts[i].queues != 0)
 			port_close(&hosts[i]);
@@ -231,26 +239,46 @@ introduce(void)
 	}
 }
 
-/* @return a counter, as the control socket tells it */
-static uint64_t
-counter(const char *name)
+static int
+control_connect(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	char text[65536] = "\n";
-	char key[64];
-	size_t used = 1;
-	ssize_t got;
-	const char *found;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/fabric.sock",
 		folder);
 	assert_int_equal(
 		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* @return the answer of the control socket, with a newline before, until the
+ * next one */
+static const char *
+ask(const char *command)
+{
+	static char text[1 << 20] = "\n";
+	int fd = control_connect();
+	size_t used = 1;
+	ssize_t got;
+
+	assert_int_equal(
+		write(fd, command, strlen(command)), (ssize_t)strlen(command));
+	assert_int_equal(write(fd, "\n", 1), 1);
 	while ((got = read(fd, text + used, sizeof(text) - used - 1)) > 0)
 		used += (size_t)got;
 	close(fd);
 	text[used] = '\0';
+	return text;
+}
+
+static uint64_t
+counter(const char *name)
+{
+	const char *text = ask("stats");
+	char key[64];
+	const char *found;
+
 	snprintf(key, sizeof(key), "\n%s ", name);
 	found = strstr(text, key);
 	assert_non_null(found);
@@ -376,6 +404,190 @@ a_host_that_takes_nothing_has_256_frames(void **state)
 	assert_int_equal(counter("port1_drop_depth"), 744);
 }
 
+/* UDP from a port to port 7, on a TX queue. */
+static void
+send_udp(uint32_t from, uint16_t queue, uint32_t to, uint16_t source_port)
+{
+	struct port *port = &hosts[from];
+	struct udp_address address = {
+		.source_mac = port->mac,
+		.destination_mac = hosts[to].mac,
+		.source_ip = 0x0a000001 + from,
+		.destination_ip = 0x0a000001 + to,
+		.source_port = source_port,
+		.destination_port = 7,
+	};
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->pools[queue]);
+	uint8_t *bytes = (uint8_t *)rte_pktmbuf_append(mbuf, FRAME_BYTES);
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+
+	memset(bytes, 0, FRAME_BYTES);
+	udp_frame_write(bytes, &address, FRAME_BYTES - UDP_PAYLOAD_OFFSET, 0);
+	while (port_tx_burst(port, queue, &mbuf, 1) == 0)
+		assert_true(clock_now_ns() < end_ns);
+}
+
+/* @return the queue on which a frame from a source port came, at once the next
+ * one and the only one */
+static uint32_t
+receive_udp(uint32_t at, uint16_t source_port)
+{
+	struct port *port = &hosts[at];
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+	struct rte_mbuf *mbuf;
+	struct frame frame;
+	uint16_t queue = 0;
+
+	while (port_rx_burst(port, queue, &mbuf, 1) == 0) {
+		assert_true(clock_now_ns() < end_ns);
+		queue = (uint16_t)((queue + 1) % port->queues);
+		if (queue == 0)
+			sched_yield();
+	}
+	frame_parse(
+		&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, 0);
+	assert_int_equal(frame.kind, FRAME_UDP);
+	assert_int_equal(frame.source_port, source_port);
+	rte_pktmbuf_free(mbuf);
+	return queue;
+}
+
+/* @return the queues that so many source ports reach, a bit each */
+static uint32_t
+queues_reached(uint32_t from, uint32_t to, uint16_t ports)
+{
+	uint32_t reached = 0;
+
+	for (uint16_t i = 0; i < ports; i++) {
+		send_udp(from, (uint16_t)(i % hosts[from].queues), to, i);
+		reached |= 1u << receive_udp(to, i);
+	}
+	return reached;
+}
+
+static void
+four_queues_carry_frames(void **state)
+{
+	uint32_t before[40];
+	uint32_t moved = 0;
+
+	(void)state;
+	queues = 4;
+	start_with((const char *const[]){"--queues", "4", "--seed", "3", NULL});
+	introduce();
+	for (uint16_t i = 0; i < 40; i++) {
+		send_udp(0, i % 4, 1, i);
+		before[i] = receive_udp(1, i);
+	}
+	assert_int_equal(queues_reached(0, 1, 40), 0xf);
+	for (uint16_t i = 0; i < 40; i++) {
+		send_udp(0, (i + 1) % 4, 1, i);
+		assert_int_equal(receive_udp(1, i), before[i]);
+	}
+	assert_int_equal(counter("port1_tx_packets"), 2 + 120);
+	assert_in_range(counter("port1_queue3_tx_packets"), 10, 100);
+	assert_string_equal(ask("rekey 1"), "\nok\n");
+	for (uint16_t i = 0; i < 40; i++) {
+		send_udp(0, 0, 1, i);
+		moved += receive_udp(1, i) != before[i];
+	}
+	assert_in_range(moved, 10, 40);
+	assert_int_equal(counter("port1_rekeyed"), 1);
+}
+
+static void
+a_host_may_open_fewer_queues(void **state)
+{
+	(void)state;
+	start("--queues", "4");
+	introduce();
+	for (uint32_t i = 0; i < 1000; i++)
+		pass_frame(i % HOSTS, (i + 1) % HOSTS, (uint8_t)i);
+	assert_int_equal(queues_reached(0, 1, 40), 0x1);
+	assert_int_equal(counter("port0_rx_packets"), 1 + 334 + 40);
+	assert_int_equal(counter("port1_tx_packets"), 2 + 334 + 40);
+	stop(state);
+	queues = 2;
+	start("--queues", "4");
+	introduce();
+	assert_int_equal(queues_reached(0, 1, 40), 0x3);
+	assert_int_equal(queues_reached(1, 0, 40), 0x3);
+}
+
+/* Each time with other queues. */
+static void
+a_host_may_come_back_as_another(void **state)
+{
+	static const uint32_t numbers[] = {4, 1, 3, 2, 4};
+
+	(void)state;
+	queues = 4;
+	start("--queues", "4");
+	introduce();
+	assert_int_equal(queues_reached(0, 1, 40), 0xf);
+	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+		port_close(&hosts[1]);
+		queues = numbers[i];
+		host_open(1);
+		wait_for_links();
+		assert_int_equal(queues_reached(1, 2, 40) & 0x1, 0x1);
+		assert_int_equal(queues_reached(0, 1, 40), (1u << queues) - 1);
+	}
+}
+
+/* Ends when the other end is closed or shut. */
+static void
+assert_answer(int fd, const char *begins)
+{
+	char text[512] = "";
+	size_t used = 0;
+	ssize_t got;
+
+	while ((got = read(fd, text + used, sizeof(text) - used - 1)) > 0)
+		used += (size_t)got;
+	assert_int_equal(strncmp(text, begins, strlen(begins)), 0);
+	close(fd);
+}
+
+static void
+control_bears_with_its_clients(void **state)
+{
+	char line[4096];
+	int silent[32];
+	int slow, fd;
+
+	(void)state;
+	start(NULL, NULL);
+	introduce();
+	/* Says nothing more, takes no answer, says too much. */
+	for (size_t i = 0; i < ARRAY_LENGTH(silent); i++) {
+		silent[i] = control_connect();
+		assert_int_equal(write(silent[i], "rekey", 5), 5);
+	}
+	fd = control_connect();
+	assert_int_equal(write(fd, "stats\n", 6), 6);
+	close(fd);
+	fd = control_connect();
+	memset(line, 'x', sizeof(line));
+	assert_true(write(fd, line, sizeof(line)) > 0);
+	assert_answer(fd, "");
+	slow = control_connect();
+	assert_int_equal(write(slow, "re", 2), 2);
+	usleep(10000);
+	assert_int_equal(write(slow, "key 2\n", 6), 6);
+	assert_answer(slow, "ok\n");
+	fd = control_connect();
+	shutdown(fd, SHUT_WR);
+	assert_answer(fd, "");
+	fd = control_connect();
+	assert_int_equal(write(fd, "nonsense\n", 9), 9);
+	assert_answer(fd, "error: A command is one of stats, ");
+	for (size_t i = 0; i < ARRAY_LENGTH(silent); i++)
+		close(silent[i]);
+	assert_int_equal(counter("port2_rekeyed"), 1);
+	pass_frame(0, 1, 1);
+}
+
 static void
 a_host_may_go_and_come_back(void **state)
 {
@@ -446,6 +658,10 @@ main(int argc, char **argv)
 		TEST(corruption_spares_the_other_copies),
 		TEST(congestion_marks_packets),
 		TEST(a_host_that_takes_nothing_has_256_frames),
+		TEST(four_queues_carry_frames),
+		TEST(a_host_may_open_fewer_queues),
+		TEST(a_host_may_come_back_as_another),
+		TEST(control_bears_with_its_clients),
 		TEST(a_host_may_go_and_come_back),
 		TEST(a_killed_fabric_is_replaced),
 		TEST(a_second_fabric_is_refused),
@@ -456,6 +672,7 @@ main(int argc, char **argv)
 	if (argc != 2 || mkdtemp(folder) == NULL)
 		return EXIT_FAILURE;
 	program = argv[1];
+	queues = 1;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(path("fabric.sock"));
 	unlink(path("host0.memif"));

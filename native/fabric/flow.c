@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "wire/ethernet.h"
+#include "wire/packet.h"
 
 #define ETHERTYPE_OFFSET 12u
 #define ETHERTYPE_IPV4 0x0800u
@@ -50,6 +51,20 @@ bool
 flow_is_udp(const struct flow *flow)
 {
 	return flow->protocol == IPPROTO_UDP;
+}
+
+bool
+frame_is_syn(const uint8_t *frame, uint32_t length)
+{
+	struct flow flow;
+
+	/* Nobody of us sends options. */
+	return length >= UDP_PAYLOAD_OFFSET + WIRE_HEADER_BYTES &&
+	       flow_parse(&flow, frame, length) && flow.has_ports &&
+	       flow_is_udp(&flow) &&
+	       (frame[ETHERNET_BYTES] & 0xf) * 4 == IPV4_BYTES &&
+	       frame[UDP_PAYLOAD_OFFSET] == WIRE_VERSION &&
+	       frame[UDP_PAYLOAD_OFFSET + 1] == WIRE_SYN;
 }
 
 struct flow

@@ -24,6 +24,9 @@ bool flow_parse(struct flow *flow, const uint8_t *frame, uint32_t length);
 /** Whether the packet is UDP's. */
 bool flow_is_udp(const struct flow *flow);
 
+/** Whether the frame is a SYN of our own protocol (wire/packet.h). */
+bool frame_is_syn(const uint8_t *frame, uint32_t length);
+
 /** The flow of the answers. */
 struct flow flow_reverse(const struct flow *flow);
 

@@ -10,6 +10,7 @@
 struct fabric_options {
 	const char *directory; /* of all sockets */
 	struct switch_options network;
+	uint32_t queues_length; /* numbers in --queues */
 	bool busy;
 	bool exit_with_parent;
 };

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The switch between the hosts, and the cables: decides what happens to each
- * frame, and when. Knows no DPDK and no clock: frames are handles, time is an
- * argument that never goes back, and the same seed with the same calls does the
- * same again.
+ * The switch between the hosts, the cables, and the hosts' vNICs: decides what
+ * happens to each frame, and when. Knows no DPDK and no clock: frames are
+ * handles, time is an argument that never goes back, and the same seed with the
+ * same calls does the same again.
  *
  * The way of a frame:
  *
- *   host -> bandwidth -> switch -> loss, corruption, duplication -> latency ->
- *   bandwidth -> reordering -> RX queue -> host
+ *   host -> cap -> switch -> loss, corruption, duplication -> latency -> cap ->
+ *   reordering -> firewall, hash -> RX queue -> host
  *
  * Frames to an address that a host was heard with go to that host, the others
  * to all. A copy that goes to several hosts meets each one's fate on its own,
@@ -24,18 +24,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fabric/cap.h"
+#include "fabric/classifier.h"
+#include "fabric/rx_queue.h"
+
 #define SWITCH_PORTS_MAX 32u
 /* Frames from one host that are on their way or in RX queues. */
 #define SWITCH_IN_FLIGHT_MAX 4096u
-/* Before the bandwidth cap, on both of its sides. */
-#define SWITCH_BUFFER_BYTES (128u << 10)
 /* How much later than others a reordered frame arrives, at most. */
 #define SWITCH_REORDER_NS 100000u
 /* Frames that arrive with one call of switch_advance, at most. */
 #define SWITCH_BURST 32u
 
+/* What is a host's own. */
+struct switch_host {
+	uint32_t queues; /* RX queues: 1 .. CLASSIFIER_QUEUES_MAX */
+	bool firewall;	 /* see classifier.h */
+};
+
 struct switch_options {
 	uint32_t ports; /* 1 .. SWITCH_PORTS_MAX */
+	struct switch_host hosts[SWITCH_PORTS_MAX];
 	uint64_t seed;
 	uint32_t depth; /* of an RX queue, frames that a host has not taken */
 	uint32_t mtu;	/* of IP, bytes */
@@ -45,7 +54,11 @@ struct switch_options {
 	double reorder;
 	double corrupt;
 	uint64_t latency_ns;
-	uint64_t bandwidth_bps; /* each way of each host, bits/s; 0: no cap */
+	struct cap_rates cap; /* each way of each host */
+	/* Of all vNICs: see classifier.h. */
+	enum classifier_hash hash;
+	enum classifier_table table;
+	bool synthetic_first;
 	/* Frames are marked that find more than so many in the RX queue, or so
 	 * many of full size before the cap of their receiver; 0: never. */
 	uint32_t ecn_threshold;
@@ -62,27 +75,28 @@ struct switch_operations {
 	/* Mark congestion (RFC 3168), in a copy if the frame is shared. Returns
 	 * false, and leaves it as it is, if it cannot be marked. */
 	bool (*mark)(void **frame);
+	/* Its bytes, as many as are in one piece. */
+	const uint8_t *(*bytes)(const void *frame, uint32_t *length);
 };
 
 /*
- * Counters of a port. rx is from the host and tx to the host, as on a switch;
- * what is dropped on the way to a host counts there, what cannot be sent at
- * all where it came from.
+ * Counters of a port, besides those of its RX queues and its classifier. rx is
+ * from the host and tx to the host, as on a switch; what is dropped on the way
+ * to a host counts there, what cannot be sent at all where it came from.
  */
 #define SWITCH_COUNTERS(X)                                                     \
 	X(rx_packets)                                                          \
 	X(rx_bytes)                                                            \
-	X(tx_packets)                                                          \
-	X(tx_bytes)                                                            \
+	X(rx_syns)	  /* of our own protocol */                            \
 	X(flooded)	  /* received, for an unknown address or all */        \
 	X(drop_malformed) /* received, no Ethernet frame */                    \
 	X(drop_mtu)	  /* received, too long */                             \
 	X(drop_same_port) /* received, for the host that sent it */            \
 	X(drop_in_flight) /* received, over SWITCH_IN_FLIGHT_MAX */            \
 	X(drop_loss)                                                           \
-	X(drop_bandwidth) /* the buffer before the cap was full */             \
-	X(drop_depth)	  /* the RX queue was full */                          \
-	X(drop_link_down) /* no host is there */                               \
+	X(drop_bandwidth)   /* the buffer before the cap was full */           \
+	X(drop_packet_rate) /* likewise */                                     \
+	X(drop_link_down)   /* no host is there, or its cable is cut */        \
 	X(corrupted)                                                           \
 	X(duplicated)                                                          \
 	X(reordered)                                                           \
@@ -104,8 +118,8 @@ struct fabric_switch *switch_create(const struct switch_options *options,
 void switch_destroy(struct fabric_switch *fabric);
 
 /**
- * Is there room before the bandwidth cap for more from this host? If not, do
- * not take frames from it: then it feels its own vNIC's limit.
+ * Is there room before its cap for more from this host? If not, do not take
+ * frames from it: then it feels its own vNIC's limit.
  */
 bool switch_accepts(
 	const struct fabric_switch *fabric, uint32_t port, uint64_t now_ns);
@@ -113,50 +127,62 @@ bool switch_accepts(
 /**
  * A frame came from a host.
  * @param frame the switch's from now on
- * @param bytes of the frame, looked at during the call
+ * @param length of the frame; operations.bytes may be fewer
  */
 void switch_receive(struct fabric_switch *fabric, uint32_t port, void *frame,
-	const uint8_t *bytes, uint32_t length, uint64_t now_ns);
+	uint32_t length, uint64_t now_ns);
 
 /**
  * Let up to SWITCH_BURST frames that are due arrive in RX queues. Offer the
  * queues to the hosts after each call: where one stays too full, everything
  * waits.
- * @return the ports with something in their RX queue, a bit each, and in
- *         *more whether other frames may be due
+ * @return the ports with something in RX queues, a bit each, and in *more
+ *         whether other frames may be due
  */
 uint32_t switch_advance(
 	struct fabric_switch *fabric, uint64_t now_ns, bool *more);
 
+/** The RX queues of a host with something in them, a bit each. */
+uint64_t switch_pending(const struct fabric_switch *fabric, uint32_t port);
+
 /**
- * The oldest frames of a host's RX queue; still the switch's.
+ * The oldest frames of an RX queue; still the switch's.
  * @return their number, up to capacity
  */
 uint32_t switch_offer(const struct fabric_switch *fabric, uint32_t port,
-	void **frames, uint32_t capacity);
+	uint32_t queue, void **frames, uint32_t capacity);
 
 /**
  * Of those offered, the host took the first ones, they are no longer the
  * switch's. Unless it took all of them it has no room, and what is in the queue
  * above its depth is dropped.
  */
-void switch_taken(struct fabric_switch *fabric, uint32_t port, uint32_t offered,
-	uint32_t taken);
+void switch_taken(struct fabric_switch *fabric, uint32_t port, uint32_t queue,
+	uint32_t offered, uint32_t taken);
 
-/** Nobody is there to take anything: drop what is in the RX queue. */
+/** Nobody is there to take anything: drop what is in the RX queues. */
 void switch_link_down(struct fabric_switch *fabric, uint32_t port);
 
 /** When the next frame is due, or a port accepts again. UINT64_MAX: never. */
 uint64_t switch_next_ns(const struct fabric_switch *fabric, uint64_t now_ns);
 
+/** A driver opened so many RX queues of its vNIC. Drops what is in others. */
+void switch_open_queues(
+	struct fabric_switch *fabric, uint32_t port, uint32_t queues);
+
+/** Until then the host's cable is cut: both ways everything is dropped. */
+void switch_cut_until(struct fabric_switch *fabric, uint32_t port, uint64_t ns);
+
+/** Which queue frames to a host go to. */
+struct classifier *switch_classifier(
+	struct fabric_switch *fabric, uint32_t port);
+
+const struct switch_options *switch_options(const struct fabric_switch *fabric);
+
 const struct switch_counters *switch_port_counters(
 	const struct fabric_switch *fabric, uint32_t port);
 
-/**
- * All counters, a "portN_name value" line each, with a NUL.
- * @return length without the NUL; truncated to capacity
- */
-uint32_t switch_counters_format(
-	const struct fabric_switch *fabric, char *text, size_t capacity);
+const struct rx_queue_counters *switch_queue_counters(
+	const struct fabric_switch *fabric, uint32_t port, uint32_t queue);
 
 #endif

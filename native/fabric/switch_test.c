@@ -1,254 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "fabric/switch.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/bits.h"
-#include "base/clock.h"
-#include "wire/ethernet.h"
-
-#define US NS_PER_US
-#define FRAME_BYTES 100u
-#define FRAMES 100000u
-#define ARRIVALS_MAX (2 * FRAMES)
-
-/* A frame of the test, counted, so that each is released or taken once. */
-struct packet {
-	uint32_t number;
-	uint32_t references;
-	bool corrupt;
-	uint32_t bit;
-	bool capable;
-	bool marked;
-};
-
-struct arrival {
-	uint64_t at_ns;
-	uint32_t port;
-	uint32_t number;
-	bool corrupt;
-	bool marked;
-};
-
-static struct {
-	struct fabric_switch *fabric;
-	uint64_t now_ns;
-	uint64_t living;
-	uint32_t sent;
-	bool capable; /* of what is sent from now on */
-	/* What each host takes now, at most. */
-	uint32_t room[SWITCH_PORTS_MAX];
-	struct arrival arrivals[ARRIVALS_MAX];
-	uint32_t arrived;
-} lab;
-
-static void
-retain(void *frame)
-{
-	((struct packet *)frame)->references++;
-}
-
-static void
-release(void *frame)
-{
-	struct packet *packet = frame;
-
-	assert_true(packet->references > 0);
-	if (--packet->references > 0)
-		return;
-	lab.living--;
-	free(packet);
-}
-
-static struct packet *
-packet_create(uint32_t number)
-{
-	struct packet *packet = calloc(1, sizeof(*packet));
-
-	assert_non_null(packet);
-	*packet = (struct packet){
-		.number = number,
-		.references = 1,
-		.capable = lab.capable,
-	};
-	lab.living++;
-	return packet;
-}
-
-static void *
-corrupt(void *frame, uint32_t bit)
-{
-	struct packet *packet = frame;
-	struct packet *copy = packet;
-
-	assert_true(bit < 8 * FRAME_BYTES);
-	if (packet->references > 1) {
-		copy = packet_create(packet->number);
-		release(packet);
-	}
-	copy->corrupt = true;
-	copy->bit = bit;
-	return copy;
-}
-
-static bool
-mark(void **frame)
-{
-	struct packet *packet = *frame;
-
-	if (!packet->capable || packet->marked)
-		return false;
-	if (packet->references > 1) {
-		*frame = packet_create(packet->number);
-		release(packet);
-		packet = *frame;
-	}
-	packet->marked = true;
-	return true;
-}
-
-static const struct switch_operations operations = {
-	.retain = retain,
-	.release = release,
-	.corrupt = corrupt,
-	.mark = mark,
-};
-
-static void
-start(const struct switch_options *options)
-{
-	memset(&lab, 0, sizeof(lab));
-	lab.now_ns = NS_PER_S;
-	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
-		lab.room[i] = UINT32_MAX;
-	lab.fabric = switch_create(options, &operations);
-	assert_non_null(lab.fabric);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	if (lab.fabric != NULL)
-		switch_destroy(lab.fabric);
-	lab.fabric = NULL;
-	assert_int_equal(lab.living, 0);
-	return 0;
-}
-
-static const struct switch_options plain = {
-	.ports = 3,
-	.seed = 1,
-	.depth = 256,
-	.mtu = 1500,
-};
-
-static void
-address_of(uint8_t *bytes, uint32_t port)
-{
-	const uint8_t mac[6] = {2, 0, 0, 0, 0, (uint8_t)port};
-
-	memcpy(bytes, mac, sizeof(mac));
-}
-
-enum { EVERYBODY = 200, UNKNOWN = 201 };
-
-static void
-send_length(uint32_t from, uint32_t to, uint32_t length)
-{
-	uint8_t bytes[ETHERNET_BYTES] = {0};
-
-	address_of(bytes, to);
-	if (to == EVERYBODY)
-		memset(bytes, 0xff, 6);
-	address_of(bytes + 6, from);
-	switch_receive(lab.fabric, from, packet_create(lab.sent++), bytes,
-		length, lab.now_ns);
-}
-
-static void
-send_frame(uint32_t from, uint32_t to)
-{
-	send_length(from, to, FRAME_BYTES);
-}
-
-/* Host takes what it has room for, as a memif ring does. */
-static void
-take(uint32_t port)
-{
-	void *frames[8];
-	uint32_t offered, taken;
-
-	do {
-		offered = switch_offer(
-			lab.fabric, port, frames, ARRAY_LENGTH(frames));
-		taken = u32_min(offered, lab.room[port]);
-		lab.room[port] -= taken;
-		for (uint32_t i = 0; i < taken; i++) {
-			const struct packet *packet = frames[i];
-
-			assert_true(lab.arrived < ARRIVALS_MAX);
-			lab.arrivals[lab.arrived++] = (struct arrival){
-				.at_ns = lab.now_ns,
-				.port = port,
-				.number = packet->number,
-				.corrupt = packet->corrupt,
-				.marked = packet->marked,
-			};
-			release(frames[i]);
-		}
-		switch_taken(lab.fabric, port, offered, taken);
-	} while (taken == ARRAY_LENGTH(frames));
-}
-
-/* All that is due, at its own time, up to a moment. */
-static void
-run_until(uint64_t until_ns)
-{
-	for (;;) {
-		uint64_t next_ns = switch_next_ns(lab.fabric, lab.now_ns);
-		bool more = true;
-
-		if (next_ns > until_ns)
-			break;
-		lab.now_ns = u64_max(lab.now_ns, next_ns);
-		while (more) {
-			uint32_t ports =
-				switch_advance(lab.fabric, lab.now_ns, &more);
-
-			for (; ports != 0; ports &= ports - 1)
-				take((uint32_t)__builtin_ctz(ports));
-		}
-	}
-	lab.now_ns = u64_max(lab.now_ns, until_ns);
-}
-
-static void
-run_for(uint64_t ns)
-{
-	run_until(lab.now_ns + ns);
-}
-
-static void
-teach_addresses(uint32_t ports)
-{
-	for (uint32_t i = 0; i < ports; i++)
-		send_frame(i, EVERYBODY);
-	run_for(NS_PER_S);
-	lab.arrived = 0;
-	lab.sent = 0;
-}
-
-static const struct switch_counters *
-counters(uint32_t port)
-{
-	return switch_port_counters(lab.fabric, port);
-}
+#include "fabric/fake_hosts.h"
 
 static void
 frames_find_their_host(void **state)
@@ -264,24 +17,23 @@ frames_find_their_host(void **state)
 	assert_int_equal(counters(0)->flooded, 1);
 	assert_int_equal(counters(0)->rx_packets, 2);
 	assert_int_equal(counters(0)->rx_bytes, 2 * FRAME_BYTES);
-	assert_int_equal(counters(0)->tx_packets, 2);
-	assert_int_equal(counters(1)->tx_packets, 1);
-	assert_int_equal(counters(2)->tx_packets, 3);
-	assert_int_equal(counters(2)->tx_bytes, 3 * FRAME_BYTES);
+	assert_int_equal(queue_counters(0, 0)->tx_packets, 2);
+	assert_int_equal(queue_counters(1, 0)->tx_packets, 1);
+	assert_int_equal(queue_counters(2, 0)->tx_packets, 3);
+	assert_int_equal(queue_counters(2, 0)->tx_bytes, 3 * FRAME_BYTES);
 }
 
 static void
 a_host_that_moves_is_found_again(void **state)
 {
-	uint8_t bytes[ETHERNET_BYTES];
+	uint8_t bytes[CONTENT_BYTES];
 
 	(void)state;
 	start(&plain);
 	teach_addresses(3);
 	address_of(bytes, EVERYBODY);
 	address_of(bytes + 6, 0);
-	switch_receive(lab.fabric, 2, packet_create(0), bytes, FRAME_BYTES,
-		lab.now_ns);
+	send_bytes(2, bytes, FRAME_BYTES);
 	run_for(0);
 	lab.arrived = 0;
 	send_frame(1, 0);
@@ -293,14 +45,13 @@ a_host_that_moves_is_found_again(void **state)
 static void
 a_group_address_is_nobodys(void **state)
 {
-	uint8_t bytes[ETHERNET_BYTES];
+	uint8_t bytes[CONTENT_BYTES];
 
 	(void)state;
 	start(&plain);
 	address_of(bytes, 1);
 	memset(bytes + 6, 0xff, 6);
-	switch_receive(lab.fabric, 0, packet_create(0), bytes, FRAME_BYTES,
-		lab.now_ns);
+	send_bytes(0, bytes, FRAME_BYTES);
 	run_for(0);
 	lab.arrived = 0;
 	send_frame(1, EVERYBODY);
@@ -311,7 +62,7 @@ a_group_address_is_nobodys(void **state)
 static void
 unknown_addresses_reach_all(void **state)
 {
-	uint8_t bytes[ETHERNET_BYTES] = {0};
+	uint8_t bytes[CONTENT_BYTES] = {0};
 
 	(void)state;
 	start(&plain);
@@ -319,8 +70,7 @@ unknown_addresses_reach_all(void **state)
 	address_of(bytes + 6, 0);
 	for (uint32_t i = 0; i < 10000; i++) {
 		memcpy(bytes + 1, &i, sizeof(i));
-		switch_receive(lab.fabric, 0, packet_create(i), bytes,
-			FRAME_BYTES, lab.now_ns);
+		send_bytes(0, bytes, FRAME_BYTES);
 		run_for(0);
 	}
 	assert_int_equal(lab.arrived, 20000);
@@ -330,7 +80,7 @@ unknown_addresses_reach_all(void **state)
 static void
 addresses_do_not_displace_each_other(void **state)
 {
-	uint8_t bytes[ETHERNET_BYTES] = {0};
+	uint8_t bytes[CONTENT_BYTES] = {0};
 
 	(void)state;
 	start(&plain);
@@ -343,8 +93,7 @@ addresses_do_not_displace_each_other(void **state)
 			memcpy(bytes + 7, &i, sizeof(i));
 			bytes[5] = (uint8_t)to;
 			bytes[11] = (uint8_t)from;
-			switch_receive(lab.fabric, from, packet_create(i),
-				bytes, FRAME_BYTES, lab.now_ns);
+			send_bytes(from, bytes, FRAME_BYTES);
 			run_for(0);
 		}
 	}
@@ -612,7 +361,7 @@ the_bandwidth_cap_is_kept_on_both_sides(void **state)
 	uint64_t began_ns, sent;
 
 	(void)state;
-	options.bandwidth_bps = 1000000000; /* 100 bytes: 800 ns */
+	options.cap.bits_per_s = 1000000000; /* 100 bytes: 800 ns */
 	start(&options);
 	teach_addresses(3);
 	/* One host sends as much as its vNIC takes. */
@@ -625,7 +374,7 @@ the_bandwidth_cap_is_kept_on_both_sides(void **state)
 	sent = lab.sent;
 	assert_in_range(lab.arrived, 124000, 125000);
 	assert_in_range(
-		sent - lab.arrived, 1, SWITCH_BUFFER_BYTES / FRAME_BYTES + 2);
+		sent - lab.arrived, 1, CAP_BUFFER_BYTES / FRAME_BYTES + 2);
 	assert_int_equal(counters(1)->drop_bandwidth, 0);
 	for (uint32_t i = 1; i < lab.arrived; i++)
 		assert_int_equal(
@@ -639,7 +388,7 @@ too_much_for_one_receiver_is_dropped(void **state)
 	uint64_t began_ns;
 
 	(void)state;
-	options.bandwidth_bps = 1000000000;
+	options.cap.bits_per_s = 1000000000;
 	start(&options);
 	teach_addresses(3);
 	began_ns = lab.now_ns;
@@ -670,7 +419,7 @@ a_full_rx_queue_drops_the_newest(void **state)
 		send_frame(0, 1);
 	run_for(0);
 	assert_int_equal(lab.arrived, 5);
-	assert_int_equal(counters(1)->drop_depth, 85);
+	assert_int_equal(queue_counters(1, 0)->drop_depth, 85);
 	/* The other hosts notice nothing. */
 	send_frame(0, 2);
 	run_for(0);
@@ -699,7 +448,7 @@ an_rx_queue_of_depth_zero_passes_frames_on(void **state)
 		send_frame(0, 1);
 	run_for(0);
 	assert_int_equal(lab.arrived, 256);
-	assert_int_equal(counters(1)->drop_depth, 744);
+	assert_int_equal(queue_counters(1, 0)->drop_depth, 744);
 }
 
 static void
@@ -738,7 +487,7 @@ a_long_wait_for_the_cap_marks(void **state)
 	(void)state;
 	options.ecn_threshold = 2;
 	options.latency_ns = 20 * US;
-	options.bandwidth_bps = 1000000000;
+	options.cap.bits_per_s = 1000000000;
 	start(&options);
 	teach_addresses(3);
 	lab.capable = true;
@@ -870,7 +619,7 @@ next_is_when_something_is_due(void **state)
 
 	(void)state;
 	options.latency_ns = 20 * US;
-	options.bandwidth_bps = 1000000000;
+	options.cap.bits_per_s = 1000000000;
 	start(&options);
 	assert_true(switch_next_ns(lab.fabric, lab.now_ns) == UINT64_MAX);
 	send_frame(0, EVERYBODY);
@@ -886,7 +635,7 @@ next_is_when_a_host_may_send_again(void **state)
 
 	(void)state;
 	options.latency_ns = NS_PER_S;
-	options.bandwidth_bps = 1000000000;
+	options.cap.bits_per_s = 1000000000;
 	start(&options);
 	while (switch_accepts(lab.fabric, 0, lab.now_ns))
 		send_frame(0, EVERYBODY);
@@ -894,30 +643,6 @@ next_is_when_a_host_may_send_again(void **state)
 	assert_in_range(next_ns, lab.now_ns + 1, lab.now_ns + 800);
 	assert_false(switch_accepts(lab.fabric, 0, next_ns - 1));
 	assert_true(switch_accepts(lab.fabric, 0, next_ns));
-}
-
-static void
-counters_are_listed_by_name(void **state)
-{
-	char text[8192];
-	char small[64];
-	uint32_t length;
-
-	(void)state;
-	start(&plain);
-	send_frame(1, EVERYBODY);
-	run_for(0);
-	length = switch_counters_format(lab.fabric, text, sizeof(text));
-	assert_int_equal(length, strlen(text));
-	assert_non_null(strstr(text, "port0_rx_packets 0\n"));
-	assert_non_null(strstr(text, "port0_tx_packets 1\n"));
-	assert_non_null(strstr(text, "port1_rx_packets 1\n"));
-	assert_non_null(strstr(text, "port2_drop_depth 0\n"));
-	assert_null(strstr(text, "port3_"));
-	assert_int_equal(
-		switch_counters_format(lab.fabric, small, sizeof(small)),
-		sizeof(small) - 1);
-	assert_memory_equal(small, text, sizeof(small) - 1);
 }
 
 #define TEST(function) cmocka_unit_test_teardown(function, stop)
@@ -954,7 +679,6 @@ main(void)
 		TEST(frames_left_behind_are_released),
 		TEST(next_is_when_something_is_due),
 		TEST(next_is_when_a_host_may_send_again),
-		TEST(counters_are_listed_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,8 +123,14 @@ take_back(void)
 	bool stuck = guard.rounds > ROUNDS_MAX;
 	struct port *port;
 
-	for (port = guard.ports; port != NULL; port = port->next_guarded)
+	for (port = guard.ports; port != NULL; port = port->next_guarded) {
+		struct rte_eth_link link = {0};
+
+		if (rte_eth_link_get_nowait(port->id, &link) != 0 ||
+			link.link_status == RTE_ETH_LINK_DOWN)
+			atomic_fetch_add(&port->absences, 1);
 		atomic_store(&port->started, atomic_load(&port->running));
+	}
 	sockets_list(&guard.sockets, is_memif_made_private, NULL);
 	if (stuck)
 		guard.sockets.count = 0;

@@ -164,7 +164,7 @@ configure(struct port *port, uint32_t mtu, uint32_t descriptors)
 }
 
 static int
-queue_set_up(struct port *port, uint16_t queue, uint32_t data_bytes,
+pool_set_up(struct port *port, uint16_t queue, uint32_t data_bytes,
 	uint32_t mbufs_held)
 {
 	bool xdp = port->device.kind == DEVICE_AF_XDP;
@@ -172,14 +172,29 @@ queue_set_up(struct port *port, uint16_t queue, uint32_t data_bytes,
 	uint32_t mbufs = port->rx_descriptors + port->tx_descriptors +
 			 mbufs_held + 3 * POOL_CACHE_MBUFS +
 			 (xdp ? XDP_FILL_MBUFS : 0);
-	int socket = rte_eth_dev_socket_id(port->id);
 	char name[RTE_MEMPOOL_NAMESIZE];
-	int result;
 
 	snprintf(name, sizeof(name), "machnet%u.%u", port->id, queue);
-	port->pools[queue] = pool_create(name, mbufs, data_bytes, xdp, socket);
-	if (port->pools[queue] == NULL)
-		return rte_errno;
+	port->pools[queue] = pool_create(
+		name, mbufs, data_bytes, xdp, rte_eth_dev_socket_id(port->id));
+	return port->pools[queue] == NULL ? rte_errno : 0;
+}
+
+static int
+queue_set_up(struct port *port, uint16_t queue, uint32_t data_bytes,
+	const struct port_options *options)
+{
+	int socket = rte_eth_dev_socket_id(port->id);
+	int result = 0;
+
+	/* memif copies: its rings hold no mbufs, however many there are. */
+	if (options->one_pool && queue > 0)
+		port->pools[queue] = port->pools[0];
+	else
+		result = pool_set_up(
+			port, queue, data_bytes, options->mbufs_held);
+	if (result != 0)
+		return result;
 	result = rte_eth_rx_queue_setup(port->id, queue, port->rx_descriptors,
 		(unsigned)socket, NULL, port->pools[queue]);
 	if (result == 0)
@@ -194,7 +209,8 @@ pools_free(struct port *port)
 	uint16_t queue;
 
 	for (queue = 0; queue < port->queues; queue++)
-		rte_mempool_free(port->pools[queue]);
+		if (queue == 0 || port->pools[queue] != port->pools[0])
+			rte_mempool_free(port->pools[queue]);
 }
 
 /* The driver forgets its sockets; while one is open nobody gets its queue. */
@@ -287,8 +303,8 @@ set_up(struct port *port, const struct attachment *attachment,
 	if (errnum != 0)
 		return fail(options->device, "configuration", errnum, error);
 	for (queue = 0; queue < port->queues; queue++) {
-		errnum = queue_set_up(port, queue, attachment->data_bytes,
-			options->mbufs_held);
+		errnum = queue_set_up(
+			port, queue, attachment->data_bytes, options);
 		if (errnum != 0)
 			return fail(options->device, "queue", errnum, error);
 	}
@@ -444,4 +460,15 @@ port_link_up(struct port *port)
 		return false;
 	connect_again(port);
 	return link_read(port);
+}
+
+bool
+port_queue_opened(const struct port *port, uint16_t queue)
+{
+	struct rte_eth_stats stats;
+
+	/* Only of queues that the peer opened are there counters. */
+	return queue >= RTE_ETHDEV_QUEUE_STAT_CNTRS ||
+	       rte_eth_stats_get(port->id, &stats) != 0 ||
+	       stats.q_ipackets[queue] != 0;
 }

@@ -67,8 +67,10 @@ struct port_options {
 	uint32_t mtu;	      /* of IP, bytes; 0: the device's own */
 	uint32_t queues;      /* 0: 1 */
 	uint32_t descriptors; /* of each ring, power of two; 0: 256 */
-	uint32_t mbufs_held;  /* per queue, that the caller keeps besides
+	uint32_t mbufs_held;  /* per pool, that the caller keeps besides
 			       * those in rings; 0: 1024 */
+	bool one_pool; /* memif: one thread runs all queues, which share a
+			* pool */
 };
 
 /* On a cache line of its own: a queue's thread writes it in every burst. */
@@ -90,6 +92,8 @@ struct port {
 	bool rx_hash;	      /* mbuf->hash.rss has the RSS hash */
 	bool rx_interrupt;    /* rte_eth_dev_rx_intr_enable works */
 	uint16_t queues_max;  /* that the device could have */
+	atomic_uint absences; /* memif: changes when the peer goes, even if
+			       * another one comes before anybody looks */
 	struct device device;
 	struct rte_mempool *pools[PORT_QUEUES_MAX];
 
@@ -148,6 +152,15 @@ void port_close(struct port *port);
  * connects from here. About 20 ns, or 50 us when it connects.
  */
 bool port_link_up(struct port *port);
+
+/**
+ * Did the peer of a memif server open this queue, too? It may open fewer than
+ * there are, and what an unopened queue receives is a copy of what the first
+ * one does (22.11), and what is sent on it ruins the first one. Ask when the
+ * queue has received something: before, and from the 17th queue on, where the
+ * driver does not tell, it counts as opened. A few us.
+ */
+bool port_queue_opened(const struct port *port, uint16_t queue);
 
 /* A burst begins; false: the port is paused or not running. */
 static inline bool

@@ -35,12 +35,16 @@ demo: build $(MODULES) ## build, then run examples/demo.ts
 	$(DENO) run -A examples/demo.ts
 
 .PHONY: bench
-bench: build $(MODULES) ## build, then measure round trips and operations
-	@$(DENO) run -A bench/round_trip.ts
+bench: build $(MODULES) ## build, then measure against sockets, and operations
+	@$(DENO) run -A bench/system.ts
 	@echo
 	@$(DENO) run -A bench/operations.ts
 	@echo
 	@$(BUN) bench/operations.ts
+
+.PHONY: bench-quick
+bench-quick: build $(MODULES) ## build, then measure the core of that, in 90 s
+	@$(DENO) run -A bench/system.ts --quick
 
 .PHONY: bench-transport
 bench-transport: build $(MODULES) ## build, then measure what the transport promises

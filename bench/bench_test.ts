@@ -3,8 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
+import { z } from "zod";
+import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { FramedRequests, Frames } from "./ends/framing.ts";
 import { runScript, type Runtime, Script } from "./processes.ts";
+import { contenderName } from "./system/results.ts";
 import { messageSize, microseconds, row } from "./table.ts";
 
 const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
@@ -77,6 +80,80 @@ for (const { part, figures } of parts) {
     }
   });
 }
+
+const resultSchema = z.array(z.strictObject({
+  transport: z.enum([
+    "machnet",
+    "machnet-c",
+    "udp",
+    "tcp",
+    "websocket",
+    "http",
+    "node-udp",
+    "node-tcp",
+  ]),
+  wire: z.enum(["memif", "af_packet", "af_xdp", "veth"]),
+  mtu: z.int().positive(),
+  runtime: z.enum(["bun", "deno", "node", "c"]),
+  mode: z.enum(["sidecars", "as-is", "one-core", "busy"]),
+  size: z.int().positive(),
+  window: z.int().positive(),
+  requestsPerSecond: z.number().positive(),
+  latencyUs: z.strictObject({
+    p50: z.number().positive(),
+    p90: z.number().positive(),
+    p99: z.number().positive(),
+    p999: z.number().positive(),
+    max: z.number().positive(),
+  }).refine(({ p50, p90, p99, p999, max }) =>
+    p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= 1.01 * max
+  ),
+  cpuSecondsPer100k: z.number().min(0),
+  packetsPerRequest: z.number().positive(),
+  runs: z.literal(1),
+  disturbedRuns: z.int().max(1),
+  machine: z.strictObject({
+    coresNs: z.int().positive(),
+    yieldNs: z.int().positive(),
+  }),
+}));
+
+// One of each kind.
+const CONTENDERS = [
+  ...["machnet bun memif", "machnet deno memif", "machnet-c memif"],
+  ...["machnet bun af_packet MTU 9000", "machnet deno af_xdp", "udp c busy"],
+  ...["tcp bun one-core", "tcp deno MTU 9000", "udp bun", "udp deno busy"],
+  ...["websocket bun", "websocket deno", "http bun", "http deno"],
+  ...["node-tcp", "node-udp one-core"],
+];
+
+test("bench/system.ts: measures each kind of contender", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/machnet-bench-`);
+  const output = `${folder}/results.json`;
+  try {
+    const lines = await runScript({
+      runtime,
+      file: "bench/system.ts",
+      parameters: [
+        ...["--only", `^(${CONTENDERS.join("|")})$`],
+        ...["--sizes", "64,1024", "--windows", "8"],
+        ...["--rounds", "1", "--seconds", "0.02", "--output", output],
+      ],
+    });
+    const results = resultSchema.parse(
+      JSON.parse(readFileSync(output, "utf8")),
+    );
+    const names = new Set(results.map(contenderName));
+    for (const name of CONTENDERS) {
+      if (!canMakeNamespaces() && !name.endsWith("memif")) continue;
+      assert.ok(names.has(name), [name, ...lines].join("\n"));
+    }
+    assert.equal(results.length, 2 * names.size);
+    assert.match(readFileSync(`${folder}/results.svg`, "utf8"), /^<svg /);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 const TRANSPORTS = ["udp", "tcp", "websocket", "http"] as const;
 for (const transport of TRANSPORTS) {

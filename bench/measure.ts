@@ -47,7 +47,9 @@ export class Measurement implements Replies {
   readonly #load: Load;
   readonly #histogram = createHistogram();
   readonly #sentAt: Float64Array;
-  readonly #finished = Promise.withResolvers<Measured>();
+  readonly #finished: Promise<Measured>;
+  #resolve!: (measured: Measured) => void;
+  #reject!: (reason: unknown) => void;
   #requester: Requester | undefined;
   #warm = 0;
   #end = 0;
@@ -60,6 +62,11 @@ export class Measurement implements Replies {
   constructor(load: Load) {
     this.#load = load;
     this.#sentAt = new Float64Array(load.window);
+    // Node 20 has no Promise.withResolvers().
+    this.#finished = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   /** Measure. @throws {Error} If replies stay away. */
@@ -77,7 +84,7 @@ export class Measurement implements Replies {
     try {
       for (let number = 0; number < window; number++) this.#send(number);
       await this.done();
-      return await this.#finished.promise;
+      return await this.#finished;
     } finally {
       clearInterval(watchdog);
     }
@@ -117,12 +124,12 @@ export class Measurement implements Replies {
   }
 
   fail(reason: unknown): void {
-    this.#finished.reject(reason);
+    this.#reject(reason);
   }
 
   #finish(): void {
     const histogram = this.#histogram;
-    this.#finished.resolve({
+    this.#resolve({
       count: histogram.count,
       total: this.#total,
       seconds: this.#load.seconds,

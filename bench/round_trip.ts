@@ -13,8 +13,14 @@ import { Lab, type LabHost } from "machnet";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
-import { type Runtime, RUNTIME_NAMES, RUNTIMES, Script } from "./processes.ts";
-import type { RoundTrips } from "./round_trip_client.ts";
+import type { Measured } from "./measure.ts";
+import {
+  runScript,
+  type Runtime,
+  RUNTIME_NAMES,
+  RUNTIMES,
+  Script,
+} from "./processes.ts";
 import {
   type Column,
   heading,
@@ -35,6 +41,12 @@ const COLUMNS: readonly Column[] = [
   { title: "round trips", width: 12 },
 ];
 
+/** What was measured, times in nanoseconds. */
+export interface RoundTrips extends Measured {
+  /** Bytes in a message. */
+  readonly size: number;
+}
+
 /** What is to be measured. */
 export interface RoundTripOptions {
   readonly client: Pick<LabHost, "socket">;
@@ -52,26 +64,22 @@ export async function* roundTrips(
   const { client, server, runtime, sizes, seconds } = options;
   await using echo = Script.start({
     runtime,
-    file: "examples/echo_server.ts",
-    parameters: ["--socket", server.socket, "--port", "0"],
+    file: "bench/server.ts",
+    parameters: ["--socket", server.socket],
   });
   const [, port = ""] = await echo.line(/listening on .*:(\d+)/);
-  await using script = Script.start({
-    runtime,
-    file: "bench/round_trip_client.ts",
-    parameters: [
-      server.address,
-      ...sizes.map(String),
-      ...["--port", port, "--socket", client.socket],
-      ...["--seconds", `${seconds}`],
-    ],
-  });
   for (const size of sizes) {
-    const [line] = await script.line(new RegExp(`^{"size":${size},.*$`));
-    yield JSON.parse(line) as RoundTrips;
+    const [line = ""] = await runScript({
+      runtime,
+      file: "bench/client.ts",
+      parameters: [
+        ...["--hostname", server.address, "--port", port],
+        ...["--socket", client.socket],
+        ...["--size", `${size}`, "--seconds", `${seconds}`],
+      ],
+    });
+    yield { size, ...JSON.parse(line) as Measured };
   }
-  await script.finish();
-  await echo.stop();
 }
 
 /** What wants a core: two scripts and two sidecars. */

@@ -14,7 +14,6 @@ import type { Wire } from "./hosts.ts";
 const PREFIX = "machnet-test-";
 const DIRECTORIES = "/tmp";
 const NAMESPACES = "/run/netns";
-const INTERFACE = "wire0";
 
 const mine = new Set<string>();
 const directories = new Set<string>();
@@ -79,32 +78,76 @@ export function canMakeNamespaces(): boolean {
 
 let count = 0;
 
-/** Start both sidecars, 10.90.0.1 and 10.90.0.2. */
-export async function startVeth(mtu: number = 1500): Promise<Wire> {
+/** Two network namespaces, and a veth pair between them. */
+export interface Cable {
+  readonly namespaces: readonly [string, string];
+  remove(): void;
+}
+
+/** Name of the interface at either end of a cable. */
+export const INTERFACE = "wire0";
+
+/**
+ * Lay a cable.
+ *
+ * @param addresses Of the kernel at its ends, with prefix length; none if left
+ * out.
+ */
+export function layCable(
+  mtu: number,
+  addresses?: readonly [string, string],
+): Cable {
   leftovers(NAMESPACES).forEach(removeNamespace);
+  const number = count++;
+  const one = addNamespace(`${number}a`);
+  const other = addNamespace(`${number}b`);
+  const remove = (): void => [one, other].forEach(removeNamespace);
+  try {
+    ip(
+      ...["-netns", one, "link", "add", INTERFACE, "mtu", `${mtu}`],
+      ...["type", "veth", "peer", "name", INTERFACE, "mtu", `${mtu}`],
+      ...["netns", other],
+    );
+    for (const [index, name] of [one, other].entries()) {
+      const address = addresses?.[index];
+      if (address !== undefined) {
+        ip("-netns", name, "address", "add", address, "dev", INTERFACE);
+      }
+      ip("-netns", name, "link", "set", INTERFACE, "up");
+    }
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { namespaces: [one, other], remove };
+}
+
+/** Start both sidecars, 10.90.0.1 and 10.90.0.2. */
+export async function startVeth(
+  mtu: number = 1500,
+  driver: "af_packet" | "af_xdp" = "af_packet",
+): Promise<Wire> {
   for (const name of leftovers(DIRECTORIES)) {
     removeDirectory(`${DIRECTORIES}/${name}`);
   }
-  const number = count++;
-  const names = [addNamespace(`${number}a`), addNamespace(`${number}b`)];
+  const cable = layCable(mtu);
   const directory = addDirectory();
   const processes: NativeProcess[] = [];
   async function stop(): Promise<void> {
     await Promise.all(processes.map((process) => process.stop()));
-    names.forEach(removeNamespace);
+    cable.remove();
     removeDirectory(directory);
   }
   try {
-    join(names[0]!, names[1]!, mtu);
     const hosts: LabHost[] = [];
-    for (const name of names) {
+    for (const name of cable.namespaces) {
       const address = `10.90.0.${hosts.length + 1}`;
       const socket = `${directory}/${address}.sock`;
       const process = await NativeProcess.start({
         file: "machnetd",
         through: ["ip", "netns", "exec", name],
         parameters: [
-          ...["--device", `af_packet:${INTERFACE}`],
+          ...["--device", `${driver}:${INTERFACE}`],
           ...["--ip", `${address}/24`, "--socket", socket],
           ...["--mtu", `${mtu}`],
         ],
@@ -124,16 +167,5 @@ export async function startVeth(mtu: number = 1500): Promise<Wire> {
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-function join(one: string, other: string, mtu: number): void {
-  ip(
-    ...["-netns", one, "link", "add", INTERFACE, "mtu", `${mtu}`],
-    ...["type", "veth", "peer", "name", INTERFACE, "mtu", `${mtu}`],
-    ...["netns", other],
-  );
-  for (const name of [one, other]) {
-    ip("-netns", name, "link", "set", INTERFACE, "up");
   }
 }

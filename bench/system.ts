@@ -1,0 +1,134 @@
+/**
+ * Measures request-reply between two hosts on this machine, over machnet and
+ * over what one would use instead, each at its best, side by side: requests per
+ * second, latency, CPU time, packets. Prints tables, and writes the figures to
+ * bench/results/latest.json and a plot beside it.
+ *
+ *     deno run --allow-all bench/system.ts [--quick]
+ *     bun bench/system.ts [--quick]
+ *
+ * All contenders live at once, standing still but for the one that is measured,
+ * and take turns at each size and window, round after round. What runs over the
+ * kernel's stack wants root, for network namespaces; without, it is left out.
+ *
+ * Options: --quick (a minute and a half), --only (a regular expression, of
+ * contenders as the tables name them), --seconds (of measuring each at a time),
+ * --rounds, --sizes and --windows (numbers with commas between them), --output (a
+ * file in place of latest.json).
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { parseArgs } from "#std/cli/parse_args";
+import { canMakeNamespaces } from "../src/testing/veth.ts";
+import { type Contender, Participant } from "./system/contender.ts";
+import { FULL, isAble, type Plan, QUICK } from "./system/plans.ts";
+import { plot } from "./system/plot.ts";
+import { printResults } from "./system/report.ts";
+import {
+  contenderName,
+  type Result,
+  summarize,
+  type Trial,
+} from "./system/results.ts";
+import { machineSpeed, type Speed } from "./system/speed.ts";
+import { printTargets } from "./system/targets.ts";
+import { Wires } from "./system/wires.ts";
+
+async function startAll(
+  contenders: readonly Contender[],
+  wires: Wires,
+): Promise<Participant[]> {
+  const participants: Participant[] = [];
+  for (const contender of contenders) {
+    try {
+      participants.push(await Participant.start(contender, wires));
+    } catch (error) {
+      console.error(`Without ${contenderName(contender)}: ${error}`);
+    }
+  }
+  return participants;
+}
+
+/** Let all take turns; by participant and load, in that order. */
+async function measureAll(
+  participants: readonly Participant[],
+  { loads, seconds, rounds }: Plan,
+): Promise<Result[]> {
+  const cells = loads.flatMap((load) =>
+    participants
+      .filter(({ contender }) => isAble(contender, load.size))
+      .map((participant) => {
+        const trials: Trial[] = [];
+        return { participant, load: { ...load, seconds }, trials };
+      })
+  );
+  let before: Speed = machineSpeed();
+  for (let round = 1; round <= rounds; round++) {
+    console.error(`Round ${round} of ${rounds}: ${cells.length} measurements`);
+    for (const { participant, load, trials } of cells) {
+      try {
+        const run = await participant.measure(load);
+        const after = machineSpeed();
+        trials.push({ run, before, after });
+        before = after;
+      } catch (error) {
+        const name = contenderName(participant.contender);
+        console.error(
+          `Without ${name} at ${load.size} B, window ${load.window}: ${error}`,
+        );
+      }
+    }
+  }
+  return cells
+    .filter(({ trials }) => trials.length > 0)
+    .map(({ participant: { contender }, load, trials }) =>
+      summarize(contender, load, trials)
+    );
+}
+
+/** Measure all of a plan. */
+async function measurePlan(plan: Plan): Promise<Result[]> {
+  await using wires = new Wires();
+  const participants = await startAll(plan.contenders, wires);
+  try {
+    return await measureAll(participants, plan);
+  } finally {
+    await Promise.all(participants.map((each) => each.stop()));
+  }
+}
+
+const options = parseArgs(process.argv.slice(2), {
+  string: ["only", "seconds", "rounds", "sizes", "windows", "output"],
+  boolean: ["quick"],
+});
+
+/** The plan that the command line asks for. */
+function choosePlan(): Plan {
+  const { contenders, loads, seconds, rounds } = options.quick ? QUICK : FULL;
+  const able = canMakeNamespaces();
+  if (!able) console.error("Without root only shared memory is a wire");
+  const only = new RegExp(options.only ?? "");
+  const isAsked = (list: string | undefined, number: number): boolean =>
+    list === undefined || list.split(",").map(Number).includes(number);
+  return {
+    contenders: contenders.filter((contender) =>
+      (able || contender.wire === "memif") &&
+      only.test(contenderName(contender))
+    ),
+    loads: loads.filter(({ size, window }) =>
+      isAsked(options.sizes, size) && isAsked(options.windows, window)
+    ),
+    seconds: Number(options.seconds ?? seconds),
+    rounds: Number(options.rounds ?? rounds),
+  };
+}
+
+const results = await measurePlan(choosePlan());
+printResults(results);
+printTargets(results);
+const file = options.output ?? "bench/results/latest.json";
+mkdirSync(dirname(file), { recursive: true });
+writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
+writeFileSync(file.replace(/(\.json)?$/, ".svg"), plot(results));
+process.exit();

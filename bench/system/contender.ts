@@ -1,0 +1,217 @@
+/** Who takes part: ways to send a request and get a reply. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { availableParallelism, tmpdir } from "node:os";
+import process from "node:process";
+import type { Load, Measured } from "../measure.ts";
+import { ROOT, runtimePath } from "../processes.ts";
+import { cpuSeconds, Program, signal } from "./program.ts";
+import { busySeconds } from "./speed.ts";
+import type { Wire, WireName, Wires } from "./wires.ts";
+
+/** What is compared: see issue and README for the names. */
+export type TransportName =
+  | "machnet"
+  | "machnet-c"
+  | "udp"
+  | "tcp"
+  | "websocket"
+  | "http"
+  | "node-udp"
+  | "node-tcp";
+
+/** What a contender's two ends run under. */
+export type RuntimeName = "bun" | "deno" | "node" | "c";
+
+/**
+ * How it runs: `sidecars`, two of them beside the two ends; for others `as-is`;
+ * `one-core`, both ends on the same; `busy`, both ends never sleep.
+ */
+export type Mode = "sidecars" | "as-is" | "one-core" | "busy";
+
+/** A contender. */
+export interface Contender {
+  readonly transport: TransportName;
+  readonly wire: WireName;
+  /** Bytes in an IP packet. */
+  readonly mtu: number;
+  readonly runtime: RuntimeName;
+  readonly mode: Mode;
+}
+
+/** What one measurement of a contender gave. */
+export interface Run extends Measured {
+  readonly cpuSecondsPer100k: number;
+  readonly packetsPerRequest: number;
+  /** Of the time that all cores have, what others took. */
+  readonly othersShare: number;
+}
+
+const START_TIMEOUT_MS = 10_000;
+const LATE_MS = 5000;
+
+// Node cannot run our TypeScript.
+let bundles: string | undefined;
+process.once("exit", () => {
+  if (bundles !== undefined) rmSync(bundles, { recursive: true });
+});
+
+function bundle(end: "client" | "server"): string {
+  if (bundles === undefined) {
+    bundles = mkdtempSync(join(tmpdir(), "machnet-bench-"));
+    execFileSync(
+      join(ROOT, "node_modules/.bin/esbuild"),
+      [
+        ...["bench/client.ts", "bench/server.ts", "--bundle"],
+        ...["--platform=node", "--target=node20", "--format=esm"],
+        ...[`--outdir=${bundles}`],
+        ...["--out-extension:.js=.mjs", "--log-level=error"],
+      ],
+      // Deno keeps a copy of the environment, and children want the original.
+      { cwd: ROOT, env: process.env },
+    );
+  }
+  return join(bundles, `${end}.mjs`);
+}
+
+function scriptCommand(
+  { transport, runtime, mode }: Contender,
+  end: "client" | "server",
+): string[] {
+  const command = {
+    bun: [runtimePath("bun"), `bench/${end}.ts`],
+    deno: [
+      ...[runtimePath("deno"), "run", "--allow-all", "--no-check"],
+      ...["--unstable-net", `bench/${end}.ts`],
+    ],
+    node: ["node", runtime === "node" ? bundle(end) : ""],
+    c: [],
+  }[runtime];
+  return [
+    ...command,
+    ...["--transport", transport.replace("node-", "")],
+    ...mode === "busy" ? ["--busy"] : [],
+  ];
+}
+
+function serverCommand(contender: Contender, { server }: Wire): string[] {
+  const { address, socket } = server;
+  if (contender.transport === "machnet-c") {
+    return ["native/build/bench/machnet-load", "server", socket!, "0"];
+  }
+  if (contender.runtime === "c") {
+    return ["native/build/bench/udp-load", "server", address, "0"];
+  }
+  return [
+    ...scriptCommand(contender, "server"),
+    ...socket === undefined ? ["--hostname", address] : ["--socket", socket],
+  ];
+}
+
+function clientCommand(
+  contender: Contender,
+  { server: { address }, client: { socket } }: Wire,
+  port: string,
+): string[] {
+  if (contender.transport === "machnet-c") {
+    const program = "native/build/bench/machnet-load";
+    return [program, "client", socket!, address, port];
+  }
+  if (contender.runtime === "c") {
+    return ["native/build/bench/udp-load", "client", address, port];
+  }
+  return [
+    ...scriptCommand(contender, "client"),
+    ...["--stdin", "--hostname", address, "--port", port],
+    ...socket === undefined ? [] : ["--socket", socket],
+  ];
+}
+
+/** A contender whose ends run, and stand still but while it is measured. */
+export class Participant {
+  readonly contender: Contender;
+  readonly #wire: Wire;
+  readonly #server: Program;
+  readonly #client: Program;
+
+  private constructor(
+    contender: Contender,
+    wire: Wire,
+    server: Program,
+    client: Program,
+  ) {
+    this.contender = contender;
+    this.#wire = wire;
+    this.#server = server;
+    this.#client = client;
+  }
+
+  static async start(
+    contender: Contender,
+    wires: Wires,
+  ): Promise<Participant> {
+    const wire = await wires.get(contender.wire, contender.mtu);
+    signal(wire.pids, "SIGCONT");
+    const pin = contender.mode === "one-core" ? ["taskset", "-c", "0"] : [];
+    const begin = (
+      prefix: readonly string[],
+      command: readonly string[],
+    ): Program => new Program([...prefix, ...pin, ...command], ROOT);
+    const server = begin(wire.server.prefix, serverCommand(contender, wire));
+    const listening = await server.line(START_TIMEOUT_MS);
+    const port = listening.split(":").at(-1)!;
+    const client = begin(
+      wire.client.prefix,
+      clientCommand(contender, wire, port),
+    );
+    const participant = new Participant(contender, wire, server, client);
+    // So that its start counts for nothing.
+    await participant.measure({ size: 64, window: 1, seconds: 0.05 });
+    return participant;
+  }
+
+  get #pids(): number[] {
+    return [this.#server.pid, this.#client.pid, ...this.#wire.pids];
+  }
+
+  #park(): void {
+    signal(this.#pids, "SIGSTOP");
+  }
+
+  /** Measure. @throws {Error} If replies stay away. */
+  async measure({ size, window, seconds }: Load): Promise<Run> {
+    const pids = this.#pids;
+    const ends = [this.#server.pid, this.#client.pid] as const;
+    signal(pids, "SIGCONT");
+    try {
+      const packets = await this.#wire.packets(ends);
+      const busy = busySeconds();
+      const cpu = cpuSeconds(pids);
+      const begun = performance.now();
+      const answer = await this.#client.ask(
+        `${size} ${window} ${seconds}`,
+        3000 * seconds + LATE_MS,
+      );
+      const measured = JSON.parse(answer) as Measured | { error: string };
+      if ("error" in measured) throw new Error(measured.error);
+      const { total } = measured;
+      const elapsed = (performance.now() - begun) / 1000;
+      const used = cpuSeconds(pids) - cpu;
+      const others = Math.max(0, busySeconds() - busy - used);
+      return {
+        ...measured,
+        cpuSecondsPer100k: 1e5 * used / total,
+        packetsPerRequest: (await this.#wire.packets(ends) - packets) / total,
+        othersShare: others / (elapsed * availableParallelism()),
+      };
+    } finally {
+      this.#park();
+    }
+  }
+
+  async stop(): Promise<void> {
+    signal(this.#pids, "SIGCONT");
+    await Promise.all([this.#server.stop(), this.#client.stop()]);
+  }
+}

@@ -1,0 +1,94 @@
+/** Who is measured, at what. */
+import type { Contender, Mode } from "./contender.ts";
+
+/** A plan. */
+export interface Plan {
+  readonly contenders: readonly Contender[];
+  readonly loads: readonly { readonly size: number; readonly window: number }[];
+  /** Of measuring each at a time; half of it before that is warming up. */
+  readonly seconds: number;
+  readonly rounds: number;
+}
+
+const SCRIPTS = ["bun", "deno"] as const;
+const MODES: readonly Mode[] = ["as-is", "one-core", "busy"];
+
+function machnet(
+  wire: "memif" | "af_packet" | "af_xdp",
+  mtu: number = 1500,
+): Contender[] {
+  return SCRIPTS.map((runtime) => {
+    return { transport: "machnet", wire, mtu, runtime, mode: "sidecars" };
+  });
+}
+
+function native(wire: "memif" | "af_packet"): Contender {
+  const [transport, runtime, mode] = ["machnet-c", "c", "sidecars"] as const;
+  return { transport, wire, mtu: 1500, runtime, mode };
+}
+
+function rival(
+  transport: "udp" | "tcp" | "websocket" | "http" | "node-udp" | "node-tcp",
+  runtime: "bun" | "deno" | "node" | "c",
+  modes: readonly Mode[],
+  mtu: number = 1500,
+): Contender[] {
+  return modes.map((mode) => ({ transport, wire: "veth", mtu, runtime, mode }));
+}
+
+/** `make bench-quick`, a minute and a half. */
+export const QUICK: Plan = {
+  contenders: [
+    ...machnet("memif"),
+    native("memif"),
+    ...machnet("af_packet"),
+    ...rival("tcp", "bun", MODES),
+    ...rival("udp", "bun", MODES),
+    ...rival("tcp", "deno", MODES),
+    ...rival("udp", "deno", ["as-is"]),
+    ...rival("udp", "c", ["busy"]),
+    ...rival("node-tcp", "node", ["as-is"]),
+    ...rival("node-udp", "node", ["as-is"]),
+  ],
+  loads: [64, 1024].flatMap((size) => [{ size, window: 1 }, {
+    size,
+    window: 32,
+  }]),
+  seconds: 0.15,
+  rounds: 2,
+};
+
+/** `make bench`. */
+export const FULL: Plan = {
+  contenders: [
+    ...machnet("memif"),
+    native("memif"),
+    ...machnet("af_packet"),
+    native("af_packet"),
+    ...machnet("af_packet", 9000),
+    ...machnet("af_xdp"),
+    ...SCRIPTS.flatMap((runtime) => [
+      ...rival("udp", runtime, MODES),
+      ...rival("tcp", runtime, MODES),
+      ...rival("tcp", runtime, ["as-is"], 9000),
+      ...rival("websocket", runtime, MODES),
+      ...rival("http", runtime, MODES),
+    ]),
+    ...rival("udp", "c", ["busy"]),
+    ...rival("node-tcp", "node", MODES),
+    ...rival("node-udp", "node", MODES),
+  ],
+  loads: [64, 1024, 32 * 1024].flatMap((size) =>
+    [1, 8, 32].map((window) => ({ size, window }))
+  ),
+  seconds: 0.4,
+  rounds: 3,
+};
+
+/**
+ * Whether a contender can do that: UDP where a request fits in a packet. A
+ * larger one that loses a piece is lost, and nobody sends it again.
+ */
+export function isAble({ transport, mtu }: Contender, size: number): boolean {
+  return !transport.endsWith("udp") || size < mtu - 100;
+}

@@ -1,0 +1,99 @@
+/** From runs to what is quoted, and to the file that keeps it. */
+import type { Load } from "../measure.ts";
+import { median } from "../transport/load.ts";
+import type { Contender, Run } from "./contender.ts";
+import { moved, type Speed } from "./speed.ts";
+
+/** A run, and the machine before and after it. */
+export interface Trial {
+  readonly run: Run;
+  readonly before: Speed;
+  readonly after: Speed;
+}
+
+/** More than that is a program that should not run now. */
+const OTHERS_SHARE_MAX = 0.1;
+
+function isDisturbed({ run, before, after }: Trial): boolean {
+  return run.othersShare > OTHERS_SHARE_MAX || moved(before, after);
+}
+
+/** What bench/results/latest.json is an array of. */
+export interface Result extends Contender {
+  /** Bytes in a request and in its reply. */
+  readonly size: number;
+  readonly window: number;
+  readonly requestsPerSecond: number;
+  readonly latencyUs: {
+    readonly p50: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+  };
+  /** Of both ends, and of the sidecars where there are some. */
+  readonly cpuSecondsPer100k: number;
+  /** As the sidecars or the interface count them: TCP's may be larger than MTU. */
+  readonly packetsPerRequest: number;
+  /** Runs that the medians are of. */
+  readonly runs: number;
+  /** Runs during which the machine changed its speed, or worked for others. */
+  readonly disturbedRuns: number;
+  /** Medians before and after the runs. */
+  readonly machine: Speed;
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toPrecision(digits));
+}
+
+/** The medians of trials: the undisturbed ones, if there are any. */
+export function summarize(
+  contender: Contender,
+  { size, window }: Load,
+  trials: readonly Trial[],
+): Result {
+  const calm = trials.filter((trial) => !isDisturbed(trial));
+  const used = calm.length > 0 ? calm : trials;
+  const of = (value: (run: Run) => number, digits: number): number =>
+    rounded(median(used.map(({ run }) => value(run))), digits);
+  const us = (name: "p50" | "p90" | "p99" | "p999" | "max"): number =>
+    of((run) => run[name] / 1000, 4);
+  const speed = (name: keyof Speed): number =>
+    Math.round(median(used.flatMap((each) => [
+      each.before[name],
+      each.after[name],
+    ])));
+  return {
+    ...contender,
+    size,
+    window,
+    requestsPerSecond: of(({ count, seconds }) => count / seconds, 5),
+    latencyUs: {
+      p50: us("p50"),
+      p90: us("p90"),
+      p99: us("p99"),
+      p999: us("p999"),
+      max: us("max"),
+    },
+    cpuSecondsPer100k: of((run) => run.cpuSecondsPer100k, 3),
+    packetsPerRequest: of((run) => run.packetsPerRequest, 3),
+    runs: used.length,
+    disturbedRuns: trials.length - calm.length,
+    machine: { coresNs: speed("coresNs"), yieldNs: speed("yieldNs") },
+  };
+}
+
+/** Its contender in words: `machnet Bun memif`, `tcp Bun busy`. */
+export function contenderName(contender: Contender): string {
+  const { transport, runtime, wire, mtu, mode } = contender;
+  const name = runtime === "node" || transport === "machnet-c"
+    ? transport
+    : `${transport} ${runtime}`;
+  return [
+    name,
+    ...wire === "veth" ? [] : [wire],
+    ...mtu === 1500 ? [] : [`MTU ${mtu}`],
+    ...mode === "sidecars" || mode === "as-is" ? [] : [mode],
+  ].join(" ");
+}

@@ -33,5 +33,6 @@ export type { Listener } from "./src/listener.ts";
 export type { Message } from "./src/message.ts";
 export type { OutgoingMessage } from "./src/outgoing.ts";
 export { Engine, type EngineOptions } from "./src/engine.ts";
-export { Lab, type LabHost, type LabOptions } from "./src/lab.ts";
+export { Lab, type LabHost } from "./src/lab.ts";
+export type { LabHash, LabOptions } from "./src/lab_options.ts";
 export type { Stats } from "./src/stats.ts";

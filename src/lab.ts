@@ -3,89 +3,26 @@
  *
  * @module
  */
-import { z } from "zod";
 import { attach, type AttachOptions } from "./attach.ts";
 import type { Channel } from "./channel.ts";
 import {
-  FABRIC_OPTIONS,
+  type LabHash,
+  type LabOptions,
+  labOptions,
+  orderOptions,
+} from "./lab_options.ts";
+import {
   type LabProcesses,
   startProcesses,
   stopProcesses,
 } from "./lab_processes.ts";
-import { parseOptions, signal } from "./options.ts";
-import { fabricStats, sidecarStats, type Stats } from "./stats.ts";
-
-/** Options of {@linkcode Lab.start}. */
-export interface LabOptions {
-  /** How many hosts: 1 to 32. */
-  readonly hosts: number;
-  /**
-   * What joins them: `fabric`, the default, is a switch that can misbehave;
-   * `direct` is a wire between exactly two hosts.
-   */
-  readonly wire?: "fabric" | "direct" | undefined;
-  /** Where the fabric's chance begins; the same seed, the same misfortune. */
-  readonly seed?: number | undefined;
-  /** Share of packets that the fabric loses, 0 to 1. */
-  readonly loss?: number | undefined;
-  /** Share of packets that it delivers twice. */
-  readonly duplicate?: number | undefined;
-  /** Share of packets that it delivers late. */
-  readonly reorder?: number | undefined;
-  /** Share of packets in which it changes a bit. */
-  readonly corrupt?: number | undefined;
-  /** Microseconds that a packet takes. */
-  readonly latencyUs?: number | undefined;
-  /** Megabits per second that a host can send. */
-  readonly bandwidthMbps?: number | undefined;
-  /** Packets that a host's RX queue holds, 256 or more; 256 by default. */
-  readonly depth?: number | undefined;
-  /**
-   * Packets that find more than so many others waiting are marked as having
-   * met congestion (ECN); none by default. Those in the first 256 places of an
-   * RX queue do not count.
-   */
-  readonly ecnThreshold?: number | undefined;
-  /** Bytes in an IP packet, 1280 to 9216; 1500 by default. */
-  readonly mtu?: number | undefined;
-  /** Stops starting. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-const share = z.number().min(0).max(1).optional();
-
-const schema = z.strictObject({
-  hosts: z.int().min(1).max(32),
-  wire: z.enum(["fabric", "direct"]).optional(),
-  seed: z.int().min(0).optional(),
-  loss: share,
-  duplicate: share,
-  reorder: share,
-  corrupt: share,
-  latencyUs: z.number().min(0).max(10_000_000).optional(),
-  bandwidthMbps: z.number().positive().max(1_000_000).optional(),
-  depth: z.int().min(256).max(16384).optional(),
-  ecnThreshold: z.int().min(1).max(16384).optional(),
-  mtu: z.int().min(1280).max(9216).optional(),
-  signal,
-}).superRefine((options, context) => {
-  if (options.wire !== "direct") return;
-  if (options.hosts !== 2) {
-    context.addIssue({
-      code: "custom",
-      path: ["hosts"],
-      message: "A direct wire joins 2 hosts",
-    });
-  }
-  for (const name of FABRIC_OPTIONS) {
-    if (options[name] === undefined) continue;
-    context.addIssue({
-      code: "custom",
-      path: [name],
-      message: "A direct wire has no fabric to do this",
-    });
-  }
-}) satisfies z.ZodType<LabOptions>;
+import { parseOptions } from "./options.ts";
+import {
+  fabricCommand,
+  fabricStats,
+  sidecarStats,
+  type Stats,
+} from "./stats.ts";
 
 /**
  * One host of a {@linkcode Lab}: a sidecar with an address of its own.
@@ -191,7 +128,7 @@ export class Lab implements AsyncDisposable {
    * ```
    */
   static async start(options: LabOptions): Promise<Lab> {
-    const checked = parseOptions(schema, options, "Cannot start lab");
+    const checked = parseOptions(labOptions, options, "Cannot start lab");
     checked.signal?.throwIfAborted();
     return new Lab(await startProcesses(checked));
   }
@@ -202,7 +139,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Read the fabric's counters.
+   * Read the fabric's counters: of each host what it sent and what became of
+   * what was sent to it, and of each of its RX queues (`port1_queue0_…`).
    *
    * @returns The counters by name; none where the wire is direct.
    * @throws {Error} If the fabric does not answer.
@@ -212,6 +150,106 @@ export class Lab implements AsyncDisposable {
     return fabric === undefined
       ? Promise.resolve({})
       : fabricStats(fabric.socket);
+  }
+
+  /**
+   * Give vNICs new keys, as after a live migration: packets arrive on other
+   * queues than before.
+   *
+   * @param host Index of a host, or nothing for all of them.
+   * @throws {TypeError} If the wire is direct.
+   * @throws {RangeError} If there is no such host.
+   * @throws {Error} If the fabric does not answer.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 2, queues: 4, seed: 7 });
+   * await lab.rekey();
+   * ```
+   */
+  rekey(host?: number): Promise<void> {
+    return host === undefined
+      ? this.#order("re-key all hosts", "rekey")
+      : this.#order("re-key a host", "rekey", { host });
+  }
+
+  /**
+   * Cut the cable of a host for a time: it neither sends nor receives.
+   *
+   * @param host Index of the host.
+   * @param options How long, in milliseconds from now; 0 mends it at once.
+   * @throws {TypeError} If the wire is direct.
+   * @throws {RangeError} If there is no such host, or `ms` is out of range.
+   * @throws {Error} If the fabric does not answer.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 2 });
+   * await lab.cut(1, { ms: 50 });
+   * ```
+   */
+  cut(host: number, { ms }: { readonly ms: number }): Promise<void> {
+    return this.#order("cut a cable", "cut", { host, ms });
+  }
+
+  /**
+   * Let all that a host receives take the synthetic path of its vNIC for a
+   * time, as on Azure while the fast path is away: all UDP packets of a peer
+   * arrive on one queue, most often not their own.
+   *
+   * @param host Index of the host.
+   * @param options How long, in milliseconds from now.
+   * @throws As `cut()`.
+   */
+  synthetic(host: number, { ms }: { readonly ms: number }): Promise<void> {
+    return this.#order("use the synthetic path", "synthetic", { host, ms });
+  }
+
+  /**
+   * Let a host's vNIC choose queues in another way.
+   *
+   * @param host Index of the host.
+   * @param hash As the option of `Lab.start()`.
+   * @throws {TypeError} If the wire is direct, or there is no such hash.
+   * @throws {RangeError} If there is no such host.
+   * @throws {Error} If the fabric does not answer.
+   */
+  setHash(host: number, hash: LabHash): Promise<void> {
+    return this.#order("set a hash", "hash", { host, hash });
+  }
+
+  /**
+   * Put a host behind a firewall that only answers pass, or take it away.
+   *
+   * @param host Index of the host.
+   * @param on Whether it has one.
+   * @throws As `rekey()`.
+   */
+  setFirewall(host: number, on: boolean): Promise<void> {
+    return this.#order("set a firewall", "firewall", {
+      host,
+      firewall: on ? "on" : "off",
+    });
+  }
+
+  // Values in the order in which the command takes them.
+  async #order(
+    attempt: string,
+    command: string,
+    values: Record<string, unknown> = {},
+  ): Promise<void> {
+    const { fabric, hosts } = this.#processes;
+    if (fabric === undefined) {
+      throw new TypeError(`Cannot ${attempt}: a direct wire has no fabric`);
+    }
+    const schema = orderOptions(hosts.length);
+    const checked = parseOptions(schema, values, `Cannot ${attempt}`);
+    const line = [command, ...Object.values(checked)].join(" ");
+    await fabricCommand(fabric.socket, line);
   }
 
   /**

@@ -6,26 +6,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import globals from "node:process";
 import { environment } from "../ffi/library.ts";
-import type { LabOptions } from "./lab.ts";
+import { fabricParameters, type LabOptions } from "./lab_options.ts";
 import { NativeProcess } from "./native_process.ts";
-
-// Options that only a fabric can obey, and the names of its parameters.
-const FABRIC_PARAMETERS = {
-  seed: "--seed",
-  loss: "--loss",
-  duplicate: "--duplicate",
-  reorder: "--reorder",
-  corrupt: "--corrupt",
-  latencyUs: "--latency-us",
-  bandwidthMbps: "--bandwidth-mbps",
-  depth: "--depth",
-  ecnThreshold: "--ecn-threshold",
-} as const;
-
-/** Options that only a fabric can obey. */
-export const FABRIC_OPTIONS = Object.keys(
-  FABRIC_PARAMETERS,
-) as readonly (keyof typeof FABRIC_PARAMETERS)[];
+import { fabricStats } from "./stats.ts";
 
 /** A host of a lab. */
 export interface HostProcess {
@@ -112,10 +95,13 @@ async function startFabric(
 ): Promise<LabProcesses> {
   const process = await startSwitch(directory, options);
   started.push(process);
+  const fabric = { socket: `${directory}/fabric.sock`, process };
+  // What a profile says of hosts is known to the fabric alone.
+  const { mtu } = await fabricStats(fabric.socket);
   const results = await Promise.allSettled(
     Array.from({ length: options.hosts }, (_, index) => {
       const device = `memif:${directory}/host${index}.memif`;
-      return startHost(directory, index, device, options);
+      return startHost(directory, index, device, { ...options, mtu });
     }),
   );
   const hosts: HostProcess[] = [];
@@ -126,7 +112,6 @@ async function startFabric(
   for (const result of results) {
     if (result.status === "rejected") throw result.reason;
   }
-  const fabric = { socket: `${directory}/fabric.sock`, process };
   return { directory, hosts, fabric };
 }
 
@@ -157,18 +142,10 @@ function startSwitch(
   directory: string,
   options: LabOptions,
 ): Promise<NativeProcess> {
-  const { hosts, mtu, signal } = options;
-  const parameters = ["--directory", directory, "--hosts", `${hosts}`];
-  if (mtu !== undefined) parameters.push("--mtu", `${mtu}`);
-  for (const name of FABRIC_OPTIONS) {
-    const value = options[name];
-    if (value === undefined) continue;
-    parameters.push(FABRIC_PARAMETERS[name], `${value}`);
-  }
   return NativeProcess.start({
     file: "machnet-fabric",
-    parameters,
+    parameters: ["--directory", directory, ...fabricParameters(options)],
     ready: "machnet-fabric: ready",
-    signal,
+    signal: options.signal,
   });
 }

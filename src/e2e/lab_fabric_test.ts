@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Lab, type LabOptions } from "../../mod.ts";
+import { connectPair, skip, sleep, startFabric } from "../testing/hosts.ts";
+import { matches, pattern } from "../testing/pattern.ts";
+
+test("Lab.start() refuses options that do not go together", async () => {
+  const refused: [Partial<LabOptions>, RegExp][] = [
+    [{ queues: 0 }, /queues/],
+    [{ queues: [1, 2, 3] }, /queues/],
+    [{ queues: 65 }, /queues/],
+    [{ firewall: [2] }, /firewall/],
+    [{ profile: "aws" as "ec2" }, /profile/],
+    [{ hash: "md5" as "siphash" }, /hash/],
+    [{ packetsPerSecond: -1 }, /packetsPerSecond/],
+    [{ wire: "direct", queues: 4 }, /queues/],
+    [{ wire: "direct", profile: "lcd" }, /profile/],
+  ];
+  for (const [options, field] of refused) {
+    const start = Lab.start({ hosts: 2, ...options });
+    await assert.rejects(start, (error: Error) => {
+      assert.ok(error instanceof TypeError || error instanceof RangeError);
+      assert.match(error.message, /^Cannot start lab/);
+      assert.match(error.message, field);
+      return true;
+    });
+  }
+});
+
+test("a profile says what hosts are like, and options come before it", {
+  skip,
+}, async () => {
+  await using ec2 = await Lab.start({ hosts: 2, profile: "ec2" });
+  await using gcp = await Lab.start({
+    hosts: 2,
+    profile: "gcp",
+    queues: [2, 3],
+    mtu: 1500,
+  });
+  const stats = await ec2.stats();
+  assert.equal(stats["mtu"], 9001);
+  assert.equal(stats["port1_queues"], 4);
+  assert.ok("port1_queue3_drop_depth" in stats);
+  const others = await gcp.stats();
+  assert.equal(others["mtu"], 1500);
+  assert.deepEqual([others["port0_queues"], others["port1_queues"]], [2, 3]);
+});
+
+test("messages pass every profile", { skip }, async () => {
+  for (const profile of ["lcd", "azure", "ec2", "gcp", "ideal"] as const) {
+    await using hosts = await startFabric({ profile });
+    const [client, server] = await connectPair(hosts);
+    await client.send(pattern(1, 100_000));
+    using message = await server.receive();
+    assert.equal(message.data.length, 100_000, profile);
+    await client.close();
+  }
+});
+
+test("lab.rekey() counts at the hosts it was asked for", {
+  skip,
+}, async () => {
+  await using lab = await Lab.start({ hosts: 2, queues: 4 });
+  await lab.rekey();
+  await lab.rekey(1);
+  const stats = await lab.stats();
+  assert.equal(stats["port0_rekeyed"], 1);
+  assert.equal(stats["port1_rekeyed"], 2);
+  assert.ok(!Object.keys(stats).some((name) => name.includes("key_")));
+});
+
+test("lab.cut() stops a host for a time, and nothing is lost", {
+  skip,
+}, async () => {
+  await using hosts = await startFabric();
+  const [client, server] = await connectPair(hosts);
+  await client.send(pattern(0, 100));
+  (await server.receive()).release();
+  await hosts.lab.cut(1, { ms: 200 });
+  await client.send(pattern(1, 100));
+  const receiving = server.receive();
+  const early = await Promise.race([receiving, sleep(100)]);
+  assert.equal(early, undefined);
+  await hosts.lab.cut(1, { ms: 0 });
+  const stats = await hosts.lab.stats();
+  assert.ok(stats["port1_drop_link_down"]! > 0, JSON.stringify(stats));
+  using message = await receiving;
+  assert.ok(matches(message.data, 1, 100));
+  await client.close();
+});
+
+test("lab.setFirewall() keeps connections out, lab.setHash() does not", {
+  skip,
+}, async () => {
+  await using hosts = await startFabric();
+  const { lab, client, listener } = hosts;
+  const { hostname, port } = listener;
+  await lab.setHash(0, "siphash");
+  await (await client.connect({ hostname, port })).close();
+  await lab.setFirewall(0, true);
+  const signal = AbortSignal.timeout(300);
+  await assert.rejects(client.connect({ hostname, port, signal }), {
+    name: "TimeoutError",
+  });
+  assert.ok((await lab.stats())["port0_drop_firewall"]! > 0);
+  await lab.setFirewall(0, false);
+  await (await client.connect({ hostname, port })).close();
+});
+
+test("lab.synthetic() sends what a host receives another way", {
+  skip,
+}, async () => {
+  await using hosts = await startFabric();
+  await hosts.lab.synthetic(0, { ms: 60_000 });
+  const [client] = await connectPair(hosts);
+  assert.ok((await hosts.lab.stats())["port0_synthetic"]! > 0);
+  await client.close();
+});
+
+test("orders name what is wrong with them", { skip }, async () => {
+  await using lab = await Lab.start({ hosts: 2 });
+  await assert.rejects(lab.rekey(2), {
+    name: "RangeError",
+    message: /^Cannot re-key a host: [^]*host/,
+  });
+  await assert.rejects(lab.cut(0, { ms: -1 }), {
+    name: "RangeError",
+    message: /^Cannot cut a cable: [^]*ms/,
+  });
+  await assert.rejects(lab.setHash(0, "md5" as "siphash"), {
+    name: "TypeError",
+    message: /^Cannot set a hash: [^]*hash/,
+  });
+  await using direct = await Lab.start({ hosts: 2, wire: "direct" });
+  await assert.rejects(direct.rekey(), {
+    name: "TypeError",
+    message: "Cannot re-key all hosts: a direct wire has no fabric",
+  });
+});

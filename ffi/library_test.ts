@@ -7,6 +7,7 @@ import type { Backend } from "./backend.ts";
 import { MachnetError } from "./error.ts";
 import { checkAbi, openFirst } from "./library.ts";
 import { candidates } from "./locate.ts";
+import { ABI_VERSION } from "./structs.ts";
 import { CLIENT_SYMBOLS } from "./symbols.ts";
 
 function failing(
@@ -83,7 +84,7 @@ test("candidates() knows where each file is built", () => {
 test("checkAbi() names both versions", () => {
   assert.throws(() => checkAbi({ machnet_abi_version: () => 99 }), {
     code: "ABI_MISMATCH",
-    message: /ABI 99.*needs ABI 1/,
+    message: new RegExp(`ABI 99.*needs ABI ${ABI_VERSION}$`),
   });
 });
 

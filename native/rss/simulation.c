@@ -102,18 +102,34 @@ sim_queue(const struct sim_host *host, uint32_t from, uint32_t pair)
 	return nic->table[hash % SIM_TABLE_LENGTH];
 }
 
-void
-sim_exchange(struct sim_host *client, struct sim_host *server,
-	const uint32_t pairs[RSS_WAYS], uint32_t queues[RSS_WAYS])
+struct sim_answer
+sim_syn(const struct sim_host *client, struct sim_host *server, uint32_t pair)
 {
-	struct rss_observation there = {
+	struct rss_observation seen = {
 		.address = client->address,
-		.pair = pairs[RSS_OUT],
-		.queue = (uint8_t)sim_queue(
-			server, client->address, pairs[RSS_OUT]),
+		.pair = pair,
+		.queue = (uint8_t)sim_queue(server, client->address, pair),
 		.queues = (uint8_t)server->queues,
 	};
-	struct rss_observation out = there;
+
+	rss_host_observe(server->knowledge, &seen);
+	return (struct sim_answer){
+		.queue = seen.queue,
+		.key = rss_map_key(&server->knowledge->own),
+	};
+}
+
+uint32_t
+sim_answered(struct sim_host *client, const struct sim_host *server,
+	const uint32_t pairs[RSS_WAYS], const struct sim_answer *answer)
+{
+	struct rss_observation out = {
+		.address = server->address,
+		.pair = pairs[RSS_OUT],
+		.queue = answer->queue,
+		.queues = (uint8_t)server->queues,
+		.remote = true,
+	};
 	struct rss_observation in = {
 		.address = server->address,
 		.pair = pairs[RSS_IN],
@@ -122,16 +138,22 @@ sim_exchange(struct sim_host *client, struct sim_host *server,
 		.queues = (uint8_t)client->queues,
 	};
 
-	out.address = server->address;
-	out.remote = true;
-	rss_host_observe(server->knowledge, &there);
 	rss_host_told(client->knowledge,
 		rss_host_meet(client->knowledge, server->address),
-		server->queues, rss_map_key(&server->knowledge->own));
+		server->queues, answer->key);
 	rss_host_observe(client->knowledge, &out);
 	rss_host_observe(client->knowledge, &in);
-	queues[RSS_IN] = in.queue;
-	queues[RSS_OUT] = out.queue;
+	return in.queue;
+}
+
+void
+sim_exchange(struct sim_host *client, struct sim_host *server,
+	const uint32_t pairs[RSS_WAYS], uint32_t queues[RSS_WAYS])
+{
+	struct sim_answer answer = sim_syn(client, server, pairs[RSS_OUT]);
+
+	queues[RSS_IN] = sim_answered(client, server, pairs, &answer);
+	queues[RSS_OUT] = answer.queue;
 }
 
 /* SYNs and answers until the plan is done. */

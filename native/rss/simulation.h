@@ -32,6 +32,12 @@ struct sim_host {
 	struct rss_host *knowledge;
 };
 
+/* What a server says to a SYN. */
+struct sim_answer {
+	uint32_t queue; /* that the SYN came in on */
+	struct rss_key key;
+};
+
 struct sim_result {
 	uint32_t packets; /* SYNs and answers, those of the background too */
 	uint32_t rounds;  /* before the connection was opened */
@@ -52,8 +58,16 @@ void sim_host_rekey(struct sim_host *host, uint64_t *random);
 
 uint32_t sim_queue(const struct sim_host *host, uint32_t from, uint32_t pair);
 
-/** A packet and what answers it: both hosts learn. @param queues filled with
- * where they came in */
+/** A SYN comes in, and the server learns. @return what it answers */
+struct sim_answer sim_syn(
+	const struct sim_host *client, struct sim_host *server, uint32_t pair);
+
+/** The answer comes in, and the client learns. @return on which queue */
+uint32_t sim_answered(struct sim_host *client, const struct sim_host *server,
+	const uint32_t pairs[RSS_WAYS], const struct sim_answer *answer);
+
+/** A packet and what answers it, at once: both hosts learn. @param queues
+ * filled with where they came in */
 void sim_exchange(struct sim_host *client, struct sim_host *server,
 	const uint32_t pairs[RSS_WAYS], uint32_t queues[RSS_WAYS]);
 

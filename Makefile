@@ -24,7 +24,7 @@ RUN_TESTS = MACHNET_DENO=$(DENO) MACHNET_BUN=$(BUN) \
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
-		awk -F '\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
+		awk -F '\t' '{ printf "make %-20s %s\n", $$1, $$2 }'
 
 .PHONY: build
 build: native/build/build.ninja ## build the libraries, machnetd and the fabric
@@ -49,6 +49,10 @@ bench-quick: build $(MODULES) ## build, then measure the core of that, in 90 s
 .PHONY: bench-transport
 bench-transport: build $(MODULES) ## build, then measure what the transport promises
 	@$(DENO) run -A bench/transport.ts
+
+.PHONY: bench-rss-simulation
+bench-rss-simulation: build $(MODULES) ## build, then make the figures of docs/rss.md anew
+	@$(DENO) run -A bench/rss_simulation.ts
 
 .PHONY: fuzz
 fuzz: build-fuzz ## run each fuzz target for SECONDS (60)

@@ -1,4 +1,5 @@
 /** A plot of the results, as SVG. */
+import { logarithmic, svg, text } from "../svg.ts";
 import { contenderName, type Result } from "./results.ts";
 
 const WIDTH = 1000;
@@ -13,20 +14,6 @@ function color({ transport }: Result): string {
   return transport.startsWith("machnet") ? "#0b6e99" : "#b0b0b0";
 }
 
-function text(
-  x: number,
-  y: number,
-  content: string,
-  anchor: "start" | "end" = "start",
-): string {
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${content}</text>`;
-}
-
-/** Where a value lies on a logarithmic scale from `least` to `most`. */
-function logarithmic(value: number, least: number, most: number): number {
-  return PANEL_WIDTH * Math.log(value / least) / Math.log(most / least);
-}
-
 /** Bars from p50 to p99.9, a tick at p99. */
 function latency(results: readonly Result[], x: number): string[] {
   const least = Math.min(...results.map(({ latencyUs }) => latencyUs.p50)) / 2;
@@ -35,7 +22,7 @@ function latency(results: readonly Result[], x: number): string[] {
     const y = HEADING_HEIGHT + index * ROW_HEIGHT;
     const { p50, p99, p999 } = result.latencyUs;
     const [from, tick, to] = [p50, p99, p999].map((value) =>
-      x + logarithmic(value, least, most)
+      x + PANEL_WIDTH * logarithmic(value, least, most)
     ) as [number, number, number];
     return [
       `<rect x="${from}" y="${y + 4}" width="${Math.max(1, to - from)}" ` +
@@ -75,10 +62,7 @@ export function plot(results: readonly Result[]): string {
   const rows = single.map(contenderName);
   const height = HEADING_HEIGHT + rows.length * ROW_HEIGHT + 10;
   const [left, right] = [LABEL_WIDTH, LABEL_WIDTH + PANEL_WIDTH + GAP];
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" ` +
-    `height="${height}" font-family="sans-serif" font-size="11">`,
-    '<rect width="100%" height="100%" fill="white"/>',
+  return svg(WIDTH, height, [
     text(left, 20, "64 B, one at a time: p50 to p99.9, tick at p99, us (log)"),
     text(right, 20, "64 B, 32 under way: requests per second"),
     ...rows.map((name, index) =>
@@ -91,6 +75,5 @@ export function plot(results: readonly Result[]): string {
     ),
     ...latency(single, left),
     ...rates(many, right, rows),
-    "</svg>\n",
-  ].join("\n");
+  ]);
 }

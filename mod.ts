@@ -33,6 +33,7 @@ export type { Listener } from "./src/listener.ts";
 export type { Message } from "./src/message.ts";
 export type { OutgoingMessage } from "./src/outgoing.ts";
 export { Engine, type EngineOptions } from "./src/engine.ts";
-export { Lab, type LabHost } from "./src/lab.ts";
+export type { VnicQueueStats, VnicStats } from "./src/fabric.ts";
+export { Lab, type LabHost, type LabHostStats } from "./src/lab.ts";
 export type { LabHash, LabOptions } from "./src/lab_options.ts";
 export type { Stats } from "./src/stats.ts";

@@ -34,8 +34,12 @@ const receiving = clients.map(async () => receive(await listener.accept()));
 await Promise.all([...sending, ...receiving]);
 
 console.log("What the network did to the packets:");
-for (const [name, count] of Object.entries(await lab.stats())) {
-  if (count > 0) console.log(`  ${name} ${count}`);
+for (const [index, vnic] of (await lab.stats()).entries()) {
+  const { drop_loss, duplicated, reordered } = vnic;
+  console.log(
+    `  to ${lab.hosts[index]!.address}: ${drop_loss} lost, ` +
+      `${duplicated} twice, ${reordered} late`,
+  );
 }
 
 async function send(host: LabHost): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { attach, type AttachOptions } from "./attach.ts";
 import type { Channel } from "./channel.ts";
+import { fabricCommand, fabricStats, type VnicStats } from "./fabric.ts";
 import {
   type LabHash,
   type LabOptions,
@@ -17,12 +18,26 @@ import {
   stopProcesses,
 } from "./lab_processes.ts";
 import { parseOptions } from "./options.ts";
-import {
-  fabricCommand,
-  fabricStats,
-  sidecarStats,
-  type Stats,
-} from "./stats.ts";
+import { sidecarStats, type Stats } from "./stats.ts";
+
+/**
+ * Counters of one host of a {@linkcode Lab}.
+ *
+ * @example
+ * ```ts
+ * import { Lab } from "machnet";
+ *
+ * await using lab = await Lab.start({ hosts: 2, queues: 4 });
+ * const { sidecar, vnic } = await lab.hosts[0]!.stats();
+ * console.log(sidecar["packets_received"], vnic?.packets_received);
+ * ```
+ */
+export interface LabHostStats {
+  /** What its sidecar counts. */
+  readonly sidecar: Stats;
+  /** What the fabric counts at its vNIC; absent where the wire is direct. */
+  readonly vnic?: VnicStats;
+}
 
 /**
  * One host of a {@linkcode Lab}: a sidecar with an address of its own.
@@ -55,12 +70,13 @@ export interface LabHost {
   attach(options?: Omit<AttachOptions, "socket">): Promise<Channel>;
 
   /**
-   * Read the counters of its sidecar.
+   * Read the counters of its sidecar and of its vNIC.
    *
-   * @returns The counters by name.
-   * @throws {MachnetError} SIDECAR_NOT_RUNNING if it has ended.
+   * @returns The counters, by name.
+   * @throws {MachnetError} SIDECAR_NOT_RUNNING if the sidecar has ended,
+   * SYSTEM_ERROR if the fabric has.
    */
-  stats(): Promise<Stats>;
+  stats(): Promise<LabHostStats>;
 }
 
 /**
@@ -99,12 +115,12 @@ export class Lab implements AsyncDisposable {
 
   private constructor(processes: LabProcesses) {
     this.#processes = processes;
-    this.hosts = processes.hosts.map(({ address, socket, process }) => ({
+    this.hosts = processes.hosts.map(({ address, socket, process }, index) => ({
       address,
       socket,
       pid: process.pid,
       attach: (options) => attach({ ...options, socket }),
-      stats: () => sidecarStats(socket),
+      stats: () => this.#hostStats(index),
     }));
   }
 
@@ -133,23 +149,40 @@ export class Lab implements AsyncDisposable {
     return new Lab(await startProcesses(checked));
   }
 
+  /** Bytes in an IP packet, which the profile or an option said. */
+  get mtu(): number {
+    return this.#processes.mtu;
+  }
+
   /** Process id of the fabric; `undefined` where the wire is direct. */
   get fabricPid(): number | undefined {
     return this.#processes.fabric?.process.pid;
   }
 
   /**
-   * Read the fabric's counters: of each host what it sent and what became of
-   * what was sent to it, and of each of its RX queues (`port1_queue0_…`).
+   * Read the counters of all vNICs, at one moment.
    *
-   * @returns The counters by name; none where the wire is direct.
-   * @throws {Error} If the fabric does not answer.
+   * @returns Those of each host; none where the wire is direct.
+   * @throws {MachnetError} SYSTEM_ERROR if the fabric has ended, TIMED_OUT if
+   * it does not answer.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 3, loss: 0.01 });
+   * for (const vnic of await lab.stats()) console.log(vnic.drop_loss);
+   * ```
    */
-  stats(): Promise<Stats> {
+  async stats(): Promise<readonly VnicStats[]> {
     const { fabric } = this.#processes;
-    return fabric === undefined
-      ? Promise.resolve({})
-      : fabricStats(fabric.socket);
+    return fabric === undefined ? [] : (await fabricStats(fabric.socket)).vnics;
+  }
+
+  async #hostStats(index: number): Promise<LabHostStats> {
+    const sidecar = await sidecarStats(this.hosts[index]!.socket);
+    const vnic = (await this.stats())[index];
+    return vnic === undefined ? { sidecar } : { sidecar, vnic };
   }
 
   /**
@@ -159,7 +192,8 @@ export class Lab implements AsyncDisposable {
    * @param host Index of a host, or nothing for all of them.
    * @throws {TypeError} If the wire is direct.
    * @throws {RangeError} If there is no such host.
-   * @throws {Error} If the fabric does not answer.
+   * @throws {MachnetError} SYSTEM_ERROR if the fabric has ended, TIMED_OUT if
+   * it does not answer.
    *
    * @example
    * ```ts
@@ -182,7 +216,8 @@ export class Lab implements AsyncDisposable {
    * @param options How long, in milliseconds from now; 0 mends it at once.
    * @throws {TypeError} If the wire is direct.
    * @throws {RangeError} If there is no such host, or `ms` is out of range.
-   * @throws {Error} If the fabric does not answer.
+   * @throws {MachnetError} SYSTEM_ERROR if the fabric has ended, TIMED_OUT if
+   * it does not answer.
    *
    * @example
    * ```ts
@@ -216,7 +251,8 @@ export class Lab implements AsyncDisposable {
    * @param hash As the option of `Lab.start()`.
    * @throws {TypeError} If the wire is direct, or there is no such hash.
    * @throws {RangeError} If there is no such host.
-   * @throws {Error} If the fabric does not answer.
+   * @throws {MachnetError} SYSTEM_ERROR if the fabric has ended, TIMED_OUT if
+   * it does not answer.
    */
   setHash(host: number, hash: LabHash): Promise<void> {
     return this.#order("set a hash", "hash", { host, hash });
@@ -249,7 +285,7 @@ export class Lab implements AsyncDisposable {
     const schema = orderOptions(hosts.length);
     const checked = parseOptions(schema, values, `Cannot ${attempt}`);
     const line = [command, ...Object.values(checked)].join(" ");
-    await fabricCommand(fabric.socket, line);
+    await fabricCommand(fabric.socket, line, `Cannot ${attempt}`);
   }
 
   /**

@@ -6,9 +6,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import globals from "node:process";
 import { environment } from "../ffi/library.ts";
+import { fabricStats } from "./fabric.ts";
 import { fabricParameters, type LabOptions } from "./lab_options.ts";
 import { NativeProcess } from "./native_process.ts";
-import { fabricStats } from "./stats.ts";
 
 /** A host of a lab. */
 export interface HostProcess {
@@ -20,6 +20,8 @@ export interface HostProcess {
 /** All that runs for a lab. */
 export interface LabProcesses {
   readonly directory: string;
+  /** Bytes in an IP packet. */
+  readonly mtu: number;
   readonly hosts: readonly HostProcess[];
   /** Absent where the wire is direct. */
   readonly fabric?: {
@@ -27,6 +29,9 @@ export interface LabProcesses {
     readonly process: NativeProcess;
   };
 }
+
+// Of a direct wire; see native/port/attach.c.
+const MTU_DEFAULT = 1500;
 
 /** Start all, or nothing. */
 export async function startProcesses(
@@ -85,7 +90,7 @@ async function startDirect(
     hosts.push(host);
     started.push(host.process);
   }
-  return { directory, hosts };
+  return { directory, mtu: options.mtu ?? MTU_DEFAULT, hosts };
 }
 
 async function startFabric(
@@ -112,7 +117,7 @@ async function startFabric(
   for (const result of results) {
     if (result.status === "rejected") throw result.reason;
   }
-  return { directory, hosts, fabric };
+  return { directory, mtu, hosts, fabric };
 }
 
 async function startHost(

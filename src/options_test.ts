@@ -83,8 +83,8 @@ test("Lab.start() has no fabric on a direct wire", async () => {
 });
 
 test("parseStats() reads a line per counter", () => {
-  assert.deepEqual(parseStats("rx_packets 12\ntx_packets 0\n\n"), {
-    rx_packets: 12,
-    tx_packets: 0,
+  assert.deepEqual(parseStats("packets_sent 12\npackets_received 0\n\n"), {
+    packets_sent: 12,
+    packets_received: 0,
   });
 });

@@ -1,9 +1,8 @@
 /**
- * Counters of sidecars and fabrics.
+ * Counters of sidecars.
  *
  * @module
  */
-import { connect } from "node:net";
 import { library } from "../ffi/library.ts";
 import { cString, ErrorBuffer, fromCString } from "../ffi/structs.ts";
 
@@ -15,7 +14,8 @@ import { cString, ErrorBuffer, fromCString } from "../ffi/structs.ts";
  * import { Lab, type Stats } from "machnet";
  *
  * await using lab = await Lab.start({ hosts: 2 });
- * const stats: Stats = await lab.hosts[0]!.stats();
+ * const { sidecar } = await lab.hosts[0]!.stats();
+ * const stats: Stats = sidecar;
  * for (const [name, value] of Object.entries(stats)) console.log(name, value);
  * ```
  */
@@ -56,37 +56,4 @@ export async function sidecarStats(socket: string): Promise<Stats> {
     throw error.toError(length, `Cannot read counters from ${socket}`);
   }
   return parseStats(fromCString(text));
-}
-
-/** Ask a fabric for its counters. */
-export async function fabricStats(path: string): Promise<Stats> {
-  return parseStats(await fabricCommand(path, "stats"));
-}
-
-/**
- * Ask a fabric to do something.
- *
- * @param command A line of `native/fabric/commands.h`.
- * @returns Its answer.
- * @throws {Error} If it refuses, does not answer, or has ended.
- */
-export function fabricCommand(path: string, command: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path }, () => socket.write(`${command}\n`));
-    let answer = "";
-    socket.setEncoding("utf8");
-    socket.setTimeout(TIMEOUT_MS, () => {
-      socket.destroy(
-        new Error(`Cannot ask ${path} for "${command}": no answer`),
-      );
-    });
-    socket.on("data", (piece: string) => answer += piece);
-    socket.on("end", () => {
-      socket.destroy();
-      const why = answer.match(/^error: (.*)/)?.[1];
-      if (why === undefined) resolve(answer);
-      else reject(new Error(why));
-    });
-    socket.on("error", reject);
-  });
 }

@@ -40,7 +40,10 @@ function ofSidecars(
     pids: hosts.map(({ pid }) => pid),
     async packets(): Promise<number> {
       const all = await Promise.all(hosts.map((host) => host.stats()));
-      return all.reduce((sum, stats) => sum + stats["packets_sent"]!, 0);
+      return all.reduce(
+        (sum, { sidecar }) => sum + sidecar["packets_sent"]!,
+        0,
+      );
     },
     [Symbol.asyncDispose]: stop,
   };

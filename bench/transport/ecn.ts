@@ -66,12 +66,13 @@ async function run(
     streams.push(new Stream(await connectPair(client, server), SIZE));
   }
   await sleep(1000 * seconds);
-  const before = await lab.stats();
+  const [before] = await lab.stats();
   const rate = await rateOf(streams, seconds);
-  const after = await lab.stats();
+  const [after] = await lab.stats();
   await Promise.all(streams.map((stream) => stream.finish()));
-  const perSecond = (name: string): number =>
-    (after[`port0_${name}`]! - before[`port0_${name}`]!) / seconds;
+  const perSecond = (
+    name: "drop_bandwidth" | "drop_depth" | "ecn_marked",
+  ): number => (after![name] - before![name]) / seconds;
   return {
     goodput: rate * SIZE * 8 / 1e6,
     drops: perSecond("drop_bandwidth") + perSecond("drop_depth"),

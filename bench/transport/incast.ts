@@ -32,7 +32,7 @@ export const incast: Measurement = {
       rates.push(await rateOf(streams, seconds));
     }
     await Promise.all(streams.map((stream) => stream.finish()));
-    const counters = await lab.stats();
+    const [vnic] = await lab.stats();
     const received = streams.map((stream) => stream.received);
     return [
       {
@@ -42,7 +42,7 @@ export const incast: Measurement = {
       },
       {
         name: "packets dropped at the receiver's full RX queue",
-        value: counters["port0_drop_depth"]!,
+        value: vnic!.drop_depth,
         target: { most: 0 },
       },
       {

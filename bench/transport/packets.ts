@@ -30,7 +30,7 @@ export const packets: Measurement = {
         hosts.lab.hosts.map((each) => each.stats()),
       );
       const sum = (name: string): number =>
-        all.reduce((total, stats) => total + (stats[name] ?? 0), 0);
+        all.reduce((total, { sidecar }) => total + (sidecar[name] ?? 0), 0);
       const packets = sum("packets_sent");
       return {
         packets,

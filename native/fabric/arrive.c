@@ -146,8 +146,8 @@ switch_taken(struct fabric_switch *fabric, uint32_t port, uint32_t queue,
 		struct queued queued = rx_queue_pop_oldest(from);
 
 		fabric->ports[queued.from].in_flight--;
-		from->counters.tx_packets++;
-		from->counters.tx_bytes += queued.length;
+		from->counters.packets_received++;
+		from->counters.bytes_received += queued.length;
 	}
 	if (taken < offered)
 		while (rx_queue_length(from) > fabric->options.depth)

@@ -100,7 +100,7 @@ stats_are_told(void **state)
 {
 	(void)state;
 	start(&plain);
-	assert_non_null(strstr(ask("stats"), "port2_rx_packets 0\n"));
+	assert_non_null(strstr(ask("stats"), "port2_packets_sent 0\n"));
 }
 
 static void

@@ -296,9 +296,9 @@ frames_reach_their_host_and_are_counted(void **state)
 	for (uint32_t i = 0; i < 1000; i++)
 		pass_frame(i % HOSTS, (i + 1) % HOSTS, (uint8_t)i);
 	assert_false(receive_frame(0, &content, 10 * NS_PER_MS));
-	assert_int_equal(counter("port0_rx_packets"), 1 + 334);
-	assert_int_equal(counter("port0_tx_packets"), 2 + 333);
-	assert_int_equal(counter("port0_tx_bytes"), FRAME_BYTES * 335);
+	assert_int_equal(counter("port0_packets_sent"), 1 + 334);
+	assert_int_equal(counter("port0_packets_received"), 2 + 333);
+	assert_int_equal(counter("port0_bytes_received"), FRAME_BYTES * 335);
 	assert_int_equal(counter("port2_flooded"), 1);
 	assert_int_equal(counter("port1_drop_depth"), 0);
 }
@@ -484,8 +484,8 @@ four_queues_carry_frames(void **state)
 		send_udp(0, (i + 1) % 4, 1, i);
 		assert_int_equal(receive_udp(1, i), before[i]);
 	}
-	assert_int_equal(counter("port1_tx_packets"), 2 + 120);
-	assert_in_range(counter("port1_queue3_tx_packets"), 10, 100);
+	assert_int_equal(counter("port1_packets_received"), 2 + 120);
+	assert_in_range(counter("port1_queue3_packets_received"), 10, 100);
 	assert_string_equal(ask("rekey 1"), "\nok\n");
 	for (uint16_t i = 0; i < 40; i++) {
 		send_udp(0, 0, 1, i);
@@ -504,8 +504,8 @@ a_host_may_open_fewer_queues(void **state)
 	for (uint32_t i = 0; i < 1000; i++)
 		pass_frame(i % HOSTS, (i + 1) % HOSTS, (uint8_t)i);
 	assert_int_equal(queues_reached(0, 1, 40), 0x1);
-	assert_int_equal(counter("port0_rx_packets"), 1 + 334 + 40);
-	assert_int_equal(counter("port1_tx_packets"), 2 + 334 + 40);
+	assert_int_equal(counter("port0_packets_sent"), 1 + 334 + 40);
+	assert_int_equal(counter("port1_packets_received"), 2 + 334 + 40);
 	stop(state);
 	queues = 2;
 	start("--queues", "4");
@@ -619,7 +619,7 @@ a_killed_fabric_is_replaced(void **state)
 	assert_true(fabric > 0);
 	wait_for_links();
 	introduce();
-	assert_int_equal(counter("port0_rx_packets"), 1);
+	assert_int_equal(counter("port0_packets_sent"), 1);
 }
 
 static void

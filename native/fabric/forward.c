@@ -169,9 +169,9 @@ switch_receive(struct fabric_switch *fabric, uint32_t port, void *frame,
 	uint32_t bytes_length;
 	const uint8_t *bytes = fabric->operations.bytes(frame, &bytes_length);
 
-	counters->rx_packets++;
-	counters->rx_bytes += length;
-	counters->rx_syns += frame_is_syn(bytes, bytes_length);
+	counters->packets_sent++;
+	counters->bytes_sent += length;
+	counters->syns_sent += frame_is_syn(bytes, bytes_length);
 	if (bytes_length < ETHERNET_BYTES) {
 		counters->drop_malformed++;
 	} else if (length > fabric->options.mtu + ETHERNET_BYTES) {

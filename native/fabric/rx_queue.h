@@ -8,8 +8,8 @@
 
 /* Counters of a queue. */
 #define RX_QUEUE_COUNTERS(X)                                                   \
-	X(tx_packets)                                                          \
-	X(tx_bytes)                                                            \
+	X(packets_received)                                                    \
+	X(bytes_received)                                                      \
 	X(drop_depth)	  /* it was full */                                    \
 	X(drop_depth_syn) /* ... and dropped was a SYN of ours */
 

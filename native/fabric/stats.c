@@ -28,8 +28,7 @@ queues_write(struct fabric_switch *fabric, uint32_t port, FILE *output)
 		RX_QUEUE_COUNTERS(RX_QUEUE_COUNTER)
 #undef RX_QUEUE_COUNTER
 		snprintf(prefix, sizeof(prefix), "port%u_queue%u_", port, i);
-		if (queues > 1)
-			queue_write(output, prefix, counters);
+		queue_write(output, prefix, counters);
 	}
 	snprintf(prefix, sizeof(prefix), "port%u_", port);
 	queue_write(output, prefix, &sum);
@@ -43,8 +42,6 @@ port_write(struct fabric_switch *fabric, uint32_t port, FILE *output)
 	const struct classifier_counters *classified =
 		classifier_counters(switch_classifier(fabric, port));
 
-	fprintf(output, "port%u_queues %u\n", port,
-		switch_options(fabric)->hosts[port].queues);
 #define SWITCH_COUNTER(name)                                                   \
 	fprintf(output, "port%u_" #name " %" PRIu64 "\n", port, counters->name);
 	SWITCH_COUNTERS(SWITCH_COUNTER)

@@ -27,14 +27,14 @@ counters_are_listed_by_name(void **state)
 	run_for(0);
 	read_stats();
 	assert_non_null(strstr(text, "mtu 1500\n"));
-	assert_non_null(strstr(text, "port0_queues 1\n"));
-	assert_non_null(strstr(text, "port0_rx_packets 0\n"));
-	assert_non_null(strstr(text, "port0_tx_packets 1\n"));
-	assert_non_null(strstr(text, "port1_rx_packets 1\n"));
+	assert_non_null(strstr(text, "port0_queue0_packets_received 1\n"));
+	assert_non_null(strstr(text, "port0_packets_sent 0\n"));
+	assert_non_null(strstr(text, "port0_packets_received 1\n"));
+	assert_non_null(strstr(text, "port1_packets_sent 1\n"));
 	assert_non_null(strstr(text, "port2_drop_depth 0\n"));
 	assert_non_null(strstr(text, "port2_synthetic 0\n"));
 	assert_null(strstr(text, "port3_"));
-	assert_null(strstr(text, "port0_queue0_"));
+	assert_null(strstr(text, "port0_queue1_"));
 }
 
 static void
@@ -54,14 +54,14 @@ several_queues_are_listed_and_added_up(void **state)
 		char name[64];
 		const char *line;
 
-		snprintf(name, sizeof(name), "\nport1_queue%u_tx_packets ",
-			queue);
+		snprintf(name, sizeof(name),
+			"\nport1_queue%u_packets_received ", queue);
 		line = strstr(text, name);
 		assert_non_null(line);
 		total += (uint32_t)strtoul(line + strlen(name), NULL, 10);
 	}
 	assert_int_equal(total, 100 + 2);
-	assert_non_null(strstr(text, "\nport1_tx_packets 102\n"));
+	assert_non_null(strstr(text, "\nport1_packets_received 102\n"));
 	assert_null(strstr(text, "port1_queue3"));
 }
 

@@ -80,19 +80,19 @@ struct switch_operations {
 };
 
 /*
- * Counters of a port, besides those of its RX queues and its classifier. rx is
- * from the host and tx to the host, as on a switch; what is dropped on the way
- * to a host counts there, what cannot be sent at all where it came from.
+ * Counters of a host's vNIC and its cable, besides those of its RX queues and
+ * its classifier. Sent and received as the host sees it; what is dropped on the
+ * way to a host counts there, what cannot be sent at all where it came from.
  */
 #define SWITCH_COUNTERS(X)                                                     \
-	X(rx_packets)                                                          \
-	X(rx_bytes)                                                            \
-	X(rx_syns)	  /* of our own protocol */                            \
-	X(flooded)	  /* received, for an unknown address or all */        \
-	X(drop_malformed) /* received, no Ethernet frame */                    \
-	X(drop_mtu)	  /* received, too long */                             \
-	X(drop_same_port) /* received, for the host that sent it */            \
-	X(drop_in_flight) /* received, over SWITCH_IN_FLIGHT_MAX */            \
+	X(packets_sent)                                                        \
+	X(bytes_sent)                                                          \
+	X(syns_sent)	  /* of our own protocol */                            \
+	X(flooded)	  /* sent, for an unknown address or all */            \
+	X(drop_malformed) /* sent, no Ethernet frame */                        \
+	X(drop_mtu)	  /* sent, too long */                                 \
+	X(drop_same_port) /* sent, to itself */                                \
+	X(drop_in_flight) /* sent, over SWITCH_IN_FLIGHT_MAX */                \
 	X(drop_loss)                                                           \
 	X(drop_bandwidth)   /* the buffer before the cap was full */           \
 	X(drop_packet_rate) /* likewise */                                     \

@@ -15,12 +15,12 @@ frames_find_their_host(void **state)
 	run_for(0);
 	assert_int_equal(lab.arrived, 6);
 	assert_int_equal(counters(0)->flooded, 1);
-	assert_int_equal(counters(0)->rx_packets, 2);
-	assert_int_equal(counters(0)->rx_bytes, 2 * FRAME_BYTES);
-	assert_int_equal(queue_counters(0, 0)->tx_packets, 2);
-	assert_int_equal(queue_counters(1, 0)->tx_packets, 1);
-	assert_int_equal(queue_counters(2, 0)->tx_packets, 3);
-	assert_int_equal(queue_counters(2, 0)->tx_bytes, 3 * FRAME_BYTES);
+	assert_int_equal(counters(0)->packets_sent, 2);
+	assert_int_equal(counters(0)->bytes_sent, 2 * FRAME_BYTES);
+	assert_int_equal(queue_counters(0, 0)->packets_received, 2);
+	assert_int_equal(queue_counters(1, 0)->packets_received, 1);
+	assert_int_equal(queue_counters(2, 0)->packets_received, 3);
+	assert_int_equal(queue_counters(2, 0)->bytes_received, 3 * FRAME_BYTES);
 }
 
 static void

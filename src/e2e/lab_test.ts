@@ -66,17 +66,23 @@ test("Lab.start() makes a private directory, and leaves nothing", {
   assert.ok(!pids.some(alive));
 });
 
-test("lab.stats() counts packets", { skip }, async () => {
+test("host.stats() counts packets, in the sidecar and at the vNIC", {
+  skip,
+}, async () => {
   await using hosts = await startFabric();
   const [client, server] = await connectPair(hosts);
   await client.send(pattern(1, 100));
   using _ = await server.receive();
-  const stats = await hosts.lab.stats();
-  assert.ok(stats["port0_rx_packets"]! > 0, JSON.stringify(stats));
-  const sidecar = await hosts.sidecars[0]!.stats();
+  await client.close();
+  const { sidecar, vnic } = await hosts.sidecars[0]!.stats();
   assert.ok(Object.values(sidecar).every(Number.isFinite));
   assert.ok(Object.keys(sidecar).length > 5);
-  await client.close();
+  assert.ok(sidecar["packets_received"]! > 0);
+  assert.ok(vnic!.packets_received >= sidecar["packets_received"]!);
+  assert.ok(vnic!.packets_sent > 0);
+  assert.ok(vnic!.syns_sent === 0);
+  const [, other] = await hosts.lab.stats();
+  assert.ok(other!.syns_sent > 0);
 });
 
 test("messages survive loss, duplication, reordering and corruption", {
@@ -109,8 +115,9 @@ test("messages survive loss, duplication, reordering and corruption", {
   assert.equal(number, sizes.length);
   await sending;
   const stats = await hosts.lab.stats();
-  for (const name of ["drop_loss", "corrupted", "duplicated", "reordered"]) {
-    const sum = stats[`port0_${name}`]! + stats[`port1_${name}`]!;
+  const faults = ["drop_loss", "corrupted", "duplicated", "reordered"] as const;
+  for (const name of faults) {
+    const sum = stats.reduce((sum, vnic) => sum + vnic[name], 0);
     assert.ok(sum > 0, `${name}: ${JSON.stringify(stats)}`);
   }
 });

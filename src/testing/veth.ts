@@ -160,7 +160,7 @@ export async function startVeth(
         socket,
         pid: process.pid,
         attach: (options) => attach({ ...options, socket }),
-        stats: () => sidecarStats(socket),
+        stats: async () => ({ sidecar: await sidecarStats(socket) }),
       });
     }
     return { hosts, [Symbol.asyncDispose]: stop };

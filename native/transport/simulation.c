@@ -451,7 +451,8 @@ simulation_destroy(struct simulation *s)
 		listeners_destroy(s->hosts[i].options.listeners);
 		free(s->hosts[i].device);
 	}
-	for (uint32_t i = 0; i < s->hosts_length; i++) {
+	/* The last engine of a machine first, which is gone with its first. */
+	for (uint32_t i = s->hosts_length; i-- != 0;) {
 		struct machine *machine = s->hosts[i].machine;
 
 		if (machine->engines != &s->hosts[i])

@@ -74,7 +74,9 @@ transport_destroy(struct transport *t)
 	freelist_destroy(&t->receive_windows);
 	rss_host_destroy(t->rss);
 	free(t->flows);
-	sodium_memzero(t, sizeof(*t));
+	/* The secrets. Most pages of the tables were never touched. */
+	sodium_memzero(&t->options, sizeof(t->options));
+	sodium_memzero(&t->random, sizeof(t->random));
 	free(t);
 }
 

@@ -17,6 +17,9 @@ import { type Case, readJUnit, readMesonLog } from "./results.ts";
 /** A file that has not ended by then is killed, with what it started. */
 const FILE_TIMEOUT_S = 600;
 
+/** Of the C tests' own limits, which a busy machine may need. */
+const NATIVE_TIMEOUT_MULTIPLIER = 5;
+
 /** Of each target. One seed, so that the same commit tests the same inputs. */
 const FUZZ_SECONDS = 30;
 const FUZZ_SEED = 1;
@@ -87,6 +90,7 @@ async function native(
   const status = await run(
     "meson",
     ...["test", "-C", folder, "--no-rebuild", "--print-errorlogs"],
+    ...["--timeout-multiplier", String(NATIVE_TIMEOUT_MULTIPLIER)],
     ...options,
   );
   return complete(target, readMesonLog(read(log)), status);

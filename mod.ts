@@ -32,6 +32,13 @@ export type {
 export type { Listener } from "./src/listener.ts";
 export type { Message } from "./src/message.ts";
 export type { OutgoingMessage } from "./src/outgoing.ts";
+export {
+  type IncomingRequest,
+  RequestError,
+  type RequestHandler,
+  type RequestOptions,
+  type ServeOptions,
+} from "./src/request.ts";
 export { Engine, type EngineOptions } from "./src/engine.ts";
 export type { VnicQueueStats, VnicStats } from "./src/fabric.ts";
 export { Lab, type LabHost, type LabHostStats } from "./src/lab.ts";

@@ -46,7 +46,8 @@ export type ErrorCode =
   | "DEVICE_NOT_FOUND"
   | "DEVICE_FAILED"
   | "ENGINE_ALREADY_RUNNING"
-  | "ENGINE_NOT_RUNNING";
+  | "ENGINE_NOT_RUNNING"
+  | "TOO_MANY_REQUESTS";
 
 /**
  * An operation of machnet failed.

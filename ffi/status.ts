@@ -39,6 +39,7 @@ export const STATUSES = [
   ["DEVICE_FAILED", -29, "the device could not be started"],
   ["ENGINE_ALREADY_RUNNING", -30, "this process runs an engine already"],
   ["ENGINE_NOT_RUNNING", -31, "this process runs no engine"],
+  ["TOO_MANY_REQUESTS", -32, "16384 requests of it wait for replies"],
 ] as const;
 
 /** Name of a status. */

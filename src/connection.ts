@@ -11,6 +11,12 @@ import type { ConnectionState, Reader } from "./connection_state.ts";
 import type { Message } from "./message.ts";
 import { BatchIterator, MessageIterator } from "./message_iterator.ts";
 import type { OutgoingMessage } from "./outgoing.ts";
+import {
+  type RequestHandler,
+  type RequestOptions,
+  REQUESTS_MAX,
+  type ServeOptions,
+} from "./request.ts";
 
 /** Options of the calls that may wait. */
 export interface WaitOptions {
@@ -145,6 +151,62 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
   batches(): AsyncIterableIterator<readonly Message[], undefined>;
 
   /**
+   * Send a copy of some bytes as a request, and wait for the reply. Many may be
+   * in flight, at most 16 384; replies come in whatever order, and neither they
+   * nor the requests wait for messages or for larger ones of their kind.
+   *
+   * @param bytes The request, to be left alone until the promise settles.
+   * @param options A signal or a time to cancel it, which the peer's handler
+   * hears of.
+   * @returns The reply. It stays valid until its `release()`.
+   * @throws {TypeError} If `bytes` is not a Uint8Array.
+   * @throws {RangeError} If the timeout is not a positive integer.
+   * @throws {RequestError} What the peer's handler threw.
+   * @throws {MachnetError} TIMED_OUT, TOO_MANY_REQUESTS, MESSAGE_TOO_LARGE, which
+   * leave the connection as it was; CONNECTION_CLOSED, or why it failed.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const question = new TextEncoder().encode("what time is it?");
+   * using reply = await connection.request(question, { timeout: 1000 });
+   * console.log(new TextDecoder().decode(reply.data));
+   * ```
+   */
+  request(bytes: Uint8Array, options?: RequestOptions): Promise<Message>;
+
+  /**
+   * Have the peer's requests handled: those that came already, and all that
+   * will. Requests of a connection without handler wait for one.
+   *
+   * @param handler Gives the reply to a request, or throws.
+   * @param options How many to handle at a time.
+   * @returns A promise that resolves when the connection was closed and the last
+   * request is handled, and rejects as `closed` does. It may be left alone.
+   * @throws {TypeError} If the handler is not a function.
+   * @throws {RangeError} If the concurrency is not from 1 to 16 384.
+   * @throws {MachnetError} INVALID_ARGUMENT if the connection has a handler.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using listener = await channel.listen({ port: 888 });
+   * for await (const connection of listener) {
+   *   connection.serve(() => new TextEncoder().encode(new Date().toISOString()));
+   * }
+   * ```
+   */
+  serve(handler: RequestHandler, options?: ServeOptions): Promise<void>;
+
+  /**
    * Take no more messages, deliver what was accepted for sending, and wait for
    * the peer's acknowledgement. Resolves at once if the connection is over.
    *
@@ -275,13 +337,41 @@ export class ConnectionHandle implements Connection {
     });
   }
 
-  async close(options?: CloseOptions): Promise<void> {
-    const timeout = options?.timeout;
-    if (timeout !== undefined && !(Number.isInteger(timeout) && timeout > 0)) {
+  async request(
+    bytes: Uint8Array,
+    options?: RequestOptions,
+  ): Promise<Message> {
+    if (!(bytes instanceof Uint8Array)) throw notBytes(bytes);
+    if (options !== undefined) {
+      checkTimeout(options.timeout, "Cannot send request");
+      options.signal?.throwIfAborted();
+    }
+    return await this.#state.caller.request(this, bytes, options);
+  }
+
+  serve(handler: RequestHandler, options?: ServeOptions): Promise<void> {
+    const concurrency = options?.concurrency ?? REQUESTS_MAX;
+    if (typeof handler !== "function") {
+      throw new TypeError("Cannot serve connection: no function to handle it");
+    }
+    if (
+      !(Number.isInteger(concurrency) && concurrency >= 1 &&
+        concurrency <= REQUESTS_MAX)
+    ) {
       throw new RangeError(
-        `Cannot close connection: timeout ${timeout} is not a positive integer`,
+        `Cannot serve connection: concurrency ${concurrency} is not an integer from 1 to ${REQUESTS_MAX}`,
       );
     }
+    const idle = Promise.withResolvers<void>();
+    this.#state.responder.serve(this, handler, concurrency, idle.resolve);
+    const served = idle.promise.then(() => this.#state.closed);
+    served.catch(() => {}); // who wants to know, listens
+    return served;
+  }
+
+  async close(options?: CloseOptions): Promise<void> {
+    const timeout = options?.timeout;
+    checkTimeout(timeout, "Cannot close connection");
     options?.signal?.throwIfAborted();
     await this.#state.close(timeout, options?.signal);
   }
@@ -314,6 +404,13 @@ export class ConnectionHandle implements Connection {
 function notBytes(value: unknown): TypeError {
   const what = value === null ? "null" : typeof value;
   return new TypeError(`Cannot send message: ${what} is not a Uint8Array`);
+}
+
+function checkTimeout(timeout: number | undefined, attempt: string): void {
+  if (timeout === undefined || Number.isInteger(timeout) && timeout > 0) return;
+  throw new RangeError(
+    `${attempt}: timeout ${timeout} is not a positive integer`,
+  );
 }
 
 function checkLength(length: number): void {

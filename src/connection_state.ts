@@ -5,14 +5,16 @@
  */
 import { failure, MachnetError } from "../ffi/error.ts";
 import { Status } from "../ffi/status.ts";
-import { LIMITS } from "../ffi/structs.ts";
+import { EventKind, LIMITS } from "../ffi/structs.ts";
 import { onAbort } from "./abort.ts";
 import { type Endpoint, formatEndpoint } from "./address.ts";
+import { Caller } from "./caller.ts";
 import type { Core } from "./core.ts";
 import { Inbox } from "./inbox.ts";
 import { TracedMessage } from "./debug.ts";
 import { ReceivedMessage } from "./message.ts";
 import { kick } from "./pump.ts";
+import { Responder } from "./responder.ts";
 import { Sender } from "./sender.ts";
 
 /** Someone who waits for a message. */
@@ -46,6 +48,8 @@ export class ConnectionState {
   readonly remote: Endpoint;
   readonly local: Endpoint;
   readonly sender: Sender;
+  #caller: Caller | undefined;
+  #responder: Responder | undefined;
   readonly #inbox = new Inbox();
   readonly #readers: Reader[] = [];
   #isServed = false;
@@ -67,6 +71,46 @@ export class ConnectionState {
     this.sender = new Sender(core, this);
   }
 
+  // Requests
+
+  /** The requests made here. */
+  get caller(): Caller {
+    return this.#caller ??= new Caller(this);
+  }
+
+  /** The requests that the peer makes. */
+  get responder(): Responder {
+    return this.#responder ??= new Responder(this);
+  }
+
+  /** A message that is part of a request came. */
+  deliverTagged(
+    kind: number,
+    request: number,
+    offset: number,
+    length: number,
+  ): void {
+    if (this.#phase !== Phase.Open) {
+      this.core.release(offset, length);
+    } else if (kind === EventKind.REPLY) {
+      this.caller.reply(request, offset, length);
+    } else if (kind === EventKind.FAILURE) {
+      this.caller.failure(request, offset, length);
+    } else if (kind === EventKind.CANCEL) {
+      this.core.release(offset, length);
+      this.responder.cancel(request);
+    } else if (this.responder.add(request, offset, length)) {
+      this.#serveLater();
+    } else {
+      this.reset("a request came before the reply to the last of that number");
+    }
+  }
+
+  #endRequests(): void {
+    this.#caller?.end(this.refusal("Cannot get reply from"));
+    this.#responder?.end(this.refusal("Cannot reply to"));
+  }
+
   // Receiving
 
   /** A message came. */
@@ -76,7 +120,11 @@ export class ConnectionState {
       return;
     }
     this.#inbox.push(offset, length);
-    if (this.#readers.length === 0 || this.#isServed) return;
+    if (this.#readers.length > 0) this.#serveLater();
+  }
+
+  #serveLater(): void {
+    if (this.#isServed) return;
     this.#isServed = true;
     this.core.serveLater(this);
   }
@@ -87,6 +135,7 @@ export class ConnectionState {
     while (this.#inbox.size > 0 && this.#readers.length > 0) {
       this.#readers.shift()!.serve();
     }
+    this.#responder?.start();
   }
 
   /**
@@ -99,15 +148,19 @@ export class ConnectionState {
     if (inbox.size === 0) return undefined;
     const { offset, length } = inbox;
     inbox.shift();
-    if (this.core.debugging) {
-      return new TracedMessage(this.core, offset, length, this.#describe());
+    if (used === undefined || this.core.debugging) {
+      return this.lend(offset, length, "message");
     }
-    return used?.lend(offset, length) ??
-      new ReceivedMessage(this.core, offset, length);
+    return used.lend(offset, length);
   }
 
-  #describe(): string {
-    return `message ${++this.#taken} from ${formatEndpoint(this.remote)}`;
+  /** An object around bytes that came. */
+  lend(offset: number, length: number, noun: string): ReceivedMessage {
+    const { core } = this;
+    if (!core.debugging) return new ReceivedMessage(core, offset, length);
+    const which = `${noun} ${++this.#taken}`;
+    const what = `${which} from ${formatEndpoint(this.remote)}`;
+    return new TracedMessage(core, offset, length, what);
   }
 
   /** Wait for a message; call only when `take()` gave nothing. */
@@ -187,6 +240,7 @@ export class ConnectionState {
       this.#phase = Phase.Closing;
       this.#dropInbox();
       this.#endReaders();
+      this.#endRequests();
       this.#closeWhenSent(timeoutMs);
     }
     const { promise } = this.#closing;
@@ -264,6 +318,7 @@ export class ConnectionState {
     if (status !== Status.OK || this.#endedHere) this.#dropInbox();
     this.sender.stop();
     this.#endReaders();
+    this.#endRequests();
     this.#settleClosed();
     if (closing === undefined) return;
     if (status === Status.OK) closing.resolve();

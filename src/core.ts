@@ -62,7 +62,7 @@ export class Core implements Pumped {
   readonly #returns: Returns;
   readonly #sends = new RoomQueue();
   readonly #requests = new Requests();
-  // Connections with readers for whom something came in this turn.
+  // Connections with readers or handlers for whom something came in this turn.
   readonly #served: ConnectionState[] = [];
   #looksLeft = 0;
   #sendsLeft = SENDS_PER_TURN;
@@ -332,7 +332,7 @@ export class Core implements Pumped {
     return count;
   }
 
-  /** Serve the readers of a connection when all that came is in its inbox. */
+  /** Serve the readers of a connection when all that came is with it. */
   serveLater(connection: ConnectionState): void {
     this.#served.push(connection);
   }
@@ -365,8 +365,11 @@ export class Core implements Pumped {
       return;
     }
     if (kind >= EventKind.REQUEST) {
-      // Nobody here serves requests, or makes them.
-      this.release(events[at + 2]!, events[at + 3]!);
+      const offset = events[at + 2]!;
+      const length = events[at + 3]!;
+      const connection = this.#residents.connection(id);
+      if (connection === undefined) this.release(offset, length);
+      else connection.deliverTagged(kind, events[at + 4]!, offset, length);
       return;
     }
     const answer: Answer = {

@@ -5,6 +5,7 @@
  */
 import { failure, type MachnetError } from "../ffi/error.ts";
 import { Status } from "../ffi/status.ts";
+import { MessageKind } from "../ffi/structs.ts";
 import { onAbort } from "./abort.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
@@ -24,6 +25,8 @@ export class Sender {
   readonly #id: number;
   #open = true;
   #waiting = 0;
+  // Messages of requests wait in a queue of their own.
+  #waitingTagged = 0;
   #onDrained: (() => void) | undefined;
 
   constructor(core: Core, connection: ConnectionState) {
@@ -130,6 +133,57 @@ export class Sender {
     }
   }
 
+  /** Send a copy as part of a request. @returns A status. */
+  trySendTagged(bytes: Uint8Array, kind: number, request: number): number {
+    if (!this.#open) return Status.CONNECTION_CLOSED;
+    return this.#waitingTagged > 0
+      ? Status.AGAIN
+      : this.core.sendTagged(this.#id, bytes, kind, request);
+  }
+
+  /**
+   * Send a copy as part of a request, when there is room.
+   *
+   * @param settle Told the status, unless it is given up.
+   * @returns A function that gives up.
+   */
+  sendTagged(
+    bytes: Uint8Array,
+    kind: number,
+    request: number,
+    settle: (status: number) => void,
+  ): () => void {
+    this.#waitingTagged++;
+    const done = (): void => {
+      this.#waitingTagged--;
+      this.#checkDrained();
+    };
+    const giveUp = this.core.waitForRoom(
+      this,
+      () => this.core.sendTagged(this.#id, bytes, kind, request),
+      (status) => {
+        done();
+        settle(status);
+      },
+    );
+    return () => {
+      giveUp();
+      done();
+    };
+  }
+
+  /** Say that no reply to a request is wanted. */
+  sendCancel(request: number): void {
+    const { core } = this;
+    core.request(
+      this,
+      () =>
+        this.#open
+          ? core.sendTagged(this.#id, EMPTY, MessageKind.CANCEL, request)
+          : Status.OK,
+    );
+  }
+
   /** Repeat a call until there is room, behind those that wait already. */
   #wait(
     signal: AbortSignal | undefined,
@@ -154,7 +208,15 @@ export class Sender {
 
   #noLongerWaiting(): void {
     this.#waiting--;
-    if (this.#waiting === 0) this.#onDrained?.();
+    this.#checkDrained();
+  }
+
+  get #isDrained(): boolean {
+    return this.#waiting + this.#waitingTagged === 0;
+  }
+
+  #checkDrained(): void {
+    if (this.#isDrained) this.#onDrained?.();
   }
 
   /**
@@ -165,7 +227,7 @@ export class Sender {
    */
   close(onDrained: () => void): boolean {
     this.#open = false;
-    if (this.#waiting === 0) return false;
+    if (this.#isDrained) return false;
     this.#onDrained = onDrained;
     return true;
   }
@@ -175,6 +237,7 @@ export class Sender {
     this.#open = false;
     this.#onDrained = undefined;
     this.core.failWaiting(this.#connection, Status.CONNECTION_CLOSED);
+    this.core.failWaiting(this, Status.CONNECTION_CLOSED);
   }
 
   /** The error for a status of sending. */

@@ -37,6 +37,8 @@ export class FakeLibrary {
   readonly calls: FakeCall[] = [];
   /** Messages that were sent. */
   readonly sent: { connection: number; text: string }[] = [];
+  /** Messages of requests that were sent. */
+  readonly tagged: { kind: number; request: number; text: string }[] = [];
   /** Sends that are possible before the channel is full. */
   room: number = Infinity;
   /** Connections that hold as much as they may. */
@@ -92,6 +94,19 @@ export class FakeLibrary {
     const bytes = new TextEncoder().encode(reason);
     const offset = bytes.length === 0 ? 0 : this.#lend(bytes);
     this.post({ kind: 5, connection, status, offset, length: bytes.length });
+  }
+
+  /** Let a message of a request arrive. */
+  messageTagged(
+    connection: number,
+    kind: FakeEvent["kind"],
+    token: number,
+    text: string = "",
+  ): void {
+    const bytes = new TextEncoder().encode(text);
+    const { length } = bytes;
+    const offset = length === 0 ? 0 : this.#lend(bytes);
+    this.post({ kind, connection, token, offset, length });
   }
 
   #lend(bytes: Uint8Array): number {
@@ -160,6 +175,13 @@ export class FakeLibrary {
       },
       machnet_send: (_channel, connection, bytes, length) =>
         this.#send(connection, bytes!.subarray(0, length)),
+      machnet_send_tagged: (_channel, id, bytes, length, kind, request) => {
+        if (length > 8 << 20) return Status.MESSAGE_TOO_LARGE;
+        if (length > 0 && !this.#takeRoom(id)) return Status.AGAIN;
+        const text = new TextDecoder().decode(bytes!.subarray(0, length));
+        this.tagged.push({ kind, request, text });
+        return Status.OK;
+      },
       machnet_allocate: (_channel, connection, length) => {
         if (length > 8 << 20) return Status.MESSAGE_TOO_LARGE;
         return this.#takeRoom(connection)

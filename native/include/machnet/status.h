@@ -42,7 +42,8 @@
 	X(DEVICE_NOT_FOUND, -28, "no such device")                             \
 	X(DEVICE_FAILED, -29, "the device could not be started")               \
 	X(ENGINE_ALREADY_RUNNING, -30, "this process runs an engine already")  \
-	X(ENGINE_NOT_RUNNING, -31, "this process runs no engine")
+	X(ENGINE_NOT_RUNNING, -31, "this process runs no engine")              \
+	X(TOO_MANY_REQUESTS, -32, "16384 requests of it wait for replies")
 
 enum machnet_status {
 #define MACHNET_STATUS_ENUM(name, value, message) MACHNET_##name = (value),

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -19,15 +18,14 @@ import process from "node:process";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { ROOT, type Runtime, runtimePath } from "../bench/processes.ts";
+import {
+  type Block,
+  brokenLinks,
+  programName,
+  readBlocks,
+} from "../src/testing/markdown.ts";
 
 const TIMEOUT_S = 60;
-
-/** A code block, and the one after it if that says what is printed. */
-interface Block {
-  readonly language: string;
-  readonly text: string;
-  readonly prints: string | undefined;
-}
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 const blocks = readBlocks(readme);
@@ -49,24 +47,6 @@ after(() => {
   rmSync(folder, { recursive: true });
   rmSync(temporary, { recursive: true });
 });
-
-function readBlocks(markdown: string): Block[] {
-  const found = [...markdown.matchAll(/^```(\w+)\n([^]*?)^```$/gm)]
-    .map(([, language = "", text = ""]) => ({ language, text }));
-  return found.map((block, index) => {
-    const next = found[index + 1];
-    return {
-      ...block,
-      prints: next?.language === "text" ? next.text : undefined,
-    };
-  });
-}
-
-function programName(text: string): string {
-  const [, name] = /^\/\/ (\w+\.ts)\n/.exec(text) ?? [];
-  assert.ok(name, `a program without a name: ${text}`);
-  return name;
-}
 
 function inTemporary(text: string): string {
   return text.replaceAll("/tmp/", `${temporary}/`);
@@ -256,9 +236,7 @@ test("README.md: names the UDP port that is used", () => {
 });
 
 test("README.md: its links lead somewhere", () => {
-  for (const [, path = ""] of readme.matchAll(/\]\((?!https:)([^)]+)\)/g)) {
-    assert.ok(existsSync(join(ROOT, path)), path);
-  }
+  assert.deepEqual(brokenLinks(join(ROOT, "README.md"), readme), []);
 });
 
 test("README.md: no program or command is left out", () => {

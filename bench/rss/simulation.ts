@@ -20,6 +20,8 @@ export interface Setting {
   readonly queues: number;
   /** Hosts that connect to the same servers. */
   readonly peers: number;
+  /** Connections of each of them to the first server, after the first one. */
+  readonly later: number;
 }
 
 /** Of many connections. */
@@ -44,11 +46,11 @@ export interface Cost {
 }
 
 /** What rss_simulate prints. */
-export interface Outcome extends Setting {
+export interface Outcome extends Omit<Setting, "later"> {
   /** Between two NICs of which the client knows nothing. */
   readonly first: Cost;
-  /** The next ones between the same hosts. */
-  readonly later: Cost;
+  /** The next ones between the same hosts, if there were any. */
+  readonly later: Cost | null;
   /** The first to another server. */
   readonly second: Cost;
 }

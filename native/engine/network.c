@@ -384,7 +384,8 @@ occupancy_update(struct network *network, uint16_t length)
 		u32_min(waiting, network->options->port->rx_descriptors);
 	transport_occupancy(network->transport,
 		(uint8_t)(network->waiting * 255 /
-			  network->options->port->rx_descriptors));
+			  network->options->port->rx_descriptors),
+		length < NETWORK_BURST);
 }
 
 uint32_t

@@ -81,6 +81,10 @@
 /* Largest share of the RX queue that one connection gets, and how long it keeps
  * it without a packet. Its sender gives it up after half of that. */
 #define CREDIT_MAX 64u
+/* Credits of a connection that its peer is not told of, or a quarter of few:
+ * for the tail-loss probe and some timeouts, each twice as late as the one
+ * before. */
+#define CREDIT_PROBES 4u
 #define CREDIT_IDLE_NS (5 * NS_PER_MS)
 /* Bytes that an application, and a flow of it, may send in a turn. */
 #define ENDPOINT_QUANTUM 32768
@@ -373,6 +377,7 @@ struct transport {
 	uint32_t active_length;
 	uint32_t credits_free;
 	uint8_t occupancy; /* of the RX queue, 255: full */
+	bool queue_waits;  /* there is more in it than was looked at */
 	uint32_t answers_left;
 	uint8_t owner_last; /* of listeners of other engines */
 	struct flow *flows;
@@ -545,8 +550,11 @@ void recovery_arm(struct transport *t, uint64_t now, struct flow *f);
 void recovery_forget(struct flow *f);
 
 /* credits.c */
+void credits_init(struct transport *t);
 /** A packet came: give the flow its share of the RX queue. */
 void credits_share(struct transport *t, uint64_t now, struct flow *f);
+/** How many packets the peer may have in flight, for an ACK. */
+uint16_t credits_told(const struct flow *f);
 /** Take back what connections that fell silent hold. */
 void credits_reclaim(struct transport *t, uint64_t now);
 /** Take back what a connection that ends holds. */

@@ -99,8 +99,7 @@ receive_ack_write(
 		.largest = f->largest,
 		.hold_ns = (uint32_t)u64_min(now - f->largest_ns, UINT32_MAX),
 		.message_limit = f->deliver_next + TRANSPORT_MESSAGE_WINDOW,
-		/* One packet needs no credit, unless there is no memory. */
-		.credit = f->starved ? 0 : (uint16_t)u32_max(f->credit, 1),
+		.credit = credits_told(f),
 		.occupancy = t->occupancy,
 		.marked = f->marked,
 		.flags = f->route->queue != t->options.engine

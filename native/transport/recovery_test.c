@@ -137,48 +137,6 @@ the_time_that_an_ack_waits_is_not_round_trip_time(void **state)
 	simulation_destroy(pair.s);
 }
 
-/* Packets on their way to a host. */
-static uint32_t
-inflight_to(const struct simulation *s, const struct host *host)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < s->packets_length; i++)
-		count += s->packets[i]->to == host->address;
-	return count;
-}
-
-static void
-the_credits_of_all_peers_fit_the_queue(void **state)
-{
-	struct pair pair = pair_start(NULL);
-	struct simulation *s = pair.s;
-	uint32_t most = 0;
-
-	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		pair.client_host = host_start(s);
-		pair.client_application = application_start(pair.client_host);
-		for (unsigned n = 0; n < 10; n++)
-			pair_connect(&pair);
-	}
-	s->network.delay_ns = MS;
-	simulation_run(s, 10 * MS);
-	for (struct connection *c = s->connections; c != NULL; c = c->next)
-		if (!c->server)
-			connection_send(c, 500000);
-	for (uint64_t end_ns = s->now_ns + S; simulation_step(s, end_ns);) {
-		uint32_t inflight = inflight_to(s, pair.server_host);
-
-		most = inflight > most ? inflight : most;
-	}
-	for (struct connection *c = s->connections; c != NULL; c = c->next)
-		assert_true(connection_delivered(c));
-	/* Used, too. */
-	assert_in_range(most, 150, 256);
-	simulation_destroy(s);
-}
-
 static void
 an_idle_connection_begins_with_one_packet(void **state)
 {
@@ -206,7 +164,6 @@ main(void)
 		cmocka_unit_test(a_request_and_its_reply_take_two_packets),
 		cmocka_unit_test(
 			the_time_that_an_ack_waits_is_not_round_trip_time),
-		cmocka_unit_test(the_credits_of_all_peers_fit_the_queue),
 		cmocka_unit_test(an_idle_connection_begins_with_one_packet),
 	};
 

@@ -53,8 +53,7 @@ transport_create(const struct transport_options *options,
 	list_init(&t->held);
 	list_init(&t->acks);
 	list_init(&t->acks_delayed);
-	list_init(&t->active);
-	t->credits_free = t->options.descriptors - t->options.descriptors / 8u;
+	credits_init(t);
 	wheel_init(&t->flow_timers, 0);
 	wheel_init(&t->peer_timers, 0);
 	wheel_init(&t->route_timers, 0);
@@ -87,9 +86,10 @@ transport_counters(const struct transport *t)
 }
 
 void
-transport_occupancy(struct transport *t, uint8_t occupancy)
+transport_occupancy(struct transport *t, uint8_t occupancy, bool all)
 {
 	t->occupancy = occupancy;
+	t->queue_waits = !all;
 }
 
 uint32_t

@@ -254,8 +254,13 @@ void transport_observe(
  */
 uint32_t transport_engine_of(const uint8_t *bytes, uint32_t length);
 
-/** How full the RX queue is, 255: full. Peers are told. */
-void transport_occupancy(struct transport *transport, uint8_t occupancy);
+/**
+ * Before a burst of packets is handed over.
+ * @param occupancy how full the RX queue is, 255: full. Peers are told.
+ * @param all nothing waits in it behind that burst
+ */
+void transport_occupancy(
+	struct transport *transport, uint8_t occupancy, bool all);
 
 /** Nobody answers ARP for the address: fail what is being opened to it. */
 void transport_host_unreachable(

@@ -180,7 +180,7 @@ step_shortage(struct script *s)
 		application->memory_bytes = value * (MEMORY_BYTES / 64);
 		break;
 	case 3:
-		transport_occupancy(s->host->transport, value);
+		transport_occupancy(s->host->transport, value, value % 2 == 0);
 		break;
 	}
 }

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/* Many senders share the RX queue of one receiver: whenever its engine looks,
+ * and however they come and go, the queue holds what was sent. */
+#include "transport/flow.h"
+#include "transport/simulation.h"
+
+#define MS NS_PER_MS
+#define US NS_PER_US
+#define SENDERS 10u
+#define DESCRIPTORS 256u
+/* Of an engine, as in engine/network.h. */
+#define BURST 64u
+#define TURN_NS (5 * US)
+
+/* The receiver's vNIC. */
+struct rx_queue {
+	const struct host *host;
+	struct packet *packets[DESCRIPTORS];
+	uint32_t first, length;
+	uint32_t length_max;
+	uint32_t overflows;
+};
+
+static bool
+rx_queue_push(struct simulation *s, const struct packet *packet)
+{
+	struct rx_queue *queue = s->filter_context;
+	size_t bytes = sizeof(*packet) + packet->length;
+	struct packet *copy;
+
+	if (packet->to != queue->host->address)
+		return true;
+	if (queue->length == DESCRIPTORS) {
+		queue->overflows++;
+		return false;
+	}
+	copy = malloc(bytes);
+	assert_non_null(copy);
+	memcpy(copy, packet, bytes);
+	queue->packets[(queue->first + queue->length++) % DESCRIPTORS] = copy;
+	queue->length_max = u32_max(queue->length_max, queue->length);
+	return false;
+}
+
+/* What an engine does in a turn. */
+static void
+rx_queue_serve(struct rx_queue *queue)
+{
+	uint32_t burst = u32_min(queue->length, BURST);
+
+	transport_occupancy(queue->host->transport,
+		(uint8_t)(queue->length * 255 / DESCRIPTORS),
+		queue->length < BURST);
+	for (uint32_t i = 0; i < burst; i++) {
+		struct packet *packet = queue->packets[queue->first];
+
+		queue->first = (queue->first + 1) % DESCRIPTORS;
+		queue->length--;
+		host_receive((struct host *)queue->host, &packet->path,
+			packet->bytes, packet->length);
+		free(packet);
+	}
+}
+
+/* Each on a host of its own, with a connection to the same receiver. */
+struct incast {
+	struct simulation *s;
+	struct host *receiver;
+	struct connection *senders[SENDERS];
+	struct rx_queue queue;
+};
+
+static struct incast
+incast_start(void)
+{
+	struct pair pair = pair_start(NULL);
+	struct incast incast = {.s = pair.s, .receiver = pair.server_host};
+
+	incast.senders[0] = pair.client;
+	for (unsigned i = 1; i < SENDERS; i++) {
+		pair.client_host = host_start(pair.s);
+		pair.client_application = application_start(pair.client_host);
+		pair_connect(&pair);
+		incast.senders[i] = pair.client;
+	}
+	simulation_run(pair.s, 20 * MS); /* idle */
+	return incast;
+}
+
+/* Keep so many senders busy for a while. @param stalled the receiver's engine
+ * does not run meanwhile */
+static void
+incast_run(struct incast *incast, unsigned senders, uint64_t ns, bool stalled)
+{
+	struct simulation *s = incast->s;
+	uint64_t end_ns = s->now_ns + ns;
+
+	incast->queue.host = incast->receiver;
+	s->filter = rx_queue_push;
+	s->filter_context = &incast->queue;
+	while (s->now_ns < end_ns) {
+		for (unsigned i = 0; i < senders; i++) {
+			struct connection *sender = incast->senders[i];
+
+			if (sender->application->records_used < 32)
+				connection_send(sender, 8192);
+		}
+		simulation_run(s, TURN_NS);
+		if (!stalled)
+			rx_queue_serve(&incast->queue);
+	}
+}
+
+static void
+incast_end(struct incast *incast)
+{
+	incast_run(incast, 0, 500 * MS, false);
+	for (unsigned i = 0; i < SENDERS; i++)
+		assert_true(connection_delivered(incast->senders[i]));
+	/* Used, too. */
+	assert_in_range(incast->queue.length_max, 128, DESCRIPTORS);
+	assert_int_equal(incast->queue.overflows, 0);
+	simulation_destroy(incast->s);
+}
+
+/* Packets on their way to a host. */
+static uint32_t
+inflight_to(const struct simulation *s, const struct host *host)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->packets_length; i++)
+		count += s->packets[i]->to == host->address;
+	return count;
+}
+
+/* What is on a long wire may all come while nobody looks. */
+static void
+senders_give_of_what_they_have_to_those_that_join_them(void **state)
+{
+	struct incast incast = incast_start();
+	struct simulation *s = incast.s;
+	uint32_t most = 0;
+
+	(void)state;
+	s->network.delay_ns = MS;
+	for (unsigned i = 0; i < SENDERS; i++) {
+		connection_send(incast.senders[i], i < 3 ? 3000000 : 300000);
+		if (i == 2)
+			simulation_run(s, 20 * MS);
+	}
+	for (uint64_t end_ns = s->now_ns + NS_PER_S;
+		simulation_step(s, end_ns);)
+		most = u32_max(most, inflight_to(s, incast.receiver));
+	for (unsigned i = 0; i < SENDERS; i++)
+		assert_true(connection_delivered(incast.senders[i]));
+	/* Used, too. */
+	assert_in_range(most, 128, DESCRIPTORS);
+	simulation_destroy(s);
+}
+
+/* Silence is all that they hear meanwhile: they look what is lost. */
+static void
+a_receiver_that_is_not_run_finds_all_that_was_sent(void **state)
+{
+	struct incast incast = incast_start();
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		incast_run(&incast, SENDERS, 5 * MS, false);
+		incast_run(&incast, SENDERS, (1 + 2 * i) * MS, true);
+	}
+	incast_end(&incast);
+}
+
+/* Its packets may be among those that wait. */
+static void
+nobody_counts_as_silent_before_the_queue_was_emptied(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct transport *t = pair.server_host->transport;
+	const struct flow *f;
+
+	(void)state;
+	connection_send(pair.client, 100000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 10 * MS);
+	f = flow_get(t, pair.server->id);
+	assert_int_not_equal(f->credit, 0);
+	transport_occupancy(t, 255, false);
+	simulation_run(pair.s, 20 * MS);
+	assert_int_not_equal(f->credit, 0);
+	transport_occupancy(t, 0, true);
+	simulation_run(pair.s, 20 * MS);
+	assert_int_equal(f->credit, 0);
+	simulation_destroy(pair.s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			senders_give_of_what_they_have_to_those_that_join_them),
+		cmocka_unit_test(
+			a_receiver_that_is_not_run_finds_all_that_was_sent),
+		cmocka_unit_test(
+			nobody_counts_as_silent_before_the_queue_was_emptied),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

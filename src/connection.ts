@@ -17,6 +17,7 @@ import {
   REQUESTS_MAX,
   type ServeOptions,
 } from "./request.ts";
+import { readableOf, writableOf } from "./streams.ts";
 
 /** Options of the calls that may wait. */
 export interface WaitOptions {
@@ -151,6 +152,51 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
   batches(): AsyncIterableIterator<readonly Message[], undefined>;
 
   /**
+   * The messages that arrive as a stream, each a chunk of its own and a copy,
+   * which may be kept. It takes a message from the channel when one is read, ends
+   * when the peer closes and fails when the connection does. `cancel()` stops
+   * taking messages and closes nothing, as leaving the iteration does. One
+   * stream: it is the same each time.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using listener = await channel.listen({ port: 888 });
+   * for await (const connection of listener) {
+   *   connection.readable
+   *     .pipeThrough(new DecompressionStream("gzip"))
+   *     .pipeTo(new WritableStream({ write: (chunk) => console.log(chunk) }))
+   *     .catch(console.error);
+   * }
+   * ```
+   */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+
+  /**
+   * A stream that sends each chunk as a message, when there is room for it:
+   * `writer.ready` and `pipeTo()` wait for the peer. Closing it closes the
+   * connection, as `close()` does, unless `pipeTo()` is told `preventClose`;
+   * aborting it resets the connection with the reason. One stream: it is the same
+   * each time.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * const connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const response = await fetch("http://127.0.0.1:8000/");
+   * await response.body!.pipeTo(connection.writable);
+   * ```
+   */
+  readonly writable: WritableStream<Uint8Array>;
+
+  /**
    * Send a copy of some bytes as a request, and wait for the reply. Many may be
    * in flight, at most 16 384; replies come in whatever order, and neither they
    * nor the requests wait for messages or for larger ones of their kind.
@@ -251,6 +297,8 @@ const channels = new WeakMap<ConnectionHandle, object>();
 /** The implementation of {@linkcode Connection}. */
 export class ConnectionHandle implements Connection {
   readonly #state: ConnectionState;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
 
   constructor(state: ConnectionState, channel: object) {
     this.#state = state;
@@ -367,6 +415,14 @@ export class ConnectionHandle implements Connection {
     const served = idle.promise.then(() => this.#state.closed);
     served.catch(() => {}); // who wants to know, listens
     return served;
+  }
+
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#readable ??= readableOf(this);
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= writableOf(this);
   }
 
   async close(options?: CloseOptions): Promise<void> {

@@ -95,7 +95,8 @@ abstract class Lender<Value>
 
   return(): Promise<IteratorResult<Value, undefined>> {
     this.release();
-    this.#over = true;
+    this.state.forget(this);
+    this.end(Status.OK);
     return Promise.resolve(END);
   }
 }

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Status } from "../ffi/status.ts";
+import { EventKind } from "../ffi/structs.ts";
+import type { Connection } from "./connection.ts";
+import { assertPending, FakeLibrary, turns } from "./testing/fake_library.ts";
+
+const ID = 5;
+
+async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
+  const fake = new FakeLibrary();
+  const pending = fake.open().connect({ hostname: "10.0.0.9", port: 888 });
+  await turns();
+  const [token] = fake.called("connect").at(-1) as [number];
+  fake.post({ kind: EventKind.CONNECTED, token, connection: ID });
+  return { fake, one: await pending };
+}
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+test("readable has a chunk for each message, to be kept", async () => {
+  const { fake, one } = await connect();
+  for (const text of ["a", "", "c"]) fake.message(ID, text);
+  await turns();
+  fake.closed(ID, Status.OK);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of one.readable) chunks.push(chunk);
+  assert.deepEqual(chunks.map(decode), ["a", "", "c"]);
+  await turns();
+  assert.equal(fake.lent.size, 0);
+  assert.equal(one.readable, one.readable);
+});
+
+test("readable takes nothing that nobody reads", async () => {
+  const { fake, one } = await connect();
+  const reader = one.readable.getReader();
+  for (const text of ["a", "b", "c"]) fake.message(ID, text);
+  await turns();
+  assert.equal(fake.lent.size, 3);
+  assert.equal(decode((await reader.read()).value!), "a");
+  await turns();
+  assert.equal(fake.lent.size, 2);
+});
+
+test("cancel() of readable leaves the connection, and its messages", async () => {
+  const { fake, one } = await connect();
+  const reader = one.readable.getReader();
+  const reading = reader.read();
+  await turns();
+  await reader.cancel();
+  assert.deepEqual(await reading, { done: true, value: undefined });
+  fake.message(ID, "for others");
+  assert.equal(decode((await one.receive()).data), "for others");
+  assert.deepEqual(fake.called("close"), []);
+});
+
+test("readable fails as the connection does", async () => {
+  const { fake, one } = await connect();
+  const reading = one.readable.getReader().read();
+  fake.closed(ID, Status.CONNECTION_RESET, "no");
+  await assert.rejects(reading, { code: "CONNECTION_RESET" });
+});
+
+test("writable sends a message for each chunk, and waits for room", async () => {
+  const { fake, one } = await connect();
+  fake.room = 1;
+  const writer = one.writable.getWriter();
+  await writer.write(encode("a"));
+  const second = writer.write(encode("b"));
+  await assertPending(writer.ready);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  await second;
+  await writer.ready;
+  assert.deepEqual(fake.sent.map(({ text }) => text), ["a", "b"]);
+  assert.equal(one.writable, one.writable);
+});
+
+test("closing writable closes the connection", async () => {
+  const { fake, one } = await connect();
+  const closing = one.writable.close();
+  await assertPending(closing);
+  fake.closed(ID, Status.OK);
+  await closing;
+  assert.equal(fake.called("close").length, 1);
+});
+
+test("aborting writable resets the connection, also while it waits", async () => {
+  const { fake, one } = await connect();
+  fake.room = 0;
+  const writer = one.writable.getWriter();
+  const writing = assert.rejects(writer.write(encode("a")));
+  await turns();
+  await writer.abort(new Error("no more"));
+  await writing;
+  assert.deepEqual(fake.called("reset"), [[ID, "no more"]]);
+  await one.closed;
+});
+
+test("writable fails when the connection does", async () => {
+  const { fake, one } = await connect();
+  const writer = one.writable.getWriter();
+  const closed = assert.rejects(writer.closed, { code: "CONNECTION_LOST" });
+  fake.closed(ID, Status.CONNECTION_LOST);
+  await closed;
+  await assert.rejects(writer.write(encode("a")), { code: "CONNECTION_LOST" });
+});

@@ -62,7 +62,7 @@ export const STRUCTS = {
       gateway: 288,
       socket: 320,
       mtu: 428,
-      queues: 432,
+      engines: 432,
       poll: 436,
     },
   },

@@ -102,11 +102,17 @@ async function startFabric(
   started.push(process);
   const fabric = { socket: `${directory}/fabric.sock`, process };
   // What a profile says of hosts is known to the fabric alone.
-  const { mtu } = await fabricStats(fabric.socket);
+  const { mtu, vnics } = await fabricStats(fabric.socket);
   const results = await Promise.allSettled(
     Array.from({ length: options.hosts }, (_, index) => {
       const device = `memif:${directory}/host${index}.memif`;
-      return startHost(directory, index, device, { ...options, mtu });
+      return startHost(
+        directory,
+        index,
+        device,
+        { ...options, mtu },
+        vnics[index]!.queues.length,
+      );
     }),
   );
   const hosts: HostProcess[] = [];
@@ -125,6 +131,7 @@ async function startHost(
   index: number,
   device: string,
   { mtu, signal }: LabOptions,
+  engines?: number,
 ): Promise<HostProcess> {
   const address = `10.90.0.${index + 1}`;
   const socket = `${directory}/host${index}.sock`;
@@ -134,6 +141,7 @@ async function startHost(
     ...["--socket", socket],
   ];
   if (mtu !== undefined) parameters.push("--mtu", `${mtu}`);
+  if (engines !== undefined) parameters.push("--engines", `${engines}`);
   const process = await NativeProcess.start({
     file: "machnetd",
     parameters,

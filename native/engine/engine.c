@@ -15,6 +15,8 @@
 
 #include "base/error.h"
 #include "engine/channel.h"
+#include "engine/exchange.h"
+#include "engine/handover.h"
 #include "engine/mail.h"
 #include "engine/network.h"
 
@@ -108,6 +110,14 @@ deliver(void *context, struct endpoint *endpoint,
 	return channel_deliver(channel_of(endpoint), event);
 }
 
+static void
+observed(void *context, const struct rss_observation *observation)
+{
+	struct engine *engine = context;
+
+	handover_observation(&engine->network, observation);
+}
+
 static const struct transport_ops transport_ops = {
 	.packet_begin = packet_begin,
 	.packet_send = packet_send,
@@ -116,6 +126,7 @@ static const struct transport_ops transport_ops = {
 	.message_free = message_free,
 	.message_sent = message_sent,
 	.deliver = deliver,
+	.observed = observed,
 };
 
 /* Orders and notices. */
@@ -249,6 +260,9 @@ turn(struct engine *engine, uint64_t now)
 	uint64_t sent = engine->counters.frames_sent;
 	uint32_t work = network_receive(&engine->network, now);
 
+	work += handover_receive(&engine->network, now);
+	/* Only what comes in is ever handed over. */
+	handover_flush(&engine->network);
 	if (mail_waiting(&engine->orders))
 		work += obey(engine, now);
 	work += serve_channels(engine, now);
@@ -279,6 +293,9 @@ sleep_until(struct engine *engine, uint64_t now)
 	struct timespec timeout = {.tv_nsec = (long)pause_ns(engine, now)};
 	bool quiet = timeout.tv_nsec != 0;
 
+	if (engine->options.exchange != NULL)
+		quiet &= exchange_sleep(
+			engine->options.exchange, engine->options.queue);
 	for (uint32_t i = 0; i < engine->channels_length; i++)
 		quiet &= channel_sleep(engine->channels[i]);
 	if (quiet && !mail_waiting(&engine->orders)) {
@@ -296,6 +313,8 @@ sleep_until(struct engine *engine, uint64_t now)
 	}
 	for (uint32_t i = 0; i < engine->channels_length; i++)
 		channel_wake(engine->channels[i]);
+	if (engine->options.exchange != NULL)
+		exchange_wake(engine->options.exchange, engine->options.queue);
 }
 
 static void
@@ -324,7 +343,8 @@ run(void *argument)
 	uint64_t now = clock_now_ns();
 
 	port_thread_begin(NULL);
-	network_announce(&engine->network);
+	if (engine->options.queue == 0)
+		network_announce(&engine->network);
 	engine->worked_ns = now;
 	engine->sleep_ns = SLEEP_MIN_NS;
 	while (!stopped(engine, now)) {
@@ -382,6 +402,11 @@ thread_start(struct engine *engine, struct machnet_error *error)
 	int result;
 
 	epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->orders.fd, &interest);
+	if (engine->options.exchange != NULL)
+		epoll_ctl(engine->epoll, EPOLL_CTL_ADD,
+			exchange_fd(engine->options.exchange,
+				engine->options.queue),
+			&interest);
 	/* Signals are the application's, or main's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -442,6 +467,7 @@ void
 engine_destroy(struct engine *engine)
 {
 	pthread_join(engine->thread, NULL);
+	handover_end(&engine->network);
 	mail_end(&engine->notices);
 	mail_end(&engine->orders);
 	close(engine->epoll);

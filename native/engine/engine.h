@@ -20,11 +20,14 @@
 
 struct channel;
 struct engine;
+struct exchange;
 
 struct engine_options {
-	struct port *port; /* borrowed */
-	uint16_t queue;
-	uint32_t address; /* host byte order */
+	struct port *port;	   /* borrowed */
+	uint16_t queue;		   /* its number, too */
+	struct exchange *exchange; /* with the other engines; borrowed; NULL:
+				    * there are none */
+	uint32_t address;	   /* host byte order */
 	uint32_t prefix_length;
 	uint32_t gateway; /* 0: none */
 	uint32_t poll;	  /* enum machnet_poll_mode */
@@ -48,6 +51,11 @@ struct engine_options {
 	X(neighbors_unreachable)                                               \
 	X(mbufs_exhausted)                                                     \
 	X(channels_corrupt)                                                    \
+	X(packets_handed_over)                                                 \
+	X(packets_taken_over)                                                  \
+	X(parcels_dropped)                                                     \
+	X(observations_sent)                                                   \
+	X(observations_received)                                               \
 	X(sleeps)
 
 struct engine_counters {
@@ -108,13 +116,13 @@ bool engine_notice(struct engine *engine, struct engine_notice *notice);
 /** Orders are few and never lost: the queue grows if need be. */
 void engine_order(struct engine *engine, const struct engine_order *order);
 
-/** After ENGINE_STOPPED: join the thread, free everything. Channels must have
- * been dropped. */
+/** After ENGINE_STOPPED, of this engine and of those that it has an exchange
+ * with: join the thread, free everything. Channels must have been dropped. */
 void engine_destroy(struct engine *engine);
 
 /**
  * Does another host use our address, or is about to? Asks three times over
- * 150 ms (RFC 5227, in a hurry). Before the engine of that queue starts.
+ * 150 ms (RFC 5227, in a hurry). Before any engine of that port starts.
  * @param mac the other's, if so
  */
 bool engine_address_in_use(

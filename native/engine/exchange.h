@@ -21,14 +21,17 @@
 /* Parcels in one ring. */
 #define EXCHANGE_CAPACITY 256u
 
+struct rte_mbuf;
+
 enum parcel_kind {
 	PARCEL_PACKET,	    /* a UDP payload that this engine is to have */
 	PARCEL_NEIGHBOR,    /* what ARP told */
 	PARCEL_UNREACHABLE, /* what ICMP told */
+	PARCEL_OBSERVATION, /* what a queue is for */
 };
 
 struct parcel_packet {
-	void *mbuf; /* the receiver's, with the parcel */
+	struct rte_mbuf *mbuf; /* the receiver's, with the parcel */
 	struct transport_path path;
 	uint16_t offset; /* of the payload in the mbuf's data */
 	uint16_t length;
@@ -39,6 +42,7 @@ struct parcel_packet {
 struct parcel_neighbor {
 	uint32_t address;
 	struct mac mac;
+	bool to_us; /* it will talk to us, so keep it */
 };
 
 struct parcel_unreachable {
@@ -51,6 +55,7 @@ struct parcel {
 		struct parcel_packet packet;
 		struct parcel_neighbor neighbor;
 		struct parcel_unreachable unreachable;
+		struct rss_observation observation;
 	};
 	uint32_t kind; /* enum parcel_kind */
 };

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/handover.h"
+
 /* Codes of destination unreachable, RFC 792. */
 #define ICMP_PROTOCOL_UNREACHABLE 2
 #define ICMP_PORT_UNREACHABLE 3
@@ -234,13 +236,29 @@ neighbor_answered(struct network *network, struct neighbor *neighbor,
 	frame_send(network, mbuf, mbuf->pkt_len);
 }
 
+void
+network_neighbor(struct network *network, const struct parcel_neighbor *told)
+{
+	struct neighbor *neighbor =
+		neighbors_find(&network->neighbors, told->address);
+	void *evicted;
+
+	/* What we know is brought up to date by anybody's word; what we do
+	 * not know is kept only if it was said to us (RFC 826). */
+	if (neighbor == NULL && told->to_us) {
+		neighbor = neighbors_enter(
+			&network->neighbors, told->address, &evicted);
+		rte_pktmbuf_free(evicted);
+	}
+	if (neighbor != NULL)
+		neighbor_answered(network, neighbor, &told->mac);
+}
+
 static void
 arp_receive(struct network *network, const struct frame *frame)
 {
 	const struct engine_options *options = network->options;
-	struct neighbor *neighbor;
 	struct rte_mbuf *mbuf;
-	void *evicted;
 
 	if (frame->sender_ip == options->address) {
 		network->counters->arp_conflicts++;
@@ -251,17 +269,16 @@ arp_receive(struct network *network, const struct frame *frame)
 		network->counters->frames_foreign++;
 		return;
 	}
-	/* What we know is brought up to date by anybody's word; what we do
-	 * not know is kept only if it was said to us (RFC 826). */
-	neighbor = neighbors_find(&network->neighbors, frame->sender_ip);
-	if (neighbor == NULL && frame->target_ip == options->address &&
-		frame->sender_ip != 0) {
-		neighbor = neighbors_enter(
-			&network->neighbors, frame->sender_ip, &evicted);
-		rte_pktmbuf_free(evicted);
+	if (frame->sender_ip != 0) {
+		const struct parcel_neighbor told = {
+			.address = frame->sender_ip,
+			.mac = frame->sender_mac,
+			.to_us = frame->target_ip == options->address,
+		};
+
+		network_neighbor(network, &told);
+		handover_neighbor(network, &told);
 	}
-	if (neighbor != NULL)
-		neighbor_answered(network, neighbor, &frame->sender_mac);
 	if (frame->kind != FRAME_ARP_REQUEST ||
 		frame->target_ip != options->address)
 		return;
@@ -288,17 +305,11 @@ echo_receive(struct network *network, const struct frame *frame)
 			rte_pktmbuf_mtod(mbuf, uint8_t *), frame));
 }
 
-static void
-unreachable_receive(struct network *network, const struct frame *frame)
+void
+network_unreachable(
+	struct network *network, const struct parcel_unreachable *told)
 {
-	/* As we sent it: its source is us. The ICMP may come from a router. */
-	struct transport_path path = {
-		.address = frame->destination_ip,
-		.local_port = frame->source_port,
-		.remote_port = frame->destination_port,
-	};
-
-	switch (frame->icmp_code) {
+	switch (told->code) {
 	case ICMP_FRAGMENTATION_NEEDED:
 		/* No word about the host, and our MTU is not a guess. */
 		network->counters->frames_foreign++;
@@ -306,18 +317,41 @@ unreachable_receive(struct network *network, const struct frame *frame)
 	case ICMP_PROTOCOL_UNREACHABLE:
 	case ICMP_PORT_UNREACHABLE:
 		transport_port_unreachable(
-			network->transport, network->now_ns, &path);
+			network->transport, network->now_ns, &told->path);
 		break;
 	default:
-		transport_host_unreachable(
-			network->transport, network->now_ns, path.address);
+		transport_host_unreachable(network->transport, network->now_ns,
+			told->path.address);
 		break;
 	}
 }
 
 static void
-udp_receive(struct network *network, const struct frame *frame)
+unreachable_receive(struct network *network, const struct frame *frame)
 {
+	const struct parcel_unreachable told = {
+		/* As we sent it: its source is us. The ICMP may come from a
+		 * router. */
+		.path =
+			{
+				.address = frame->destination_ip,
+				.local_port = frame->source_port,
+				.remote_port = frame->destination_port,
+			},
+		.code = frame->icmp_code,
+	};
+
+	/* Whose packet it was does not say. */
+	network_unreachable(network, &told);
+	handover_unreachable(network, &told);
+}
+
+/* @return whether the mbuf is another engine's */
+static bool
+udp_receive(struct network *network, struct rte_mbuf *mbuf,
+	const struct frame *frame)
+{
+	const struct engine_options *options = network->options;
 	struct transport_path path = {
 		.address = frame->source_ip,
 		.local_port = frame->destination_port,
@@ -327,14 +361,19 @@ udp_receive(struct network *network, const struct frame *frame)
 	if (!transport_port_valid(
 		    network->transport, frame->destination_port)) {
 		network->counters->frames_foreign++;
-		return;
+		return false;
 	}
+	if (options->exchange != NULL &&
+		handover_packet(network, mbuf, &path, frame))
+		return true;
 	transport_receive(network->transport, network->now_ns, &path,
-		network->options->queue, frame->payload, frame->payload_length,
+		options->queue, frame->payload, frame->payload_length,
 		frame->ecn_marked);
+	return false;
 }
 
-static void
+/* @return whether the mbuf is another engine's */
+static bool
 frame_receive(struct network *network, struct rte_mbuf *mbuf)
 {
 	const struct engine_options *options = network->options;
@@ -343,7 +382,7 @@ frame_receive(struct network *network, struct rte_mbuf *mbuf)
 
 	if (mbuf->nb_segs != 1) {
 		network->counters->frames_malformed++;
-		return;
+		return false;
 	}
 	frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len,
 		port_rx_verified(mbuf));
@@ -361,7 +400,7 @@ frame_receive(struct network *network, struct rte_mbuf *mbuf)
 		 frame.kind == FRAME_ARP_REPLY)
 		arp_receive(network, &frame);
 	else if (frame.kind == FRAME_UDP && to_us && valid)
-		udp_receive(network, &frame);
+		return udp_receive(network, mbuf, &frame);
 	else if (frame.kind == FRAME_ICMP_ECHO && to_us && valid)
 		echo_receive(network, &frame);
 	else if (frame.kind == FRAME_ICMP_UNREACHABLE &&
@@ -369,6 +408,7 @@ frame_receive(struct network *network, struct rte_mbuf *mbuf)
 		unreachable_receive(network, &frame);
 	else
 		network->counters->frames_foreign++;
+	return false;
 }
 
 /* How full the queue is, as far as one can tell without looking: a burst that
@@ -402,7 +442,8 @@ network_receive(struct network *network, uint64_t now_ns)
 	for (uint16_t i = 0; i < length; i++) {
 		if (i + 1 < length)
 			rte_prefetch0(rte_pktmbuf_mtod(in[i + 1], void *));
-		frame_receive(network, in[i]);
+		if (frame_receive(network, in[i]))
+			in[i] = NULL;
 	}
 	rte_pktmbuf_free_bulk(in, length);
 	network->counters->frames_received += length;
@@ -428,31 +469,45 @@ probe_send(const struct engine_options *options)
 	return false;
 }
 
-/* Does the next frame, if there is one, come from a host that has the address,
- * or that is about to take it? */
+/* Does a frame come from a host that has the address, or that is about to take
+ * it? */
+static bool
+probe_answers(const struct engine_options *options, struct rte_mbuf *mbuf,
+	struct mac *mac)
+{
+	const struct mac *own = &options->port->mac;
+	struct frame frame;
+	bool claimed;
+
+	frame_parse(
+		&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, 0);
+	if (frame.kind != FRAME_ARP_REPLY && frame.kind != FRAME_ARP_REQUEST)
+		return false;
+	claimed = frame.sender_ip == options->address ||
+		  (frame.sender_ip == 0 && frame.target_ip == options->address);
+	if (!claimed || memcmp(&frame.sender_mac, own, sizeof(*own)) == 0)
+		return false;
+	*mac = frame.sender_mac;
+	return true;
+}
+
+/* Look at one frame of each queue. */
 static bool
 probe_answered(const struct engine_options *options, bool *any, struct mac *mac)
 {
 	const struct port *port = options->port;
-	struct rte_mbuf *mbuf;
-	struct frame frame;
-	bool answered;
+	bool answered = false;
 
-	*any = port_rx_burst(port, options->queue, &mbuf, 1) == 1;
-	if (!*any)
-		return false;
-	frame_parse(
-		&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, 0);
-	answered = frame.kind == FRAME_ARP_REPLY ||
-		   frame.kind == FRAME_ARP_REQUEST;
-	answered = answered &&
-		   (frame.sender_ip == options->address ||
-			   (frame.sender_ip == 0 &&
-				   frame.target_ip == options->address)) &&
-		   memcmp(&frame.sender_mac, &port->mac, sizeof(*mac)) != 0;
-	if (answered)
-		*mac = frame.sender_mac;
-	rte_pktmbuf_free(mbuf);
+	*any = false;
+	for (uint16_t queue = 0; queue < port->queues && !answered; queue++) {
+		struct rte_mbuf *mbuf;
+
+		if (port_rx_burst(port, queue, &mbuf, 1) == 0)
+			continue;
+		*any = true;
+		answered = probe_answers(options, mbuf, mac);
+		rte_pktmbuf_free(mbuf);
+	}
 	return answered;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "engine/exchange.h"
 #include "engine/neighbors.h"
 #include "port/port.h"
 #include "transport/transport.h"
@@ -47,6 +48,14 @@ void network_flush(struct network *network);
 
 /** Tell the link who we are, unasked. */
 void network_announce(struct network *network);
+
+/** ARP told this. */
+void network_neighbor(
+	struct network *network, const struct parcel_neighbor *told);
+
+/** ICMP told this. */
+void network_unreachable(
+	struct network *network, const struct parcel_unreachable *told);
 
 /* For struct transport_ops. */
 uint8_t *network_packet_begin(struct network *network);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/neighbors.h"
+#include "transport/connection_id.h"
 #include "wire/ethernet.h"
 
 static uint32_t
@@ -111,10 +112,10 @@ configuration_read(struct configuration *configuration,
 	status = gateway_read(configuration, options->gateway, error);
 	if (status != MACHNET_OK)
 		return status;
-	if (options->queues > 1)
+	if (options->engines > CONNECTION_ENGINES)
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot use %u queues: this version drives one",
-			options->queues);
+			"Cannot start %u engines: there may be %u",
+			options->engines, CONNECTION_ENGINES);
 	if (options->poll > MACHNET_POLL_BUSY)
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
 			"Cannot use poll mode %u: there are adaptive (%d) and "
@@ -127,6 +128,7 @@ configuration_read(struct configuration *configuration,
 		sizeof(configuration->socket));
 	configuration->mtu = options->mtu;
 	configuration->poll = options->poll;
+	configuration->engines = options->engines == 0 ? 1 : options->engines;
 	if (configuration->socket[0] == '\0' &&
 		machnet_socket_path_default(configuration->socket,
 			sizeof(configuration->socket)) < 0)

@@ -15,6 +15,7 @@ struct configuration {
 	uint32_t gateway; /* 0: none */
 	uint32_t mtu;	  /* 0: the device's own */
 	uint32_t poll;
+	uint32_t engines; /* at least 1 */
 };
 
 /** The error names the field and what it may be. */

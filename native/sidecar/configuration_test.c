@@ -49,7 +49,7 @@ what_is_given_is_used(void **state)
 
 	(void)state;
 	given.mtu = 4000;
-	given.queues = 1;
+	given.engines = 64;
 	given.poll = MACHNET_POLL_BUSY;
 	accepted(&given);
 	assert_string_equal(configuration.device, "memif:/tmp/wire");
@@ -59,6 +59,17 @@ what_is_given_is_used(void **state)
 	assert_int_equal(configuration.gateway, 0x0a010001);
 	assert_int_equal(configuration.mtu, 4000);
 	assert_int_equal(configuration.poll, MACHNET_POLL_BUSY);
+	assert_int_equal(configuration.engines, 64);
+}
+
+static void
+there_is_one_engine_unless_more_are_asked_for(void **state)
+{
+	struct machnet_engine_options given = options("10.1.2.3/20", "");
+
+	(void)state;
+	accepted(&given);
+	assert_int_equal(configuration.engines, 1);
 }
 
 static void
@@ -135,8 +146,8 @@ the_others_have_bounds(void **state)
 	struct machnet_engine_options given = options("10.0.0.2/24", "");
 
 	(void)state;
-	given.queues = 2;
-	refused(&given, "Cannot use 2 queues");
+	given.engines = 65;
+	refused(&given, "Cannot start 65 engines: there may be 64");
 	given = options("10.0.0.2/24", "");
 	given.poll = 2;
 	refused(&given, "Cannot use poll mode 2");
@@ -159,6 +170,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_given_is_used),
+		cmocka_unit_test(there_is_one_engine_unless_more_are_asked_for),
 		cmocka_unit_test(the_control_socket_has_a_default),
 		cmocka_unit_test(an_address_is_one_of_a_host),
 		cmocka_unit_test(a_gateway_is_another_host_of_the_subnet),

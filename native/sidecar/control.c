@@ -20,14 +20,15 @@
 #include "shm/control.h"
 #include "sidecar/stats.h"
 
-#define CLIENTS_MAX (2 * ENGINE_CHANNELS_MAX)
+/* Besides those with a channel. */
+#define CLIENTS_WAITING_MAX 128u
 #define REQUEST_TIMEOUT_NS NS_PER_S
 
 enum client_state {
 	CLIENT_NEW,	 /* its request is not complete */
 	CLIENT_ATTACHED, /* has a channel */
 	CLIENT_DROPPING, /* the engine is letting go of the channel */
-	CLIENT_COUNTING, /* the engine is copying its counters */
+	CLIENT_COUNTING, /* engines are copying their counters */
 };
 
 struct client {
@@ -37,8 +38,10 @@ struct client {
 	uint64_t deadline_ns;
 	struct control_request request;
 	uint32_t request_bytes;
-	struct channel *channel; /* owns fd if there is one */
-	struct engine_snapshot snapshot;
+	struct channel *channel;	   /* owns fd if there is one */
+	uint32_t engine;		   /* that serves it */
+	struct engine_snapshot *snapshots; /* one of each engine */
+	uint32_t snapshots_awaited;
 };
 
 /* Binding. */
@@ -198,10 +201,13 @@ control_close(struct control *control)
 static void
 client_end(struct control *control, struct client *client)
 {
-	if (client->channel != NULL)
+	if (client->channel != NULL) {
+		control->channels[client->engine]--;
 		channel_destroy(client->channel);
-	else
+	} else {
 		close(client->fd);
+	}
+	free(client->snapshots);
 	list_leave(&client->node);
 	control->clients_length--;
 	free(client);
@@ -248,16 +254,32 @@ refuse(struct control *control, struct client *client, int32_t status,
 }
 
 static uint32_t
-channels(const struct control *control)
+least_loaded(const struct control *control)
 {
-	uint32_t length = 0;
-	struct list *node;
+	uint32_t least = 0;
 
-	for (node = control->clients.next; node != &control->clients;
-		node = node->next)
-		length += container_of(node, struct client, node)->channel !=
-			  NULL;
-	return length;
+	for (uint32_t i = 1; i < control->engines_length; i++)
+		if (control->channels[i] < control->channels[least])
+			least = i;
+	return least;
+}
+
+/* @return NULL, or why the client cannot have an engine */
+static const char *
+engine_choose(
+	const struct control *control, struct client *client, int32_t *status)
+{
+	int32_t wanted = client->request.engine;
+
+	*status = MACHNET_INVALID_ARGUMENT;
+	if (wanted >= (int32_t)control->engines_length)
+		return "the sidecar has no engine of that number";
+	client->engine = wanted < 0 ? least_loaded(control) : (uint32_t)wanted;
+	*status = MACHNET_TOO_MANY_CHANNELS;
+	if (control->channels[client->engine] == ENGINE_CHANNELS_MAX)
+		return wanted < 0 ? "all channels of its engines are in use"
+				  : "all channels of the engine are in use";
+	return NULL;
 }
 
 static void
@@ -267,16 +289,12 @@ attach(struct control *control, struct client *client)
 	struct engine_order order = {.kind = ENGINE_ADOPT};
 	struct control_reply reply = {.address = control->address};
 	struct machnet_error error;
+	const char *refusal;
 	int32_t status;
 
-	if (channels(control) == ENGINE_CHANNELS_MAX) {
-		refuse(control, client, MACHNET_TOO_MANY_CHANNELS,
-			"all channels of the engine are in use");
-		return;
-	}
-	if (client->request.engine > 0) {
-		refuse(control, client, MACHNET_INVALID_ARGUMENT,
-			"the sidecar has one engine, number 0");
+	refusal = engine_choose(control, client, &status);
+	if (refusal != NULL) {
+		refuse(control, client, status, refusal);
 		return;
 	}
 	if (arena_bytes == 0)
@@ -289,17 +307,40 @@ attach(struct control *control, struct client *client)
 		return;
 	}
 	client->state = CLIENT_ATTACHED;
+	control->channels[client->engine]++;
 	order.channel = client->channel;
-	engine_order(control->engine, &order);
+	engine_order(control->engines[client->engine], &order);
 	reply.arena_bytes = arena_bytes;
+	reply.engine = client->engine;
 	reply_send(client, &reply, client->channel);
+}
+
+static void
+count(struct control *control, struct client *client)
+{
+	client->snapshots =
+		calloc(control->engines_length, sizeof(*client->snapshots));
+	if (client->snapshots == NULL) {
+		refuse(control, client, MACHNET_OUT_OF_MEMORY, "out of memory");
+		return;
+	}
+	client->state = CLIENT_COUNTING;
+	client->snapshots_awaited = control->engines_length;
+	for (uint32_t i = 0; i < control->engines_length; i++) {
+		const struct engine_order order = {
+			.kind = ENGINE_SNAPSHOT,
+			.snapshot = &client->snapshots[i],
+			.cookie = client,
+		};
+
+		engine_order(control->engines[i], &order);
+	}
 }
 
 static void
 request_complete(struct control *control, struct client *client)
 {
 	const struct control_request *request = &client->request;
-	struct engine_order order = {.kind = ENGINE_SNAPSHOT};
 
 	if (request->magic != CONTROL_MAGIC) {
 		client_end(control, client);
@@ -320,10 +361,7 @@ request_complete(struct control *control, struct client *client)
 		attach(control, client);
 		break;
 	case CONTROL_STATS:
-		client->state = CLIENT_COUNTING;
-		order.snapshot = &client->snapshot;
-		order.cookie = client;
-		engine_order(control->engine, &order);
+		count(control, client);
 		break;
 	default:
 		refuse(control, client, MACHNET_INVALID_ARGUMENT,
@@ -344,7 +382,7 @@ channel_drop(struct control *control, struct client *client, int32_t status)
 	/* Level triggered: it would tell the same until the engine is done. */
 	epoll_ctl(control->epoll, EPOLL_CTL_DEL, client->fd, NULL);
 	client->state = CLIENT_DROPPING;
-	engine_order(control->engine, &order);
+	engine_order(control->engines[client->engine], &order);
 }
 
 static void
@@ -379,6 +417,13 @@ client_read(struct control *control, struct client *client, uint64_t now)
 	}
 }
 
+static uint32_t
+clients_max(const struct control *control)
+{
+	return control->engines_length * ENGINE_CHANNELS_MAX +
+	       CLIENTS_WAITING_MAX;
+}
+
 /* Who has said nothing for longest makes room: applications say what they want
  * as soon as they are here. */
 static void
@@ -386,7 +431,7 @@ room_make(struct control *control)
 {
 	struct list *node;
 
-	if (control->clients_length < CLIENTS_MAX)
+	if (control->clients_length < clients_max(control))
 		return;
 	for (node = control->clients.next; node != &control->clients;
 		node = node->next) {
@@ -410,7 +455,7 @@ clients_accept(struct control *control, uint64_t now)
 		struct client *client = NULL;
 
 		room_make(control);
-		if (control->clients_length < CLIENTS_MAX)
+		if (control->clients_length < clients_max(control))
 			client = calloc(1, sizeof(*client));
 		if (client == NULL) {
 			close(fd);
@@ -455,16 +500,33 @@ client_of(struct control *control, const struct channel *channel)
 }
 
 static void
-stats_reply(struct control *control, struct client *client)
+stats_send(struct control *control, struct client *client, char *text,
+	uint32_t capacity)
 {
-	char text[STATS_BYTES_MAX];
 	struct control_reply reply = {
-		.text_bytes =
-			stats_write(text, sizeof(text), &client->snapshot),
+		.text_bytes = stats_write(text, capacity, client->snapshots,
+			control->engines_length),
 	};
+	int bytes = (int)capacity;
 
+	/* Room for all of it at once. */
+	setsockopt(client->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	reply_send(client, &reply, NULL);
 	send(client->fd, text, reply.text_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+snapshot_taken(struct control *control, struct client *client)
+{
+	uint32_t capacity = stats_bytes_max(control->engines_length);
+	char *text;
+
+	if (--client->snapshots_awaited != 0)
+		return;
+	text = malloc(capacity);
+	if (text != NULL)
+		stats_send(control, client, text, capacity);
+	free(text);
 	client_end(control, client);
 }
 
@@ -483,7 +545,7 @@ control_notice(struct control *control, const struct engine_notice *notice)
 		client_end(control, client_of(control, notice->channel));
 		break;
 	case ENGINE_SNAPSHOT_TAKEN:
-		stats_reply(control, notice->cookie);
+		snapshot_taken(control, notice->cookie);
 		break;
 	case ENGINE_STOPPED:
 		break;

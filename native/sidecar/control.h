@@ -18,7 +18,11 @@ struct control {
 	int fd;	   /* listening */
 	int epoll; /* of the control thread; borrowed */
 	uint32_t address;
-	struct engine *engine; /* borrowed; set before control_serve */
+	/* Borrowed; set before control_serve. */
+	struct engine *const *engines;
+	uint32_t engines_length;
+	/* Channels of each. */
+	uint32_t channels[CONNECTION_ENGINES];
 	struct list clients;
 	uint32_t clients_length;
 	bool stopping;
@@ -35,7 +39,7 @@ int32_t control_open(struct control *control, const char *path, int epoll,
 /** Something may have happened: accept, read, time out. */
 void control_serve(struct control *control);
 
-/** A notice of the engine. */
+/** A notice of an engine. */
 void control_notice(
 	struct control *control, const struct engine_notice *notice);
 

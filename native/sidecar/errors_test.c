@@ -209,8 +209,8 @@ a_parameter_is_refused_by_name(void **state)
 	refused(device, "10.0.0.3/24", "--mtu", "big", "\"big\" is not a");
 	refused(device, "10.0.0.3/24", "--gateway", "10.0.1.1",
 		"Cannot use gateway \"10.0.1.1\"");
-	refused(device, "10.0.0.3/24", "--queues", "2",
-		"Cannot use 2 queues: this version drives one");
+	refused(device, "10.0.0.3/24", "--engines", "65",
+		"Cannot start 65 engines: there may be 64");
 	refused(device, "10.0.0.3/24", "--poll", "often",
 		"--poll is busy or adaptive");
 	refused(NULL, "10.0.0.3/24", NULL, NULL,

@@ -28,7 +28,7 @@
 
 #define PROCESSES_MAX 64u
 #define ARGUMENTS_MAX 24u
-#define STATS_BYTES 16384u
+#define STATS_BYTES (256u << 10)
 
 char hosts_folder[64];
 
@@ -291,7 +291,8 @@ host_lives(const struct host *host)
 uint64_t
 host_counter(const struct host *host, const char *name)
 {
-	char text[STATS_BYTES], line[64];
+	static char text[STATS_BYTES];
+	char line[64];
 	struct machnet_error error;
 	const char *found;
 	int32_t length;

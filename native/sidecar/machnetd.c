@@ -22,7 +22,7 @@ enum option_key {
 	OPTION_IP = 'i',
 	OPTION_GATEWAY = 'g',
 	OPTION_MTU = 'm',
-	OPTION_QUEUES = 'q',
+	OPTION_ENGINES = 'e',
 	OPTION_POLL = 'p',
 	OPTION_SOCKET = 's',
 	OPTION_EXIT_WITH_PARENT = 256,
@@ -37,7 +37,8 @@ static const struct argp_option argp_options[] = {
 	{"gateway", OPTION_GATEWAY, "G", 0, "for hosts of other subnets", 0},
 	{"mtu", OPTION_MTU, "N", 0,
 		"of IP, bytes; the device's own if left out", 0},
-	{"queues", OPTION_QUEUES, "N", 0, "engines, each with a queue pair; 1",
+	{"engines", OPTION_ENGINES, "N", 0,
+		"threads, each with a queue pair of the device, at most 64; 1",
 		0},
 	{"poll", OPTION_POLL, "busy|adaptive", 0,
 		"busy: for dedicated cores; adaptive: sleep when idle", 0},
@@ -99,8 +100,8 @@ parse_option(int key, char *text, struct argp_state *state)
 	case OPTION_MTU:
 		options->mtu = number(text, state);
 		return 0;
-	case OPTION_QUEUES:
-		options->queues = number(text, state);
+	case OPTION_ENGINES:
+		options->engines = number(text, state);
 		return 0;
 	case OPTION_POLL:
 		if (strcmp(text, "busy") == 0)

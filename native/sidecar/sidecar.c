@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The sidecar of this process: one at a time. A control thread starts the
- * device and the engine, serves the control socket, and ends them; the calls of
- * engine.h only talk to it.
+ * device and the engines, serves the control socket, and ends them; the calls
+ * of engine.h only talk to it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "engine/engine.h"
+#include "engine/exchange.h"
 #include "machnet/engine.h"
 #include "port/port.h"
 #include "sidecar/configuration.h"
@@ -30,12 +31,14 @@ struct sidecar {
 	struct configuration configuration;
 	struct port port;
 	struct services *services;
-	struct engine *engine;
+	struct exchange *exchange; /* NULL: there is one engine */
+	struct engine *engines[CONNECTION_ENGINES];
+	uint32_t engines_length;
+	uint32_t engines_stopped;
 	struct control control;
 	int epoll;
 	int stop_fd;  /* eventfd */
 	int ready_fd; /* our end of the caller's stream */
-	bool engine_stopped;
 	pthread_t thread;
 };
 
@@ -54,7 +57,97 @@ result_set(const struct machnet_error *error)
 }
 
 static int32_t
-engine_open(struct sidecar *sidecar, struct machnet_error *error)
+address_check(const struct engine_options *options, struct machnet_error *error)
+{
+	struct mac other;
+	char ip[16];
+
+	if (!engine_address_in_use(options, &other))
+		return MACHNET_OK;
+	return error_set(error, MACHNET_ADDRESS_IN_USE,
+		"Cannot use address %s: the host "
+		"%02x:%02x:%02x:%02x:%02x:%02x on this link has it",
+		ipv4_format(ip, options->address), other.bytes[0],
+		other.bytes[1], other.bytes[2], other.bytes[3], other.bytes[4],
+		other.bytes[5]);
+}
+
+static void
+notices_take(struct sidecar *sidecar)
+{
+	struct engine_notice notice;
+
+	for (uint32_t i = 0; i < sidecar->engines_length; i++)
+		while (engine_notice(sidecar->engines[i], &notice)) {
+			control_notice(&sidecar->control, &notice);
+			sidecar->engines_stopped +=
+				notice.kind == ENGINE_STOPPED;
+		}
+}
+
+static void
+engines_stop(struct sidecar *sidecar)
+{
+	const struct engine_order stop = {.kind = ENGINE_STOP};
+
+	for (uint32_t i = 0; i < sidecar->engines_length; i++)
+		engine_order(sidecar->engines[i], &stop);
+}
+
+/* Those that were started, when they have been told to stop. */
+static void
+engines_close(struct sidecar *sidecar)
+{
+	while (sidecar->engines_stopped < sidecar->engines_length) {
+		struct epoll_event events[16];
+
+		epoll_wait(sidecar->epoll, events, ARRAY_LENGTH(events),
+			PERIOD_MS);
+		notices_take(sidecar);
+	}
+	for (uint32_t i = 0; i < sidecar->engines_length; i++)
+		engine_destroy(sidecar->engines[i]);
+	exchange_destroy(sidecar->exchange);
+}
+
+static int32_t
+engines_start(struct sidecar *sidecar, struct engine_options *options,
+	struct machnet_error *error)
+{
+	struct epoll_event interest = {.events = EPOLLIN};
+	int32_t status = MACHNET_OK;
+
+	if (options->engines > 1) {
+		sidecar->exchange = exchange_create(options->engines);
+		if (sidecar->exchange == NULL)
+			return error_set(error, MACHNET_OUT_OF_MEMORY,
+				"Cannot start %u engines: out of memory or "
+				"descriptors",
+				options->engines);
+	}
+	options->exchange = sidecar->exchange;
+	while (status == MACHNET_OK &&
+		sidecar->engines_length < options->engines) {
+		struct engine **engine =
+			&sidecar->engines[sidecar->engines_length];
+
+		options->queue = (uint16_t)sidecar->engines_length;
+		status = engine_start(engine, options, error);
+		if (status != MACHNET_OK)
+			break;
+		epoll_ctl(sidecar->epoll, EPOLL_CTL_ADD,
+			engine_notice_fd(*engine), &interest);
+		sidecar->engines_length++;
+	}
+	if (status != MACHNET_OK) {
+		engines_stop(sidecar);
+		engines_close(sidecar);
+	}
+	return status;
+}
+
+static int32_t
+engines_open(struct sidecar *sidecar, struct machnet_error *error)
 {
 	const struct configuration *configuration = &sidecar->configuration;
 	struct engine_options options = {
@@ -63,25 +156,20 @@ engine_open(struct sidecar *sidecar, struct machnet_error *error)
 		.prefix_length = configuration->prefix_length,
 		.gateway = configuration->gateway,
 		.poll = configuration->poll,
-		.engines = 1,
+		.engines = (uint16_t)configuration->engines,
 		.services = sidecar->services,
 	};
-	struct mac other;
-	char ip[16];
+	int32_t status;
 
 	if (getrandom(&options.instance, sizeof(options.instance), 0) < 0 ||
 		getrandom(options.secret, sizeof(options.secret), 0) < 0)
 		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
 			"Cannot get random bytes");
-	if (engine_address_in_use(&options, &other))
-		return error_set(error, MACHNET_ADDRESS_IN_USE,
-			"Cannot use address %s: the host "
-			"%02x:%02x:%02x:%02x:%02x:%02x on this link has it",
-			ipv4_format(ip, options.address), other.bytes[0],
-			other.bytes[1], other.bytes[2], other.bytes[3],
-			other.bytes[4], other.bytes[5]);
 	options.instance |= 1; /* never 0 */
-	return engine_start(&sidecar->engine, &options, error);
+	status = address_check(&options, error);
+	if (status != MACHNET_OK)
+		return status;
+	return engines_start(sidecar, &options, error);
 }
 
 static int32_t
@@ -90,6 +178,7 @@ port_start(struct sidecar *sidecar, struct machnet_error *error)
 	struct port_options options = {
 		.device = sidecar->configuration.device,
 		.mtu = sidecar->configuration.mtu,
+		.queues = sidecar->configuration.engines,
 	};
 
 	return port_open(&sidecar->port, &options, error);
@@ -98,29 +187,19 @@ port_start(struct sidecar *sidecar, struct machnet_error *error)
 static void
 serve(struct sidecar *sidecar)
 {
-	struct epoll_event interest = {.events = EPOLLIN};
 	struct epoll_event events[16];
-	struct engine_notice notice;
 	bool stopping = false, ordered = false;
 	eventfd_t ignored;
 
-	epoll_ctl(sidecar->epoll, EPOLL_CTL_ADD,
-		engine_notice_fd(sidecar->engine), &interest);
-	while (!sidecar->engine_stopped) {
+	while (sidecar->engines_stopped < sidecar->engines_length) {
 		epoll_wait(sidecar->epoll, events, ARRAY_LENGTH(events),
 			PERIOD_MS);
 		port_link_up(&sidecar->port);
 		control_serve(&sidecar->control);
-		while (engine_notice(sidecar->engine, &notice)) {
-			control_notice(&sidecar->control, &notice);
-			sidecar->engine_stopped |=
-				notice.kind == ENGINE_STOPPED;
-		}
+		notices_take(sidecar);
 		stopping |= eventfd_read(sidecar->stop_fd, &ignored) == 0;
 		if (stopping && control_stop(&sidecar->control) && !ordered) {
-			struct engine_order stop = {.kind = ENGINE_STOP};
-
-			engine_order(sidecar->engine, &stop);
+			engines_stop(sidecar);
 			ordered = true;
 		}
 	}
@@ -139,15 +218,16 @@ live(struct sidecar *sidecar, struct machnet_error *error)
 	status = port_start(sidecar, error);
 	if (status != MACHNET_OK)
 		goto no_port;
-	status = engine_open(sidecar, error);
+	status = engines_open(sidecar, error);
 	if (status != MACHNET_OK)
 		goto no_engine;
-	sidecar->control.engine = sidecar->engine;
+	sidecar->control.engines = sidecar->engines;
+	sidecar->control.engines_length = sidecar->engines_length;
 	error_set(error, MACHNET_OK, "running");
 	result_set(error);
 	send(sidecar->ready_fd, "R", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	serve(sidecar);
-	engine_destroy(sidecar->engine);
+	engines_close(sidecar);
 no_engine:
 	port_close(&sidecar->port);
 no_port:

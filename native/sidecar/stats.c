@@ -9,11 +9,22 @@ struct text {
 	uint32_t room;
 };
 
-static void
-line(struct text *text, const char *name, uint64_t value)
+/* A name has at most 31 characters, a prefix 9, a value 20. */
+#define LINE_BYTES_MAX 64u
+#define COUNT(name) +1u
+#define LINES (3u ENGINE_COUNTERS(COUNT) TRANSPORT_COUNTERS(COUNT))
+
+uint32_t
+stats_bytes_max(uint32_t engines)
 {
-	int length = snprintf(
-		text->next, text->room, "%s %" PRIu64 "\n", name, value);
+	return (engines + 1) * LINES * LINE_BYTES_MAX;
+}
+
+static void
+line(struct text *text, const char *prefix, const char *name, uint64_t value)
+{
+	int length = snprintf(text->next, text->room, "%s%s %" PRIu64 "\n",
+		prefix, name, value);
 
 	if (length < 0 || (uint32_t)length >= text->room)
 		return;
@@ -21,19 +32,49 @@ line(struct text *text, const char *name, uint64_t value)
 	text->room -= (uint32_t)length;
 }
 
-uint32_t
-stats_write(
-	char *text, uint32_t capacity, const struct engine_snapshot *snapshot)
+static void
+lines(struct text *text, const char *prefix,
+	const struct engine_snapshot *snapshot)
 {
-	struct text out = {.next = text, .room = capacity};
-
-	line(&out, "channels", snapshot->channels);
-	line(&out, "connections", snapshot->flows);
-#define LINE(name) line(&out, #name, snapshot->engine.name);
+	line(text, prefix, "channels", snapshot->channels);
+	line(text, prefix, "connections", snapshot->flows);
+#define LINE(name) line(text, prefix, #name, snapshot->engine.name);
 	ENGINE_COUNTERS(LINE)
 #undef LINE
-#define LINE(name) line(&out, #name, snapshot->transport.name);
+#define LINE(name) line(text, prefix, #name, snapshot->transport.name);
 	TRANSPORT_COUNTERS(LINE)
 #undef LINE
+}
+
+static void
+add(struct engine_snapshot *sum, const struct engine_snapshot *one)
+{
+	sum->channels += one->channels;
+	sum->flows += one->flows;
+#define ADD(name) sum->engine.name += one->engine.name;
+	ENGINE_COUNTERS(ADD)
+#undef ADD
+#define ADD(name) sum->transport.name += one->transport.name;
+	TRANSPORT_COUNTERS(ADD)
+#undef ADD
+}
+
+uint32_t
+stats_write(char *text, uint32_t capacity,
+	const struct engine_snapshot *snapshots, uint32_t engines)
+{
+	struct text out = {.next = text, .room = capacity};
+	struct engine_snapshot sum = {0};
+
+	for (uint32_t i = 0; i < engines; i++)
+		add(&sum, &snapshots[i]);
+	line(&out, "", "engines", engines);
+	lines(&out, "", &sum);
+	for (uint32_t i = 0; i < engines; i++) {
+		char prefix[24];
+
+		snprintf(prefix, sizeof(prefix), "engine%u_", i);
+		lines(&out, prefix, &snapshots[i]);
+	}
 	return (uint32_t)(out.next - text);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters as text: a "name value" line each. */
+/*
+ * Counters as text, a "name value" line each: the sums over all engines, then
+ * those of each.
+ */
 #ifndef SIDECAR_STATS_H
 #define SIDECAR_STATS_H
 
@@ -7,10 +10,11 @@
 
 #include "engine/engine.h"
 
-#define STATS_BYTES_MAX 8192u
+/** Room that is enough for so many engines. */
+uint32_t stats_bytes_max(uint32_t engines);
 
 /** @return bytes written, without the NUL */
-uint32_t stats_write(
-	char *text, uint32_t capacity, const struct engine_snapshot *snapshot);
+uint32_t stats_write(char *text, uint32_t capacity,
+	const struct engine_snapshot *snapshots, uint32_t engines);
 
 #endif

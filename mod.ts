@@ -43,4 +43,5 @@ export { Engine, type EngineOptions } from "./src/engine.ts";
 export type { VnicQueueStats, VnicStats } from "./src/fabric.ts";
 export { Lab, type LabHost, type LabHostStats } from "./src/lab.ts";
 export type { LabHash, LabOptions } from "./src/lab_options.ts";
+export type { ConnectionPath, PathMethod, PathPorts } from "./src/path.ts";
 export type { Stats } from "./src/stats.ts";

@@ -9,7 +9,7 @@ import { type ErrorCode, failure, MachnetError } from "./error.ts";
 import { statusName } from "./status.ts";
 
 /** The number that the headers had when this table was written. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** Limits that the headers name. */
 export const LIMITS = {
@@ -54,6 +54,25 @@ export const STRUCTS = {
       listener: 28,
     },
   },
+  machnet_path: {
+    size: 32,
+    fields: {
+      kind: 0,
+      local_engine: 2,
+      remote_engine: 3,
+      connection: 4,
+      out_from: 8,
+      out_to: 10,
+      length: 12,
+      in_from: 16,
+      in_to: 18,
+      method: 20,
+      rounds: 21,
+      probes: 22,
+      setup_us: 24,
+      moves: 28,
+    },
+  },
   machnet_engine_options: {
     size: 440,
     fields: {
@@ -80,6 +99,7 @@ export const EventKind = {
   REPLY: 8,
   FAILURE: 9,
   CANCEL: 10,
+  PATH: 11,
 } as const;
 
 /** `enum machnet_message_kind`. */
@@ -89,6 +109,16 @@ export const MessageKind = {
   REPLY: 2,
   FAILURE: 3,
   CANCEL: 4,
+} as const;
+
+/** `enum machnet_path_method`, in its order. */
+export const PathMethod = {
+  single: 0,
+  computed: 1,
+  predicted: 2,
+  remembered: 3,
+  sprayed: 4,
+  handover: 5,
 } as const;
 
 /** `enum machnet_poll_mode`. */

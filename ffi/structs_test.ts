@@ -13,6 +13,7 @@ import {
   fromCString,
   LIMITS,
   MessageKind,
+  PathMethod,
   PollMode,
   readChannelInfo,
   STRUCTS,
@@ -64,7 +65,7 @@ test("STRUCTS has the sizes and offsets of the C compiler", { skip }, () => {
 });
 
 test(
-  "LIMITS, EventKind, MessageKind and PollMode have the headers' values",
+  "LIMITS and the enums have the headers' values",
   { skip },
   () => {
     const expected: [string, number][] = [
@@ -80,6 +81,10 @@ test(
       ]),
       ...Object.entries(PollMode).map(([name, value]): [string, number] => [
         `MACHNET_POLL_${name.toUpperCase()}`,
+        value,
+      ]),
+      ...Object.entries(PathMethod).map(([name, value]): [string, number] => [
+        `MACHNET_PATH_${name.toUpperCase()}`,
         value,
       ]),
     ];

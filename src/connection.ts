@@ -11,6 +11,7 @@ import type { ConnectionState, Reader } from "./connection_state.ts";
 import type { Message } from "./message.ts";
 import { BatchIterator, MessageIterator } from "./message_iterator.ts";
 import type { OutgoingMessage } from "./outgoing.ts";
+import type { ConnectionPath } from "./path.ts";
 import {
   type RequestHandler,
   type RequestOptions,
@@ -63,6 +64,12 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
 
   /** This end. */
   readonly local: Endpoint;
+
+  /**
+   * The way that its packets take, as the last one that came in showed it: another
+   * object when it changed.
+   */
+  readonly path: ConnectionPath;
 
   /**
    * Resolves when the connection was closed by either end or reset by this one,
@@ -312,6 +319,10 @@ export class ConnectionHandle implements Connection {
 
   get local(): Endpoint {
     return this.#state.local;
+  }
+
+  get path(): ConnectionPath {
+    return this.#state.path;
   }
 
   get closed(): Promise<void> {

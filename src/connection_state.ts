@@ -13,6 +13,7 @@ import type { Core } from "./core.ts";
 import { Inbox } from "./inbox.ts";
 import { TracedMessage } from "./debug.ts";
 import { ReceivedMessage } from "./message.ts";
+import type { ConnectionPath } from "./path.ts";
 import { kick } from "./pump.ts";
 import { Responder } from "./responder.ts";
 import { Sender } from "./sender.ts";
@@ -48,6 +49,8 @@ export class ConnectionState {
   readonly remote: Endpoint;
   readonly local: Endpoint;
   readonly sender: Sender;
+  /** As the engine told it last. */
+  path: ConnectionPath;
   #caller: Caller | undefined;
   #responder: Responder | undefined;
   readonly #inbox = new Inbox();
@@ -63,11 +66,18 @@ export class ConnectionState {
   #closed: PromiseWithResolvers<void> | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(core: Core, id: number, remote: Endpoint, local: Endpoint) {
+  constructor(
+    core: Core,
+    id: number,
+    remote: Endpoint,
+    local: Endpoint,
+    path: ConnectionPath,
+  ) {
     this.core = core;
     this.id = id;
     this.remote = remote;
     this.local = local;
+    this.path = path;
     this.sender = new Sender(core, this);
   }
 

@@ -10,6 +10,7 @@ import type { ClientCalls } from "../ffi/symbols.ts";
 import type { Watcher } from "../ffi/watch.ts";
 import { formatIPv4 } from "./address.ts";
 import { ConnectionState } from "./connection_state.ts";
+import { type ConnectionPath, readPath } from "./path.ts";
 import type { ListenerState } from "./listener_state.ts";
 import {
   isAwake,
@@ -62,6 +63,8 @@ export class Core implements Pumped {
   readonly #returns: Returns;
   readonly #sends = new RoomQueue();
   readonly #requests = new Requests();
+  // Of connections that are yet to be announced.
+  readonly #paths = new Map<number, ConnectionPath>();
   // Connections with readers or handlers for whom something came in this turn.
   readonly #served: ConnectionState[] = [];
   #looksLeft = 0;
@@ -244,7 +247,9 @@ export class Core implements Pumped {
       id,
       { hostname: formatIPv4(remote.address), port: remote.port },
       { hostname: this.hostname, port: localPort },
+      this.#paths.get(id)!,
     );
+    this.#paths.delete(id);
     this.#residents.addConnection(connection);
     this.#watchIfUsed();
     return connection;
@@ -364,6 +369,13 @@ export class Core implements Pumped {
       else this.release(offset, length);
       return;
     }
+    if (kind === EventKind.PATH) {
+      const path = readPath(this.#eventBytes, 4 * at);
+      const connection = this.#residents.connection(id);
+      if (connection !== undefined) connection.path = path;
+      else this.#paths.set(id, path);
+      return;
+    }
     if (kind >= EventKind.REQUEST) {
       const offset = events[at + 2]!;
       const length = events[at + 3]!;
@@ -440,6 +452,7 @@ export class Core implements Pumped {
     this.#bell.close();
     const { connections, listeners } = this;
     this.#residents.clear();
+    this.#paths.clear();
     this.#sends.fail(status);
     this.#requests.fail(status);
     for (const listener of listeners) listener.over(status);

@@ -62,10 +62,16 @@ take(void)
 static struct machnet_event
 expect(uint16_t kind, const char *what)
 {
-	while (take() != 1 || events[0].kind != kind)
-		continue;
-	check(events[0].status, what);
-	return events[0];
+	for (;;) {
+		uint32_t count = take();
+
+		for (uint32_t i = 0; i < count; i++) {
+			if (events[i].kind != kind)
+				continue;
+			check(events[i].status, what);
+			return events[i];
+		}
+	}
 }
 
 /* Send, waiting for room. */
@@ -129,6 +135,8 @@ measure(struct load *load, uint32_t connection)
 				(uint8_t *)info.base + events[i].offset;
 			uint32_t request = bytes[0];
 
+			if (events[i].kind == MACHNET_EVENT_PATH)
+				continue;
 			if (events[i].kind != MACHNET_EVENT_MESSAGE)
 				load_fail("Cannot measure", "connection lost");
 			again = load_reply(load, bytes, events[i].length);

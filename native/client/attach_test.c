@@ -104,7 +104,7 @@ a_bad_sidecar_gives_a_named_error(void **state)
 	} cases[] = {
 		{FAKE_BAD_MAGIC, MACHNET_ABI_MISMATCH, "not a machnet sidecar"},
 		{FAKE_OTHER_ABI, MACHNET_ABI_MISMATCH, "version 77"},
-		{FAKE_OTHER_ABI, MACHNET_ABI_MISMATCH, "library version 2;"},
+		{FAKE_OTHER_ABI, MACHNET_ABI_MISMATCH, "library version 3;"},
 		{FAKE_OTHER_ABI_SHORT, MACHNET_ABI_MISMATCH, "version 77"},
 		{FAKE_REFUSES, MACHNET_TOO_MANY_CHANNELS, "64 channels are"},
 		{FAKE_NO_DESCRIPTORS, MACHNET_CHANNEL_CORRUPT, "passed 0"},

@@ -42,6 +42,7 @@ event_accept(struct channel *channel, struct machnet_event *event)
 	case MACHNET_EVENT_CONNECTED:
 	case MACHNET_EVENT_ACCEPTED:
 	case MACHNET_EVENT_UNLISTENED:
+	case MACHNET_EVENT_PATH:
 		return true;
 	default:
 		return false;

@@ -80,9 +80,11 @@ application_event(struct application *application, uint16_t kind)
 {
 	struct machnet_event event = {0};
 
-	if (!application_take(application, &event, HOSTS_WAIT_MS))
-		fail_msg("no event of kind %u (channel: %s)", kind,
-			machnet_status_name(application->lost));
+	do {
+		if (!application_take(application, &event, HOSTS_WAIT_MS))
+			fail_msg("no event of kind %u (channel: %s)", kind,
+				machnet_status_name(application->lost));
+	} while (event.kind == MACHNET_EVENT_PATH && kind != event.kind);
 	if (event.kind != kind)
 		fail_msg("an event of kind %u (%s), not %u", event.kind,
 			machnet_status_name(event.status), kind);

@@ -68,6 +68,31 @@ connect_engines(struct world *w, uint32_t from, uint32_t to)
 		(uint16_t)(PORT + to), 0);
 }
 
+/* Both ends tell the same of it, each from its side. */
+static void
+path_checks(const struct connection *client, const struct connection *server)
+{
+	const struct machnet_path *ours = client->path;
+	const struct machnet_path *theirs = server->path;
+	bool handed = ours->method == MACHNET_PATH_HANDOVER ||
+		      theirs->method == MACHNET_PATH_HANDOVER;
+
+	assert_int_equal(ours->local_engine, theirs->remote_engine);
+	assert_int_equal(ours->remote_engine, theirs->local_engine);
+	assert_int_equal(ours->out_from, theirs->in_from);
+	assert_int_equal(ours->out_to, theirs->in_to);
+	assert_int_equal(ours->in_from, theirs->out_from);
+	assert_int_equal(ours->in_to, theirs->out_to);
+	assert_int_equal(ours->probes, theirs->probes);
+	assert_int_equal(ours->rounds, theirs->rounds);
+	assert_true(ours->setup_us > theirs->setup_us);
+	assert_true(theirs->setup_us != 0);
+	if (!handed)
+		assert_int_equal(ours->method, theirs->method);
+	/* Where it was opened off its engines, it moved since. */
+	assert_int_equal(ours->moves != 0, handed);
+}
+
 /* @return packets of both sides until both directions were where they should */
 static uint32_t
 connect_settled(struct world *w, uint32_t from, uint32_t to)
@@ -79,6 +104,13 @@ connect_settled(struct world *w, uint32_t from, uint32_t to)
 	uint32_t handovers;
 
 	RUN_UNTIL(w->s, connection->connected, 50 * MS);
+	assert_int_equal(connection->path->local_engine, from);
+	assert_int_equal(connection->path->remote_engine, to);
+	assert_int_equal(connection->path->moves, 0);
+	assert_int_not_equal(connection->path->rounds, 0);
+	assert_in_range(connection->path->probes, 2,
+		probes_of(w->clients, w->engines) +
+			probes_of(w->servers, w->engines) - before);
 	accepted = application_accepted(w->server_applications[to]);
 	assert_non_null(accepted);
 	connection_send(connection, 1000);
@@ -93,6 +125,7 @@ connect_settled(struct world *w, uint32_t from, uint32_t to)
 	assert_true(connection_delivered(connection));
 	assert_true(connection_delivered(accepted));
 	assert_int_equal(simulation_handovers(w->s), handovers);
+	path_checks(connection, accepted);
 	connection_close(connection, 0);
 	connection_close(accepted, 0);
 	simulation_run(w->s, MS);

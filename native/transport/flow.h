@@ -6,6 +6,7 @@
  *   handshake.c  from SYN to ACCEPT
  *   search.c     which pairs of ports to try
  *   routes.c     pairs of engines, and the ports that they send on
+ *   path.c       what applications are told of those
  *   send.c       messages to packets
  *   recovery.c   ACKs from the peer, what is lost, timeouts
  *   congestion.c how much may be in flight
@@ -202,6 +203,9 @@ struct search {
 	uint64_t number; /* of the first of the burst; the others follow */
 	uint32_t open;	 /* bit i: the i-th is not answered yet */
 	uint32_t length;
+	/* Of all plans that it took. */
+	uint32_t packets; /* SYNs and answers */
+	uint32_t rounds;
 	struct rss_probe probes[RSS_BURST_MAX];
 };
 
@@ -254,9 +258,11 @@ struct route {
 	struct peer *peer;
 	struct transport_path path; /* that we send on */
 	uint32_t pair_in;	    /* that the last packet came in on */
-	uint16_t engine;	    /* the other one */
-	uint16_t queue;		    /* of ours that it came in on */
-	uint16_t moves;		    /* of `path`, since it was made */
+	uint32_t pair_in_good; /* that came in on our queue last; 0: none */
+	uint16_t engine;       /* the other one */
+	uint16_t queue;	       /* of ours that it came in on */
+	uint16_t moves;	       /* to a pair that does, in either direction */
+	uint16_t changes;      /* of what path_tell tells */
 	uint32_t references;
 	/* While a better pair is looked for. */
 	bool searching;
@@ -324,7 +330,16 @@ struct flow {
 	uint16_t marked; /* packets that came with CE */
 	uint16_t credit; /* in force: packets the peer may have in flight */
 	uint8_t unacknowledged; /* packets since the last ACK */
-	uint64_t active_ns;	/* when the last packet came */
+
+	/* See path.c. */
+	uint8_t method; /* enum rss_method, by which it was opened */
+	uint8_t rounds;
+	uint16_t probes;
+	uint32_t setup_us;
+	uint16_t moves_before; /* of the route, when it was opened */
+	uint16_t path_told;    /* changes of the route that were */
+
+	uint64_t active_ns; /* when the last packet came */
 	uint64_t ack_due_ns;
 	struct receive_window *received;
 
@@ -484,6 +499,14 @@ void route_answered(struct transport *t, uint64_t now,
 /** All of a peer. */
 void routes_free(struct transport *t, struct peer *peer);
 
+/* path.c */
+void path_count(struct transport *t, uint32_t method);
+/** Note how the flow, which has its route, was opened. */
+void path_opened(struct flow *f, uint32_t method, uint32_t probes,
+	uint32_t rounds, uint64_t setup_ns);
+/** Deliver a PATH event. @return false: no room now */
+bool path_tell(struct transport *t, struct flow *f);
+
 /* send.c */
 void send_open(struct flow *f, uint64_t first_number);
 void send_queue(struct transport *t, uint64_t now, struct flow *f,
@@ -565,6 +588,10 @@ void receive_open(struct flow *f, uint64_t first_number);
 void receive_data(struct transport *t, uint64_t now, struct flow *f,
 	const struct wire_header *header, const uint8_t *bytes, uint32_t length,
 	bool marked);
+/** One event; if there is no room, receive_deliver has to be called when there
+ * is. */
+bool flow_deliver(
+	struct transport *t, struct flow *f, const struct machnet_event *event);
 /** Deliver events as far as there is room. The flow may be free after. */
 void receive_deliver(struct transport *t, uint64_t now, struct flow *f);
 /** The state of our receiving side, for a packet of the flow. */

@@ -335,6 +335,9 @@ deliver_op(void *context, struct endpoint *endpoint,
 		message_received(application, event);
 		message_check(host, event);
 		break;
+	case MACHNET_EVENT_PATH:
+		FUZZ_CHECK(event->length == 0);
+		break;
 	case MACHNET_EVENT_CLOSED:
 		closed(host, event);
 		break;

@@ -85,7 +85,7 @@ syn_of(const struct transport *t, const struct flow *f)
 }
 
 static void
-confirm_send(struct transport *t, struct flow *f)
+confirm_send(struct transport *t, uint64_t now, struct flow *f)
 {
 	struct setup *setup = f->setup;
 	const struct rss_way *ways = setup->search.plan.ways;
@@ -100,6 +100,10 @@ confirm_send(struct transport *t, struct flow *f)
 		.syn_from = rss_pair_sender(setup->syn[RSS_OUT]),
 		.syn_to = rss_pair_receiver(setup->syn[RSS_OUT]),
 		.nic_key = nic_key(t),
+		.method = (uint16_t)rss_plan_method(&setup->search.plan),
+		.probes = (uint16_t)u32_min(setup->search.packets, UINT16_MAX),
+		.rounds = (uint16_t)u32_min(setup->search.rounds, UINT16_MAX),
+		.setup_us = (uint32_t)((now - setup->begun_ns) / NS_PER_US),
 	};
 	struct transport_path path;
 	uint8_t *packet;
@@ -119,7 +123,7 @@ confirm_send(struct transport *t, struct flow *f)
 }
 
 static void
-confirm_begin(struct transport *t, struct flow *f)
+confirm_begin(struct transport *t, uint64_t now, struct flow *f)
 {
 	f->state = FLOW_CONFIRM;
 	f->tries = 0;
@@ -127,12 +131,12 @@ confirm_begin(struct transport *t, struct flow *f)
 	/* Not again with a second cookie: the server may know the first. */
 	if (f->number_next == 0)
 		send_open(f, number_first(t));
-	confirm_send(t, f);
+	confirm_send(t, now, f);
 }
 
 /* The next SYNs, or the CONFIRM when it is known where to send it. */
 static void
-syn_next(struct transport *t, struct flow *f)
+syn_next(struct transport *t, uint64_t now, struct flow *f)
 {
 	struct search *search = &f->setup->search;
 	uint32_t address = f->peer->path.address;
@@ -140,7 +144,7 @@ syn_next(struct transport *t, struct flow *f)
 
 	if (search_next(t, search, address) == 0) {
 		if (f->setup->cookie_ns != 0) {
-			confirm_begin(t, f);
+			confirm_begin(t, now, f);
 			return;
 		}
 		/* All that it may cost was spent, and nobody answered. */
@@ -174,11 +178,11 @@ handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 		search->open = 0;
 	}
 	if (f->state == FLOW_CONFIRM) {
-		confirm_send(t, f);
+		confirm_send(t, now, f);
 	} else {
 		if (search->open != 0)
 			rss_plan_silence(&search->plan);
-		syn_next(t, f);
+		syn_next(t, now, f);
 	}
 	retry_arm(t, now, f);
 }
@@ -283,9 +287,9 @@ answer_receive(struct transport *t, uint64_t now, struct flow *f,
 	search_learn(t, &setup->search, probe, address, answer, setup->owner);
 	f->tries = 0;
 	if (rss_plan_done(&setup->search.plan, t->rss, address))
-		confirm_begin(t, f);
+		confirm_begin(t, now, f);
 	else if (setup->search.open == 0)
-		syn_next(t, f);
+		syn_next(t, now, f);
 	else
 		return;
 	retry_arm(t, now, f);
@@ -305,18 +309,6 @@ fragment_bytes_valid(const struct transport *t, uint16_t bytes)
 	       bytes >= fragment_bytes_of(TRANSPORT_MTU_MIN);
 }
 
-static void
-path_count(struct transport *t, uint32_t method)
-{
-	struct transport_counters *counters = &t->counters;
-
-	counters->paths_single += method == RSS_SINGLE;
-	counters->paths_predicted += method == RSS_PREDICTED;
-	counters->paths_remembered += method == RSS_REMEMBERED;
-	counters->paths_sprayed += method == RSS_SPRAYED;
-	counters->paths_handover += method == RSS_HANDOVER;
-}
-
 /* The CONFIRM and its answer show where the pairs lead. */
 static bool
 accept_route(struct transport *t, uint64_t now, struct flow *f,
@@ -327,6 +319,7 @@ accept_route(struct transport *t, uint64_t now, struct flow *f,
 	uint32_t engine = connection_engine(accept->server);
 	uint32_t address = path->address;
 	const struct rss_peer *known = rss_host_find(t->rss, address);
+	uint32_t method;
 
 	if (!route_join(t, f, engine, setup->sent[RSS_OUT], path_pair_in(path)))
 		return false; /* the next ACCEPT, perhaps */
@@ -338,9 +331,12 @@ accept_route(struct transport *t, uint64_t now, struct flow *f,
 	rss_plan_opened(plan, t->rss, address, t->queue, accept->queue);
 	if (accept->queue != engine)
 		route_repair(t, now, f->route);
-	path_count(t, accept->queue != engine || t->queue != t->options.engine
-			      ? RSS_HANDOVER
-			      : rss_plan_method(plan));
+	method = accept->queue != engine || t->queue != t->options.engine
+			 ? RSS_HANDOVER
+			 : rss_plan_method(plan);
+	path_count(t, method);
+	path_opened(f, method, setup->search.packets, setup->search.rounds,
+		now - setup->begun_ns);
 	return true;
 }
 
@@ -509,6 +505,12 @@ passive_open(struct transport *t, uint64_t now,
 		flow_free(t, f);
 		return NULL;
 	}
+	path_opened(f,
+		t->queue != t->options.engine
+			? RSS_HANDOVER
+			: u32_min(confirm->method, RSS_HANDOVER),
+		confirm->probes, confirm->rounds,
+		confirm->setup_us * NS_PER_US);
 	f->passive = true;
 	f->unordered = (confirm->syn.flags & WIRE_SYN_UNORDERED) != 0;
 	f->listener = listener->id;

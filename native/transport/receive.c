@@ -277,8 +277,9 @@ fragment_valid(const struct flow *f, const struct wire_frame *frame)
 	       frame->length == u32_min(fragment, frame->total - frame->offset);
 }
 
-static bool
-deliver(struct transport *t, struct flow *f, const struct machnet_event *event)
+bool
+flow_deliver(
+	struct transport *t, struct flow *f, const struct machnet_event *event)
 {
 	if (t->ops.deliver(t->context, f->endpoint, event))
 		return true;
@@ -309,7 +310,7 @@ message_deliver(struct transport *t, struct flow *f, struct rx_message *slot)
 		.token = slot->request,
 	};
 
-	if (!deliver(t, f, &event))
+	if (!flow_deliver(t, f, &event))
 		return false;
 	t->counters.messages_received++;
 	t->counters.bytes_received += slot->total;
@@ -553,8 +554,10 @@ announce(struct transport *t, struct flow *f)
 	if (f->state == FLOW_ENDED && f->peer_id == 0) {
 		event.status = f->status;
 		event.connection = 0;
+	} else if (f->path_told != f->route->changes && !path_tell(t, f)) {
+		return false;
 	}
-	f->announced = deliver(t, f, &event);
+	f->announced = flow_deliver(t, f, &event);
 	if (f->announced)
 		setup_return(t, f);
 	return f->announced;
@@ -680,7 +683,7 @@ deliver_closed(struct transport *t, uint64_t now, struct flow *f)
 		event.offset = f->ending->reason_offset;
 		event.length = f->ending->reason_length;
 	}
-	if (!deliver(t, f, &event))
+	if (!flow_deliver(t, f, &event))
 		return;
 	if (f->ending != NULL)
 		f->ending->reason_length = 0; /* the application's now */
@@ -699,6 +702,9 @@ receive_deliver(struct transport *t, uint64_t now, struct flow *f)
 		flow_linger(t, now, f);
 		return;
 	}
+	if (f->state == FLOW_OPEN && f->path_told != f->route->changes &&
+		!path_tell(t, f))
+		return;
 	if (!deliver_messages(t, now, f))
 		return;
 	if (f->state == FLOW_ENDED) {

@@ -28,6 +28,18 @@ route_find(struct peer *peer, uint32_t engine)
 	return route;
 }
 
+static void
+pair_in_set(struct transport *t, struct route *route, uint32_t pair)
+{
+	route->pair_in = pair;
+	route->queue = t->queue;
+	if (t->queue != t->options.engine || pair == route->pair_in_good)
+		return;
+	route->pair_in_good = pair;
+	route->moves++;
+	route->changes++;
+}
+
 bool
 route_join(struct transport *t, struct flow *f, uint32_t engine,
 	uint32_t pair_out, uint32_t pair_in)
@@ -47,7 +59,7 @@ route_join(struct transport *t, struct flow *f, uint32_t engine,
 	}
 	route->references++;
 	f->route = route;
-	route->pair_in = pair_in;
+	pair_in_set(t, route, pair_in);
 	route_set(route, pair_out);
 	return true;
 }
@@ -85,6 +97,7 @@ routes_free(struct transport *t, struct peer *peer)
 void
 route_set(struct route *route, uint32_t pair_out)
 {
+	route->changes += pair_out != path_pair_out(&route->path);
 	route->path = path_of(route->peer->path.address, pair_out);
 	route->peer->path = route->path;
 }
@@ -99,8 +112,7 @@ route_heard(struct transport *t, struct route *route,
 		t->counters.packets_misdirected++;
 	if (pair == route->pair_in && t->queue == route->queue)
 		return;
-	route->pair_in = pair;
-	route->queue = t->queue;
+	pair_in_set(t, route, pair);
 	observe(t, path->address, pair, t->queue, t->options.engines, false);
 }
 

@@ -48,6 +48,9 @@ search_next(struct transport *t, struct search *search, uint32_t address)
 		rss_plan_next(&search->plan, t->rss, address, search->probes);
 	search->open = (uint32_t)((UINT64_C(1) << search->length) - 1);
 	search->number = random_u64(&t->random);
+	search->packets += search->length;
+	search->rounds += search->length != 0;
+	t->counters.probe_rounds += search->length != 0;
 	return search->length;
 }
 
@@ -88,6 +91,7 @@ search_learn(struct transport *t, struct search *search,
 		.value = answer->nic_key.value,
 	};
 
+	search->packets++;
 	t->counters.probes_answered++;
 	rss_host_told(
 		t->rss, rss_host_meet(t->rss, address), answer->engines, key);

@@ -60,7 +60,7 @@ simulation_create(uint64_t seed)
 		.mtu = 1500,
 		.engines = 1,
 		.descriptors = 256,
-		.flows_max = 256,
+		.flows_max = CONNECTIONS_MAX - 1,
 	};
 	return s;
 }

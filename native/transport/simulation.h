@@ -31,6 +31,7 @@
 
 #define HOSTS_MAX 160u
 #define APPLICATIONS_MAX 160u
+#define CONNECTIONS_MAX 257u /* of a host */
 #define PORT 888u
 
 struct simulation;
@@ -96,6 +97,7 @@ struct application {
 	uint32_t events_first;
 	uint32_t events_length;
 	struct machnet_event events[EVENTS_MAX];
+	struct machnet_path paths[CONNECTIONS_MAX];
 	uint64_t memory_bytes; /* may be lent to messages */
 	uint64_t memory_used;
 	uint32_t blocks_used;
@@ -141,6 +143,8 @@ struct connection {
 	bool closing;	/* the application asked for it */
 	bool closed;
 	int32_t status; /* of the failed connect, or of CLOSED */
+	/* As it was told last, while the connection lives. */
+	const struct machnet_path *path;
 	char reason[MACHNET_REASON_BYTES_MAX + 1];
 	struct link *link;
 	struct connection *next;

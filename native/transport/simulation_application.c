@@ -318,6 +318,30 @@ application_kill(struct application *application)
 	application->open = false;
 }
 
+/* Told before the connection is announced, and again while it is open. */
+static struct machnet_path *
+path_of_id(struct application *application, uint32_t id)
+{
+	return &application->paths[connection_index(id) % CONNECTIONS_MAX];
+}
+
+static void
+path_join(struct application *application, struct connection *connection)
+{
+	struct simulation *s = simulation_of(application);
+
+	connection->path = path_of_id(application, connection->id);
+	CHECK(s, connection->path->connection == connection->id);
+}
+
+static void
+path_read(struct application *application, const struct machnet_event *event)
+{
+	CHECK(simulation_of(application), event->length == 0);
+	memcpy(path_of_id(application, event->connection), event,
+		sizeof(*event));
+}
+
 static void
 connected(struct application *application, const struct machnet_event *event)
 {
@@ -328,6 +352,8 @@ connected(struct application *application, const struct machnet_event *event)
 	connection->status = event->status;
 	connection->connected = event->status == 0;
 	connection->closed = event->status != 0;
+	if (connection->connected)
+		path_join(application, connection);
 }
 
 static uint8_t
@@ -433,13 +459,16 @@ static void
 event_read(struct application *application, const struct machnet_event *event)
 {
 	struct host *host = application->host;
+	struct connection *connection;
 
 	switch (event->kind) {
 	case MACHNET_EVENT_CONNECTED:
 		connected(application, event);
 		break;
 	case MACHNET_EVENT_ACCEPTED:
-		connection_of(application, event->connection)->connected = true;
+		connection = connection_of(application, event->connection);
+		connection->connected = true;
+		path_join(application, connection);
 		if (application->accepting)
 			transport_accept(host->transport,
 				&application->endpoint, event->connection);
@@ -450,6 +479,9 @@ event_read(struct application *application, const struct machnet_event *event)
 	case MACHNET_EVENT_FAILURE:
 	case MACHNET_EVENT_CANCEL:
 		message_read(application, event);
+		break;
+	case MACHNET_EVENT_PATH:
+		path_read(application, event);
 		break;
 	case MACHNET_EVENT_CLOSED:
 		closed(application, event);

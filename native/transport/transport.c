@@ -487,6 +487,9 @@ receive_for_flow(struct transport *t, uint64_t now,
 		return;
 	}
 	route_heard(t, f->route, path);
+	if (f->path_told != f->route->changes && f->announced &&
+		f->state == FLOW_OPEN)
+		path_tell(t, f);
 	receive_data(t, now, f, header, bytes, length, marked);
 }
 

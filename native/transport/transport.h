@@ -174,8 +174,10 @@ struct transport_options {
 	X(packets_misdirected)                                                 \
 	X(probes_sent)                                                         \
 	X(probes_answered)                                                     \
+	X(probe_rounds)                                                        \
 	X(routes_moved)                                                        \
 	X(paths_single)                                                        \
+	X(paths_computed)                                                      \
 	X(paths_predicted)                                                     \
 	X(paths_remembered)                                                    \
 	X(paths_sprayed)                                                       \

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 
 #define ANSWER_BYTES 64u
-#define CONFIRM_BYTES 100u
+#define CONFIRM_BYTES 108u
 #define ACCEPT_BYTES 48u
 
 static_assert(WIRE_HEADER_BYTES + WIRE_ACK_BYTES_MAX == 72, "the format");
@@ -331,6 +331,10 @@ wire_confirm_read(
 	confirm->send_from = load_le16(bytes + 84);
 	confirm->send_to = load_le16(bytes + 86);
 	nic_key_read(&confirm->nic_key, bytes + 88);
+	confirm->method = load_le16(bytes + 98);
+	confirm->probes = load_le16(bytes + 100);
+	confirm->rounds = load_le16(bytes + 102);
+	confirm->setup_us = load_le32(bytes + 104);
 	return true;
 }
 
@@ -349,7 +353,10 @@ wire_confirm_write(
 	store_le16(bytes + 84, confirm->send_from);
 	store_le16(bytes + 86, confirm->send_to);
 	nic_key_write(bytes + 88, &confirm->nic_key);
-	store_le16(bytes + 98, 0);
+	store_le16(bytes + 98, confirm->method);
+	store_le16(bytes + 100, confirm->probes);
+	store_le16(bytes + 102, confirm->rounds);
+	store_le32(bytes + 104, confirm->setup_us);
 	return CONFIRM_BYTES;
 }
 

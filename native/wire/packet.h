@@ -86,12 +86,17 @@
  *   64  u64  instance of the client     72  u64  first packet number
  *   80  u16  the SYN's UDP port, from   82  u16  to
  *   84  u16  UDP port to send from      86  u16  to send to, once it is open
- *   88  u8[10] key of the client's NIC  98  u16  reserved
+ *   88  u8[10] key of the client's NIC  98  u16  method, see below
+ *  100  u16  probes and their answers  102  u16  rounds of them
+ *  104  u32  time since the connect, us
  *
  *   ACCEPT (4): `connection` is the client's id; `number` echoes the CONFIRM's
  *   16  u32  server's connection id     20  u16  fragment size, bytes
  *   22  u16  queue that CONFIRM got     24  u64  server's key
  *   32  u64  instance of the server     40  u64  first packet number
+ *
+ * How the client found the pairs (enum machnet_path_method) and what that took
+ * is for the server's application to know; nothing depends on it.
  *
  * What a host knows of its NIC's key is a hint for the other (see rss/map.h):
  * which of its 40 bits are known, then their values, the lowest first.
@@ -244,6 +249,10 @@ struct wire_confirm {
 	uint16_t send_from; /* that the server is to send on */
 	uint16_t send_to;
 	struct wire_nic_key nic_key;
+	uint16_t method; /* enum machnet_path_method, or nonsense */
+	uint16_t probes;
+	uint16_t rounds;
+	uint32_t setup_us;
 };
 
 struct wire_accept {

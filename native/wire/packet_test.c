@@ -84,6 +84,10 @@ write_confirm(uint8_t *bytes)
 		.send_from = 0x7803,
 		.send_to = 0x7804,
 		.nic_key = {0x8001020304, 0x8000000004},
+		.method = 4,
+		.probes = 0x0a0b,
+		.rounds = 3,
+		.setup_us = 0x0c0d0e0f,
 	};
 
 	return wire_confirm_write(bytes, 0x1020304050607080, &confirm);
@@ -295,7 +299,8 @@ static const struct {
 	{WIRE_CONFIRM, write_confirm, confirm_is_valid,
 		"01030000 00000000" GOLDEN_NUMBER GOLDEN_SYN GOLDEN_COOKIE
 		"0800 b8b7b6b5b4b3b2b1 c8c7c6c5c4c3c2c1"
-		"0178 0278 0378 0478 0403020180 0400000080 0000"},
+		"0178 0278 0378 0478 0403020180 0400000080"
+		"0400 0b0a 0300 0f0e0d0c"},
 	{WIRE_ACCEPT, write_accept, accept_is_valid,
 		"01040000 07000000" GOLDEN_NUMBER
 		"0d0c0b0a 7805 0500 5857565554535251"
@@ -457,6 +462,10 @@ handshake_survives_the_round_trip(void **state)
 	assert_int_equal(confirm_read.send_to, 0x7804);
 	assert_int_equal(confirm_read.nic_key.known, answer.nic_key.known);
 	assert_int_equal(confirm_read.nic_key.value, answer.nic_key.value);
+	assert_int_equal(confirm_read.method, 4);
+	assert_int_equal(confirm_read.probes, 0x0a0b);
+	assert_int_equal(confirm_read.rounds, 3);
+	assert_int_equal(confirm_read.setup_us, 0x0c0d0e0f);
 
 	assert_true(wire_accept_read(&accept_read, bytes, write_accept(bytes)));
 	assert_int_equal(accept_read.server, accept_fields.server);
@@ -579,7 +588,7 @@ handshake_refuses_what_the_format_does_not_allow(void **state)
 	assert_false(confirm_is_valid(bytes, write_confirm(bytes) + 1));
 	write_confirm(bytes);
 	bytes[31] = 1;
-	assert_false(confirm_is_valid(bytes, 100));
+	assert_false(confirm_is_valid(bytes, 108));
 	write_reset(bytes);
 	bytes[39] = 1; /* a reason of 259 bytes, and they are there */
 	assert_false(reset_is_valid(bytes, WIRE_RESET_BYTES + 259));

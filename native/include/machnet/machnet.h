@@ -27,7 +27,7 @@
 #define MACHNET_API __attribute__((visibility("default")))
 
 /* Layouts and calls below; the sidecar refuses another number. */
-#define MACHNET_ABI_VERSION 2u
+#define MACHNET_ABI_VERSION 3u
 
 #define MACHNET_MESSAGE_BYTES_MAX (8u << 20)
 #define MACHNET_REASON_BYTES_MAX 255u
@@ -95,6 +95,10 @@ enum machnet_event_kind {
 	MACHNET_EVENT_REPLY = 8,
 	MACHNET_EVENT_FAILURE = 9,
 	MACHNET_EVENT_CANCEL = 10,
+	/* How the packets of a connection go: read it as struct machnet_path.
+	 * Comes before CONNECTED or ACCEPTED, and again with the first packet
+	 * that shows another path. */
+	MACHNET_EVENT_PATH = 11,
 };
 
 /* One event; also the entry of the completion ring. 32 bytes. */
@@ -110,6 +114,45 @@ struct machnet_event {
 	uint32_t listener;
 };
 _Static_assert(sizeof(struct machnet_event) == 32, "shared with scripts");
+
+/*
+ * How the UDP ports of a connection were chosen, so that its packets come in on
+ * the queues of the two engines that serve it: of two directions the later in
+ * this list.
+ */
+enum machnet_path_method {
+	MACHNET_PATH_SINGLE = 0,     /* there is one queue */
+	MACHNET_PATH_COMPUTED = 1,   /* the driver told how the NIC hashes */
+	MACHNET_PATH_PREDICTED = 2,  /* by what was learned of the hash */
+	MACHNET_PATH_REMEMBERED = 3, /* they were seen to do before */
+	MACHNET_PATH_SPRAYED = 4,    /* one of those that were tried hit */
+	/* Not found yet: engines hand packets over, and the search goes on. */
+	MACHNET_PATH_HANDOVER = 5,
+};
+
+/*
+ * A PATH event. What it says of how the connection was opened does not change;
+ * on the side that accepted it is what the other one said. Out is from here to
+ * the peer, in from the peer to here; from is the sender's UDP port.
+ */
+struct machnet_path {
+	uint16_t kind;	      /* MACHNET_EVENT_PATH */
+	uint8_t local_engine; /* that serves the connection here */
+	uint8_t remote_engine;
+	uint32_t connection;
+	uint16_t out_from;
+	uint16_t out_to;
+	uint32_t length; /* 0: lends nothing */
+	uint16_t in_from;
+	uint16_t in_to;
+	uint8_t method;	 /* enum machnet_path_method, when it was opened */
+	uint8_t rounds;	 /* trips of probes before that; 255: or more */
+	uint16_t probes; /* packets that asked for queues, and their answers */
+	uint32_t setup_us; /* from the connect until it was open */
+	uint32_t moves;	   /* to other ports that reach the engines, since */
+};
+_Static_assert(sizeof(struct machnet_path) == sizeof(struct machnet_event),
+	"one of the events");
 
 /** The number that machnet.h had when the library was built. */
 MACHNET_API uint32_t machnet_abi_version(void);

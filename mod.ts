@@ -39,6 +39,25 @@ export {
   type RequestOptions,
   type ServeOptions,
 } from "./src/request.ts";
+export {
+  type CallContext,
+  type Codec,
+  type Method,
+  type Methods,
+  type Received,
+  type Sent,
+  Service,
+  service,
+  type ServiceClient,
+  type ServiceHandlers,
+  type ServiceOptions,
+  type ValidateOptions,
+} from "./src/service.ts";
+export type {
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./src/standard_schema.ts";
 export { Engine, type EngineOptions } from "./src/engine.ts";
 export type { VnicQueueStats, VnicStats } from "./src/fabric.ts";
 export { Lab, type LabHost, type LabHostStats } from "./src/lab.ts";

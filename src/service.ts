@@ -1,0 +1,371 @@
+/**
+ * Services: requests with names and types.
+ *
+ * @module
+ */
+import type { Connection } from "./connection.ts";
+import {
+  type IncomingRequest,
+  RequestError,
+  type RequestHandler,
+  type RequestOptions,
+} from "./request.ts";
+import { formatIssues, type StandardSchema } from "./standard_schema.ts";
+
+/** One method of a service: what goes in and what comes out. */
+export interface Method {
+  /** Schema of its argument; without it there is none. */
+  readonly input?: StandardSchema | undefined;
+  /** Schema of its result; without it there is none. */
+  readonly output?: StandardSchema | undefined;
+}
+
+/** The methods of a service by name, of at most 255 bytes. */
+export interface Methods {
+  /** A method. */
+  readonly [name: string]: Method;
+}
+
+/** How values become bytes. */
+export interface Codec {
+  /**
+   * Encode a value.
+   *
+   * @param value An argument or a result; `undefined` where there is none.
+   * @returns Its bytes.
+   */
+  encode(value: unknown): Uint8Array;
+  /**
+   * Decode a value.
+   *
+   * @param bytes What the peer sent, whatever it is: a view that is valid during
+   * the call.
+   * @returns The value, which must not refer to the view.
+   * @throws {Error} If they are not the bytes of a value.
+   */
+  decode(bytes: Uint8Array): unknown;
+}
+
+/** Options of {@linkcode service}. */
+export interface ServiceOptions {
+  /** How values become bytes, the same at both ends; JSON by default. */
+  readonly codec?: Codec | undefined;
+}
+
+/** Options of {@linkcode Service.handler} and {@linkcode Service.client}. */
+export interface ValidateOptions<Validated extends boolean> {
+  /**
+   * Whether what comes from the peer is checked against the schemas, and becomes
+   * what they make of it. By default it is believed: a check of two fields takes
+   * as long as the request.
+   */
+  readonly validate?: Validated | undefined;
+}
+
+/** What is sent of a value with a schema. */
+export type Sent<Schema> = Schema extends StandardSchema<infer Input, unknown>
+  ? Input
+  : undefined;
+
+/** What is received of it: what was sent, or what validation makes of that. */
+export type Received<Schema, Validated extends boolean> = Validated extends true
+  ? Schema extends StandardSchema<unknown, infer Output> ? Output : undefined
+  : Sent<Schema>;
+
+/** What a handler gets besides its argument. */
+export type CallContext = Pick<IncomingRequest, "signal">;
+
+/** An implementation of each method. */
+export type ServiceHandlers<
+  Declared extends Methods,
+  Validated extends boolean = false,
+> = {
+  readonly [Name in keyof Declared]: (
+    input: Received<Declared[Name]["input"], Validated>,
+    context: CallContext,
+  ) =>
+    | Sent<Declared[Name]["output"]>
+    | PromiseLike<Sent<Declared[Name]["output"]>>;
+};
+
+/** A function for each method, to call it at the peer. */
+export type ServiceClient<
+  Declared extends Methods,
+  Validated extends boolean = false,
+> = {
+  readonly [Name in keyof Declared]: (
+    ...values: undefined extends Sent<Declared[Name]["input"]>
+      ? [input?: Sent<Declared[Name]["input"]>, options?: RequestOptions]
+      : [input: Sent<Declared[Name]["input"]>, options?: RequestOptions]
+  ) => Promise<Received<Declared[Name]["output"], Validated>>;
+};
+
+const NAME_BYTES_MAX = 255;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+const NOTHING = new Uint8Array(0);
+
+const JSON_CODEC: Codec = {
+  encode: (value) =>
+    value === undefined ? NOTHING : encoder.encode(JSON.stringify(value)),
+  decode: (bytes) =>
+    bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes)),
+};
+
+/**
+ * A service: methods that a peer can call, with their types. Made by
+ * {@linkcode service}, the same at both ends.
+ */
+export class Service<Declared extends Methods> {
+  readonly #methods: Declared;
+  readonly #codec: Codec;
+
+  /**
+   * Declare a service, as {@linkcode service} does.
+   *
+   * @param methods The methods by name.
+   * @param options How values travel.
+   * @throws {TypeError} If a schema is none.
+   * @throws {RangeError} If a name has no bytes or too many.
+   */
+  constructor(methods: Declared, options: ServiceOptions = {}) {
+    for (const [name, { input, output }] of Object.entries(methods)) {
+      const attempt = `Cannot declare method "${name}"`;
+      const { length } = encoder.encode(name);
+      if (length === 0 || length > NAME_BYTES_MAX) {
+        throw new RangeError(
+          `${attempt}: its name has ${length} bytes, not 1 to ${NAME_BYTES_MAX}`,
+        );
+      }
+      for (const schema of [input, output]) {
+        if (schema === undefined || schema["~standard"]?.version === 1) {
+          continue;
+        }
+        throw new TypeError(`${attempt}: a schema is no Standard Schema`);
+      }
+    }
+    this.#methods = methods;
+    this.#codec = options.codec ?? JSON_CODEC;
+  }
+
+  /**
+   * Implement the service.
+   *
+   * What a handler throws reaches the caller as with `serve()`. Where the caller
+   * is to blame the code is UNKNOWN_METHOD or INVALID_INPUT.
+   *
+   * @param handlers A function for each method.
+   * @param options Whether arguments are checked.
+   * @returns What `connection.serve()` takes.
+   * @throws {TypeError} If a method has no handler, or a handler no method.
+   *
+   * @example
+   * ```ts
+   * import { attach, service } from "machnet";
+   * import { z } from "zod";
+   *
+   * const calculator = service({
+   *   add: { input: z.tuple([z.number(), z.number()]), output: z.number() },
+   * });
+   * const handler = calculator.handler({ add: ([a, b]) => a + b }, {
+   *   validate: true,
+   * });
+   *
+   * await using channel = await attach();
+   * await using listener = await channel.listen({ port: 888 });
+   * for await (const connection of listener) connection.serve(handler);
+   * ```
+   */
+  handler<const Validated extends boolean = false>(
+    handlers: ServiceHandlers<Declared, Validated>,
+    options?: ValidateOptions<Validated>,
+  ): RequestHandler {
+    for (const name of Object.keys({ ...this.#methods, ...handlers })) {
+      const what = !Object.hasOwn(this.#methods, name)
+        ? "the service has no such method"
+        : typeof handlers[name] !== "function"
+        ? "no function to handle it"
+        : undefined;
+      if (what === undefined) continue;
+      throw new TypeError(`Cannot handle method "${name}": ${what}`);
+    }
+    const encode = (value: unknown): Uint8Array => this.#codec.encode(value);
+    return (request) => {
+      const { name, payload } = split(request.data);
+      const attempt = `Cannot call "${name}"`;
+      if (!Object.hasOwn(this.#methods, name)) {
+        throw new RequestError(
+          "UNKNOWN_METHOD",
+          `${attempt}: the service has no such method`,
+        );
+      }
+      const handle = handlers[name] as (
+        input: unknown,
+        context: CallContext,
+      ) => unknown;
+      const schema = options?.validate ? this.#methods[name]!.input : undefined;
+      const input = this.#decode(payload, schema, "INVALID_INPUT", attempt);
+      return after(
+        after(input, (value) => handle.call(handlers, value, request)),
+        encode,
+      );
+    };
+  }
+
+  /**
+   * Call the service at the other end of a connection.
+   *
+   * Calls reject as `connection.request()` does, and with INVALID_OUTPUT if the
+   * result is checked and is not what the schema says.
+   *
+   * @param connection The connection.
+   * @param options Whether results are checked.
+   * @returns An object with a function for each method.
+   *
+   * @example
+   * ```ts
+   * import { attach, service } from "machnet";
+   * import { z } from "zod";
+   *
+   * const calculator = service({
+   *   add: { input: z.tuple([z.number(), z.number()]), output: z.number() },
+   * });
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const client = calculator.client(connection);
+   * console.log(await client.add([1, 2], { timeout: 1000 })); // 3
+   * ```
+   */
+  client<const Validated extends boolean = false>(
+    connection: Pick<Connection, "request">,
+    options?: ValidateOptions<Validated>,
+  ): ServiceClient<Declared, Validated> {
+    const entries = Object.entries(this.#methods).map(([name, { output }]) => {
+      const schema = options?.validate ? output : undefined;
+      const attempt = `Cannot use the result of "${name}"`;
+      const head = headOf(name);
+      const call = async (
+        input: unknown,
+        limits?: RequestOptions,
+      ): Promise<unknown> => {
+        const request = join(head, this.#codec.encode(input));
+        using reply = await connection.request(request, limits);
+        return await this.#decode(
+          reply.data,
+          schema,
+          "INVALID_OUTPUT",
+          attempt,
+        );
+      };
+      return [name, call];
+    });
+    return Object.fromEntries(entries);
+  }
+
+  #decode(
+    bytes: Uint8Array,
+    schema: StandardSchema | undefined,
+    code: string,
+    attempt: string,
+  ): unknown {
+    let value: unknown;
+    try {
+      value = this.#codec.decode(bytes);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new RequestError(code, `${attempt}: ${why}`, { cause });
+    }
+    if (schema === undefined) return value;
+    return after(schema["~standard"].validate(value), (result) => {
+      if (result.issues === undefined) return result.value;
+      const why = formatIssues(result.issues);
+      throw new RequestError(code, `${attempt}: ${why}`, {
+        cause: result.issues,
+      });
+    });
+  }
+}
+
+/**
+ * Declare a service: once, in a file that both ends import.
+ *
+ * Schemas are those of zod, Valibot, ArkType or any other library that follows
+ * Standard Schema. Values travel as JSON, so that they arrive as what
+ * `JSON.parse()` makes of them, unless the options have another codec.
+ *
+ * @param methods The methods by name.
+ * @param options How values travel.
+ * @returns The service.
+ * @throws {TypeError} If a schema is none.
+ * @throws {RangeError} If a name has no bytes or too many.
+ *
+ * @example
+ * ```ts
+ * import { service } from "machnet";
+ * import { z } from "zod";
+ *
+ * const store = service({
+ *   get: {
+ *     input: z.object({ key: z.string() }),
+ *     output: z.object({ value: z.string().nullable() }),
+ *   },
+ *   put: { input: z.object({ key: z.string(), value: z.string() }) },
+ * });
+ *
+ * const values = new Map<string, string>();
+ * const handler = store.handler({
+ *   get: ({ key }) => ({ value: values.get(key) ?? null }),
+ *   put: ({ key, value }) => void values.set(key, value),
+ * });
+ * console.log(typeof handler); // what connection.serve() takes
+ * ```
+ */
+export function service<const Declared extends Methods>(
+  methods: Declared,
+  options?: ServiceOptions,
+): Service<Declared> {
+  return new Service(methods, options);
+}
+
+/** Go on with a value, at once if it is there. */
+function after<Value, Result>(
+  value: Value | PromiseLike<Value>,
+  next: (value: Value) => Result,
+): Result | PromiseLike<Awaited<Result>>;
+function after(value: unknown, next: (value: unknown) => unknown): unknown {
+  return value instanceof Object && "then" in value
+    ? Promise.resolve(value).then(next)
+    : next(value);
+}
+
+// A call: the length of the method's name in a byte, the name, the argument.
+
+function headOf(name: string): Uint8Array {
+  const bytes = encoder.encode(name);
+  return join(new Uint8Array([bytes.length]), bytes);
+}
+
+function join(head: Uint8Array, rest: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(head.length + rest.length);
+  bytes.set(head);
+  bytes.set(rest, head.length);
+  return bytes;
+}
+
+function split(bytes: Uint8Array): { name: string; payload: Uint8Array } {
+  const end = 1 + (bytes[0] ?? 0);
+  try {
+    const name = decoder.decode(bytes.subarray(1, end));
+    return { name, payload: bytes.subarray(end) };
+  } catch (cause) {
+    throw new RequestError("UNKNOWN_METHOD", "Cannot read name of method", {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { z } from "zod";
+import type { Message } from "./message.ts";
+import type { IncomingRequest, RequestHandler } from "./request.ts";
+import { service } from "./service.ts";
+
+const store = service({
+  get: {
+    input: z.object({ key: z.string() }),
+    output: z.object({ value: z.string().nullable() }),
+  },
+  put: { input: z.object({ key: z.string(), value: z.string() }) },
+  count: { output: z.number() },
+});
+
+const dates = service({
+  weekday: {
+    input: z.string().transform((text) => new Date(text)),
+    output: z.int().transform((day) => "SMTWTFS"[day]!),
+  },
+});
+
+/** A connection to a handler, with nothing in between. */
+function connectionTo(
+  handler: RequestHandler,
+): { request(bytes: Uint8Array): Promise<Message> } {
+  return {
+    async request(bytes: Uint8Array): Promise<Message> {
+      const { signal } = new AbortController();
+      const data = await handler({ data: bytes, signal } as IncomingRequest);
+      return { data, [Symbol.dispose]: () => {} } as Message;
+    },
+  };
+}
+
+/** The store, on a Map. */
+function implementation(validate: boolean = false): RequestHandler {
+  const values = new Map<string, string>();
+  return store.handler({
+    get: async ({ key }) => ({ value: await values.get(key) ?? null }),
+    put: ({ key, value }) => void values.set(key, value),
+    count: () => values.size,
+  }, { validate });
+}
+
+const call = (name: string, payload: string): Uint8Array =>
+  new TextEncoder().encode(String.fromCharCode(name.length) + name + payload);
+
+test("a client calls the methods of its service", async () => {
+  const client = store.client(connectionTo(implementation()));
+  const nothing: undefined = await client.put({ key: "a", value: "b" });
+  assert.equal(nothing, undefined);
+  const { value } = await client.get({ key: "a" });
+  const typed: string | null = value;
+  assert.equal(typed, "b");
+  assert.deepEqual(await client.get({ key: "b" }), { value: null });
+  assert.equal(await client.count(), 1);
+  assert.equal(await client.count(undefined, { timeout: 1000 }), 1);
+});
+
+test("a client has the types of its service", () => {
+  const client = store.client(connectionTo(implementation()));
+  // Checked when this file is; not to be called.
+  const wrong = (): unknown[] => [
+    // @ts-expect-error: a number is no key
+    client.get({ key: 1 }),
+    // @ts-expect-error: no argument
+    client.get(),
+    // @ts-expect-error: no such method
+    client.remove({ key: "a" }),
+    // @ts-expect-error: no handler for put and count
+    store.handler({ get: () => ({ value: null }) }),
+    store.handler({
+      // @ts-expect-error: the value is missing
+      get: () => ({}),
+      put: () => undefined,
+      count: () => 1,
+    }),
+  ];
+  assert.equal(typeof wrong, "function");
+});
+
+test("values are checked when asked for, and become what schemas make", async () => {
+  const checked = dates.handler({
+    weekday: (date) => {
+      const typed: Date = date;
+      return typed.getUTCDay();
+    },
+  }, { validate: true });
+  const letter: string = await dates.client(connectionTo(checked), {
+    validate: true,
+  }).weekday("2026-11-27");
+  assert.equal(letter, "F");
+  // Who does not ask gets what was sent.
+  const unchecked = dates.handler({
+    weekday: (text) => {
+      const typed: string = text;
+      return typed.length;
+    },
+  });
+  const day: number = await dates.client(connectionTo(unchecked))
+    .weekday("2026-11-27");
+  assert.equal(day, 10);
+});
+
+test("a checked server refuses what is not of the schema", async () => {
+  const handler = implementation(true);
+  const client = store.client(connectionTo(handler));
+  const wrong = { key: 7 } as unknown as { key: string };
+  await assert.rejects(client.get(wrong), {
+    name: "RequestError",
+    code: "INVALID_INPUT",
+    message: /^Cannot call "get": key: .*expected string/,
+  });
+  assert.throws(() => handler({ data: call("get", "{") } as IncomingRequest), {
+    code: "INVALID_INPUT",
+    message: /^Cannot call "get": .*JSON/,
+  });
+});
+
+test("a checked client refuses what is not of the schema", async () => {
+  const connection = connectionTo(() => new TextEncoder().encode('"one"'));
+  await assert.rejects(
+    store.client(connection, { validate: true }).count(),
+    { code: "INVALID_OUTPUT", message: /^Cannot use the result of "count": / },
+  );
+  const unchecked: unknown = await store.client(connection).count();
+  assert.equal(unchecked, "one");
+});
+
+test("schemas may take their time", async () => {
+  const slow = service({
+    twice: {
+      input: z.number().refine(async (value) => await value > 0, "Too small"),
+      output: z.number(),
+    },
+  });
+  const handler = slow.handler({ twice: (value) => 2 * value }, {
+    validate: true,
+  });
+  const client = slow.client(connectionTo(handler));
+  assert.equal(await client.twice(4), 8);
+  await assert.rejects(client.twice(-4), { message: /Too small$/ });
+});
+
+test("a server knows its methods and no others", () => {
+  const handler = implementation();
+  for (const name of ["remove", "toString", "__proto__", ""]) {
+    assert.throws(() => handler({ data: call(name, "1") } as IncomingRequest), {
+      code: "UNKNOWN_METHOD",
+    });
+  }
+  for (const bytes of [[], [9], [2, 0xff, 0xff], [255, 65]]) {
+    const data = new Uint8Array(bytes);
+    assert.throws(() => handler({ data } as IncomingRequest), {
+      code: "UNKNOWN_METHOD",
+    });
+  }
+});
+
+test("handlers are checked at once", () => {
+  const wrong = (handlers: object): () => unknown => () =>
+    store.handler(handlers as Parameters<typeof store.handler>[0]);
+  const get = (): { value: null } => ({ value: null });
+  assert.throws(wrong({ get, count: () => 1 }), {
+    name: "TypeError",
+    message: 'Cannot handle method "put": no function to handle it',
+  });
+  const more = { get, count: () => 1, put: () => {}, remove: () => {} };
+  assert.throws(wrong(more), {
+    message: 'Cannot handle method "remove": the service has no such method',
+  });
+});
+
+test("handlers may be an object's methods", async () => {
+  class Counter {
+    #value = 0;
+    next(): number {
+      return ++this.#value;
+    }
+  }
+  const counter = service({ next: { output: z.number() } });
+  const client = counter.client(
+    connectionTo(counter.handler(new Counter())),
+  );
+  await client.next();
+  assert.equal(await client.next(), 2);
+});
+
+test("a codec replaces JSON at both ends", async () => {
+  const raw = service({
+    reverse: {
+      input: z.instanceof(Uint8Array),
+      output: z.instanceof(Uint8Array),
+    },
+  }, {
+    codec: {
+      encode: (value) => value as Uint8Array,
+      decode: (bytes) => bytes.slice(),
+    },
+  });
+  const handler = raw.handler({ reverse: (bytes) => bytes.toReversed() });
+  const client = raw.client(connectionTo(handler));
+  const reply = await client.reverse(new Uint8Array([1, 2, 255]));
+  assert.deepEqual([...reply], [255, 2, 1]);
+});
+
+test("service() checks names and schemas", () => {
+  assert.throws(() => service({ "": {} }), { name: "RangeError" });
+  assert.throws(() => service({ ["é".repeat(128)]: {} }), {
+    name: "RangeError",
+    message: /256 bytes, not 1 to 255$/,
+  });
+  const schema = { parse: () => 1 } as unknown as z.ZodNumber;
+  assert.throws(() => service({ a: { input: schema } }), {
+    name: "TypeError",
+    message: 'Cannot declare method "a": a schema is no Standard Schema',
+  });
+});

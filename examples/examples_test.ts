@@ -86,6 +86,23 @@ for (const other of RUNTIMES) {
     await server.stop();
   });
 
+  test(`examples/cluster.ts: spreads connections over workers ${under}`, async () => {
+    const { server, port } = await serve(
+      other,
+      "examples/cluster.ts",
+      ...["--workers", "3"],
+    );
+    await using _ = server;
+    assert.match(server.lines[0]!, /^3 workers on /);
+    const heard = new Set<string>();
+    for (let visit = 0; visit < 6; visit++) {
+      const [answer] = await run("examples/hello.ts", port, there.address);
+      heard.add(answer!.split(" heard")[0]!);
+    }
+    assert.deepEqual([...heard].sort(), ["worker 1", "worker 2", "worker 3"]);
+    await server.stop();
+  });
+
   for (const bytes of [0, 1, 5_000_001]) {
     test(`examples/send_file.ts: sends ${bytes} bytes, receiver ${under}`, async () => {
       const contents = randomBytes(bytes);

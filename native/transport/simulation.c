@@ -5,11 +5,10 @@
 
 #include "base/bits.h"
 #include "transport/flow.h"
-#include "wire/ethernet.h"
 
-/* How often a busy engine turns. */
+/* How often a busy engine turns, and what it takes from its RX queue then. */
 #define TURN_NS 1000u
-#define FRAME_BYTES_MAX 2048u
+#define RX_BURST 32u
 #define ADDRESS_FIRST 0x0a000001u
 
 static uint64_t
@@ -40,8 +39,8 @@ simulation_check(struct simulation *s, bool condition, const char *what,
 {
 	if (condition)
 		return;
-	print_error("MACHNET_SEED=%llu, at %.6f s\n",
-		(unsigned long long)s->seed, (double)s->now_ns / 1e9);
+	print_error("seed %llu, at %.6f s\n", (unsigned long long)s->seed,
+		(double)(s->now_ns - s->begun_ns) / NS_PER_S);
 	_assert_true(0, what, file, line);
 }
 
@@ -54,7 +53,8 @@ simulation_create(uint64_t seed)
 	s->seed = seed;
 	s->random = seed;
 	/* Machines have been up for long; the transport must not care. */
-	s->now_ns = simulation_random(s, 1000000) * NS_PER_S;
+	s->begun_ns = simulation_random(s, 1000000) * NS_PER_S;
+	s->now_ns = s->begun_ns;
 	s->network = (struct network){.delay_ns = 20 * NS_PER_US};
 	s->defaults = (struct transport_options){
 		.mtu = 1500,
@@ -63,142 +63,6 @@ simulation_create(uint64_t seed)
 		.flows_max = CONNECTIONS_MAX - 1,
 	};
 	return s;
-}
-
-/* The network. */
-
-static bool
-earlier(const struct packet *a, const struct packet *b)
-{
-	return a->arrival_ns != b->arrival_ns ? a->arrival_ns < b->arrival_ns
-					      : a->order < b->order;
-}
-
-static void
-heap_push(struct simulation *s, struct packet *packet)
-{
-	uint32_t at = s->packets_length++;
-
-	if (at == s->packets_capacity) {
-		s->packets_capacity = s->packets_capacity * 2 + 64;
-		s->packets = realloc(s->packets,
-			s->packets_capacity * sizeof(struct packet *));
-		assert_non_null(s->packets);
-	}
-	while (at != 0 && earlier(packet, s->packets[(at - 1) / 2])) {
-		s->packets[at] = s->packets[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	s->packets[at] = packet;
-}
-
-static struct packet *
-heap_pop(struct simulation *s)
-{
-	struct packet *top = s->packets[0];
-	struct packet *last = s->packets[--s->packets_length];
-	uint32_t at = 0;
-
-	for (;;) {
-		uint32_t child = 2 * at + 1;
-
-		if (child + 1 < s->packets_length &&
-			earlier(s->packets[child + 1], s->packets[child]))
-			child++;
-		if (child >= s->packets_length ||
-			!earlier(s->packets[child], last))
-			break;
-		s->packets[at] = s->packets[child];
-		at = child;
-	}
-	if (s->packets_length != 0)
-		s->packets[at] = last;
-	return top;
-}
-
-static void
-packet_put(struct simulation *s, struct packet *packet)
-{
-	const struct network *network = &s->network;
-
-	packet->order = s->order++;
-	packet->arrival_ns = s->now_ns + network->delay_ns;
-	if (network->jitter_ns != 0)
-		packet->arrival_ns += simulation_random(s, network->jitter_ns);
-	if (simulation_chance(s, network->reorder))
-		packet->arrival_ns +=
-			simulation_random(s, 10 * network->delay_ns);
-	heap_push(s, packet);
-}
-
-static struct packet *
-packet_copy(const struct packet *packet)
-{
-	size_t bytes = sizeof(*packet) + packet->length;
-	struct packet *copy = malloc(bytes);
-
-	assert_non_null(copy);
-	memcpy(copy, packet, bytes);
-	return copy;
-}
-
-/* As the network sees the packet, for vNICs. @return its length */
-static uint32_t
-frame_of(const struct packet *packet, uint8_t *frame)
-{
-	struct udp_address address = {
-		.source_ip = packet->path.address,
-		.destination_ip = packet->to,
-		.source_port = packet->path.remote_port,
-		.destination_port = packet->path.local_port,
-	};
-
-	memcpy(frame + UDP_PAYLOAD_OFFSET, packet->bytes, packet->length);
-	return udp_frame_write(frame, &address, packet->length,
-		FRAME_VERIFIED_IPV4 | FRAME_VERIFIED_UDP);
-}
-
-uint8_t *
-packet_room(struct host *host)
-{
-	if (host->device_used >= host->device_room)
-		return NULL;
-	return host->device;
-}
-
-void
-packet_transmit(
-	struct host *from, const struct transport_path *path, uint32_t length)
-{
-	struct simulation *s = from->simulation;
-	struct packet *packet = malloc(sizeof(*packet) + length);
-	uint8_t frame[FRAME_BYTES_MAX];
-
-	assert_non_null(packet);
-	CHECK(s, length <= from->options.mtu - 28u);
-	memcpy(packet->bytes, from->device, length);
-	packet->to = path->address;
-	packet->length = length;
-	packet->path = (struct transport_path){
-		.address = from->address,
-		.local_port = path->remote_port,
-		.remote_port = path->local_port,
-	};
-	if (from->machine->vnic != NULL)
-		classifier_sent(from->machine->vnic, frame,
-			frame_of(packet, frame), s->now_ns);
-	from->device_used++;
-	from->sent[packet->bytes[1] & 15]++;
-	if (s->stranger != NULL && s->stranger->address == packet->to)
-		stranger_receive(s->stranger, packet);
-	if (!from->up || (s->filter != NULL && !s->filter(s, packet)) ||
-		simulation_chance(s, s->network.loss)) {
-		free(packet);
-		return;
-	}
-	if (simulation_chance(s, s->network.duplicate))
-		packet_put(s, packet_copy(packet));
-	packet_put(s, packet);
 }
 
 /* Hosts. */
@@ -254,6 +118,7 @@ engine_start(struct simulation *s, struct machine *machine, uint32_t engine,
 
 	assert_true(s->hosts_length < HOSTS_MAX);
 	s->hosts_length++;
+	machine->engines_length++;
 	host->simulation = s;
 	host->machine = machine;
 	host->address = ADDRESS_FIRST + s->addresses - 1;
@@ -269,7 +134,9 @@ engine_start(struct simulation *s, struct machine *machine, uint32_t engine,
 		listeners_create(machine->services, host->options.engine);
 	assert_non_null(host->options.listeners);
 	host->device = malloc(host->options.mtu - 28u);
+	host->rx = calloc(host->options.descriptors, sizeof(struct packet *));
 	assert_non_null(host->device);
+	assert_non_null(host->rx);
 	transport_start(host);
 	return host;
 }
@@ -319,14 +186,21 @@ host_stop(struct host *host)
 		if (s->applications[i]->host == host)
 			application_kill(s->applications[i]);
 	transport_destroy(host->transport);
+	while (host->rx_length != 0)
+		free(rx_pop(host));
+	host->stalled_until_ns = 0;
 	host->up = up;
 }
 
 void
 host_restart(struct host *host)
 {
-	host_stop(host);
-	transport_start(host);
+	const struct machine *machine = host->machine;
+
+	for (uint32_t i = 0; i < machine->engines_length; i++)
+		host_stop(&machine->engines[i]);
+	for (uint32_t i = 0; i < machine->engines_length; i++)
+		transport_start(&machine->engines[i]);
 }
 
 void
@@ -354,45 +228,17 @@ host_packets_sent(const struct host *host)
 	return host_counters(host)->packets_sent;
 }
 
-static void
-burst_count(struct machine *machine, uint64_t now_ns, uint32_t queue)
-{
-	if (machine->burst_ns != now_ns)
-		memset(machine->burst, 0, sizeof(machine->burst));
-	machine->burst_ns = now_ns;
-	machine->burst_max =
-		u32_max(machine->burst_max, ++machine->burst[queue]);
-}
-
-/* What the engine that got it does: hand over what is another's. */
-static void
-packet_deliver(struct simulation *s, const struct packet *packet)
-{
-	struct host *to = simulation_host(s, packet->to);
-	uint8_t frame[FRAME_BYTES_MAX];
-	uint32_t queue, engine;
-
-	if (to == NULL || !to->up)
-		return;
-	queue = to->options.engine;
-	if (to->machine->vnic != NULL) {
-		queue = classifier_queue(to->machine->vnic, frame,
-			frame_of(packet, frame), s->now_ns);
-		if (queue == CLASSIFIER_REFUSED)
-			return;
-		burst_count(to->machine, s->now_ns, queue);
-		engine = transport_engine_of(packet->bytes, packet->length);
-		if (engine >= to->options.engines)
-			engine = queue;
-		else if (engine != queue)
-			to->machine->handovers++;
-		to = &to->machine->engines[engine];
-	}
-	transport_receive(to->transport, s->now_ns, &packet->path, queue,
-		packet->bytes, packet->length, false);
-}
-
 /* The clock. */
+
+/* When an engine has something to do. */
+static uint64_t
+host_next_ns(const struct host *host)
+{
+	return u64_max(host->rx_length != 0
+			       ? 0
+			       : transport_deadline_ns(host->transport),
+		host->stalled_until_ns);
+}
 
 static uint64_t
 next_ns(const struct simulation *s)
@@ -402,13 +248,38 @@ next_ns(const struct simulation *s)
 	if (s->packets_length != 0)
 		next = s->packets[0]->arrival_ns;
 	for (uint32_t i = 0; i < s->hosts_length; i++)
-		next = u64_min(
-			next, transport_deadline_ns(s->hosts[i].transport));
+		next = u64_min(next, host_next_ns(&s->hosts[i]));
 	for (uint32_t i = 0; i < s->applications_length; i++)
 		if (s->applications[i]->reading &&
 			s->applications[i]->events_length != 0)
 			next = 0;
 	return u64_max(next, s->now_ns + TURN_NS);
+}
+
+/* What an engine does in a turn. */
+static void
+host_turn(struct host *host)
+{
+	uint64_t now_ns = host->simulation->now_ns;
+	uint32_t burst = u32_min(host->rx_length, RX_BURST);
+
+	if (now_ns < host->stalled_until_ns)
+		return;
+	host->device_used = 0;
+	transport_occupancy(host->transport,
+		(uint8_t)(host->rx_length * 255 / host->options.descriptors),
+		host->rx_length <= RX_BURST);
+	while (burst-- != 0) {
+		struct packet *packet = rx_pop(host);
+
+		if (rx_hand_over(host, packet))
+			continue;
+		transport_receive(host->transport, now_ns, &packet->path,
+			packet->queue, packet->bytes, packet->length,
+			packet->marked);
+		free(packet);
+	}
+	transport_poll(host->transport, now_ns);
 }
 
 bool
@@ -417,17 +288,9 @@ simulation_step(struct simulation *s, uint64_t end_ns)
 	if (s->now_ns >= end_ns)
 		return false;
 	s->now_ns = u64_min(next_ns(s), end_ns);
-	while (s->packets_length != 0 &&
-		s->packets[0]->arrival_ns <= s->now_ns) {
-		struct packet *packet = heap_pop(s);
-
-		packet_deliver(s, packet);
-		free(packet);
-	}
-	for (uint32_t i = 0; i < s->hosts_length; i++) {
-		s->hosts[i].device_used = 0;
-		transport_poll(s->hosts[i].transport, s->now_ns);
-	}
+	network_step(s);
+	for (uint32_t i = 0; i < s->hosts_length; i++)
+		host_turn(&s->hosts[i]);
 	for (uint32_t i = 0; i < s->applications_length; i++)
 		if (s->applications[i]->open && s->applications[i]->reading)
 			application_read(s->applications[i], UINT32_MAX);
@@ -450,6 +313,7 @@ simulation_destroy(struct simulation *s)
 		host_stop(&s->hosts[i]);
 		listeners_destroy(s->hosts[i].options.listeners);
 		free(s->hosts[i].device);
+		free(s->hosts[i].rx);
 	}
 	/* The last engine of a machine first, which is gone with its first. */
 	for (uint32_t i = s->hosts_length; i-- != 0;) {
@@ -463,9 +327,7 @@ simulation_destroy(struct simulation *s)
 	}
 	for (uint32_t i = 0; i < s->applications_length; i++)
 		free(s->applications[i]);
-	while (s->packets_length != 0)
-		free(heap_pop(s));
-	free(s->packets);
+	network_free(s);
 	while (s->connections != NULL) {
 		struct connection *next = s->connections->next;
 

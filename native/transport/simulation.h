@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For tests: hosts with a transport each, applications on them, and a network
- * between them that loses, doubles, delays and reorders packets, all under one
- * fake clock and from one seed. Whatever a test does, it checks that
+ * between them that loses, doubles, spoils, delays and reorders packets, all
+ * under one fake clock and from one seed. Whatever a test does, it checks that
  *
  *   - messages arrive exactly once, bytes intact, the plain ones of an ordered
  *     connection in order;
  *   - a connection's events come in order, and CLOSED exactly once;
  *   - a clean close delivers all that was accepted;
- *   - records and blocks come back exactly once, and all of them by the end.
+ *   - records and blocks come back exactly once, and all of them by the end;
+ *   - after each step, what invariants_check says of every transport.
  *
  * A violation fails the running cmocka test, after the seed was printed.
  */
@@ -39,10 +40,19 @@ struct simulation;
 /* Chances are in 1/10 000. */
 struct network {
 	uint32_t loss;
+	uint32_t burst;		/* that this one and those after it are lost */
+	uint32_t burst_packets; /* so many, on average */
 	uint32_t duplicate;
 	uint32_t reorder; /* by up to ten delays */
+	uint32_t corrupt; /* in one byte */
 	uint64_t delay_ns;
 	uint64_t jitter_ns;
+	/* The port to each machine: what it takes for a packet, 0: nothing;
+	 * how many may wait there, and how many before those behind them are
+	 * marked, 0: none is. */
+	uint64_t packet_ns;
+	uint32_t queue_packets;
+	uint32_t mark_packets;
 };
 
 struct packet {
@@ -50,7 +60,9 @@ struct packet {
 	uint64_t order;		    /* of those that arrive at the same time */
 	struct transport_path path; /* as its receiver sees it */
 	uint32_t to;		    /* address */
+	uint32_t queue;		    /* that it came in on */
 	uint32_t length;
+	bool marked; /* CE */
 	uint8_t bytes[];
 };
 
@@ -59,7 +71,9 @@ struct machine {
 	struct classifier *vnic; /* NULL: one queue */
 	struct services *services;
 	struct host *engines; /* the first */
-	uint32_t handovers;   /* packets that came in at another engine */
+	uint32_t engines_length;
+	uint32_t handovers; /* packets that came in at another engine */
+	uint64_t port_free_ns;
 	/* Packets on each queue in this microsecond, and the most that there
 	 * were. */
 	uint32_t burst[CLASSIFIER_QUEUES_MAX];
@@ -72,7 +86,14 @@ struct host {
 	struct simulation *simulation;
 	struct machine *machine;
 	uint32_t address;
-	bool up; /* else nothing goes in or out */
+	bool up;		   /* else nothing goes in or out */
+	uint64_t stalled_until_ns; /* the engine does not run before */
+	/* The RX queue, of options.descriptors. */
+	struct packet **rx;
+	uint32_t rx_first;
+	uint32_t rx_length;
+	uint32_t rx_length_max;
+	uint32_t rx_overflows;
 	/* Room for one packet, of exactly the size that is promised, so that a
 	 * sanitizer sees what goes beyond. */
 	uint8_t *device;
@@ -168,6 +189,7 @@ struct simulation {
 	/* Packets are tampered with: messages may be wrong, nothing else. */
 	bool unchecked;
 	uint64_t random;
+	uint64_t begun_ns;
 	uint64_t now_ns;
 	struct network network;
 	struct host hosts[HOSTS_MAX];
@@ -182,6 +204,8 @@ struct simulation {
 	uint32_t packets_length;
 	uint32_t packets_capacity;
 	uint64_t order;
+	uint64_t burst_left; /* packets to be lost */
+	uint64_t packets_sent;
 	struct stranger *stranger; /* NULL: none */
 	/* @return false to drop a packet; may note or copy it */
 	bool (*filter)(struct simulation *s, const struct packet *packet);
@@ -219,7 +243,8 @@ struct host *engines_start(struct simulation *s, uint32_t engines,
 	const struct classifier_options *vnic);
 /** All packets that came in at another engine, of all machines. */
 uint32_t simulation_handovers(const struct simulation *s);
-/** The process ends without a word and starts anew, without applications. */
+/** The process ends without a word and starts anew, without applications: of
+ * all engines of the machine. */
 void host_restart(struct host *host);
 /** Hand it a packet as if it had come from the path. */
 void host_receive(struct host *host, const struct transport_path *path,
@@ -292,9 +317,20 @@ void simulation_check(struct simulation *s, bool condition, const char *what,
 	simulation_check((s), (condition), #condition, __FILE__, __LINE__)
 extern const struct transport_ops application_ops;
 struct host *simulation_host(struct simulation *s, uint32_t address);
+
+/* simulation_network.c for the others */
+uint8_t *packet_room(struct host *host);
 void packet_transmit(
 	struct host *from, const struct transport_path *path, uint32_t length);
-uint8_t *packet_room(struct host *host);
+/** What arrives by now goes into the RX queues. */
+void network_step(struct simulation *s);
+/** The oldest in the RX queue: there is one. */
+struct packet *rx_pop(struct host *host);
+/** Give it to the engine that it is for. @return false: it is for this one */
+bool rx_hand_over(struct host *host, struct packet *packet);
+void network_free(struct simulation *s);
+
+/* simulation_stranger.c for the others */
 void stranger_receive(struct stranger *stranger, const struct packet *packet);
 void stranger_free(struct stranger *stranger);
 

@@ -80,10 +80,6 @@ state_create(struct channel *channel, struct machnet_error *error)
 		!endpoint_open(&channel->endpoint))
 		return error_set(error, MACHNET_OUT_OF_MEMORY,
 			"Cannot make a channel: out of memory");
-	for (uint32_t i = 0; i < CHANNEL_BLOCKS_LENT_MAX; i++) {
-		channel->records[i].next = channel->free_records;
-		channel->free_records = &channel->records[i];
-	}
 	return MACHNET_OK;
 }
 
@@ -195,16 +191,35 @@ events_room(struct channel *channel)
 }
 
 static bool
+record_free(const struct channel *channel)
+{
+	return channel->free_records != NULL ||
+	       channel->records_touched < CHANNEL_BLOCKS_LENT_MAX;
+}
+
+/* There is a free one. */
+static struct tx_message *
+record_take(struct channel *channel)
+{
+	struct tx_message *record = channel->free_records;
+
+	if (record == NULL)
+		return &channel->records[channel->records_touched++];
+	channel->free_records = record->next;
+	return record;
+}
+
+static bool
 serve_send(struct channel *channel, uint64_t now_ns,
 	const struct submission *request)
 {
-	struct tx_message *message = channel->free_records;
+	struct tx_message *message;
 	const uint8_t *bytes =
 		bytes_of(channel, request, MACHNET_MESSAGE_BYTES_MAX);
 
 	if (bytes == NULL || request->flags > MACHNET_MESSAGE_CANCEL)
 		return corrupt(channel);
-	channel->free_records = message->next;
+	message = record_take(channel);
 	message->bytes = bytes;
 	message->offset = request->offset;
 	message->length = request->length;
@@ -336,8 +351,8 @@ submissions_open(struct channel *channel)
 
 	if (available < 0)
 		corrupt(channel);
-	return !channel->corrupt && available > 0 &&
-	       channel->free_records != NULL && events_room(channel) > 0;
+	return !channel->corrupt && available > 0 && record_free(channel) &&
+	       events_room(channel) > 0;
 }
 
 /* Do events wait, and is there room for them? */

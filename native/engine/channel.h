@@ -35,8 +35,9 @@ struct channel {
 	struct holdings holdings; /* what of it the application has */
 	struct tx_message *records;
 	struct tx_message *free_records;
-	bool events_pushed; /* since the last channel_flush */
-	bool room_made;	    /* blocks went home, or submissions were taken */
+	uint32_t records_touched; /* the others are free, too */
+	bool events_pushed;	  /* since the last channel_flush */
+	bool room_made; /* blocks went home, or submissions were taken */
 	bool corrupt;
 	bool reported;	/* that it is corrupt */
 	int32_t status; /* why it was ended, or MACHNET_OK */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -40,6 +41,29 @@ static const struct {
 		0x5d1809c5, 0x10e828a2},
 };
 
+/* The same, IPv6. */
+static const struct {
+	uint8_t source_ip[16];
+	uint16_t source_port;
+	uint8_t destination_ip[16];
+	uint16_t destination_port;
+	uint32_t hash_ip;
+	uint32_t hash_ports;
+} vectors6[] = {
+	{{0x3f, 0xfe, 0x25, 0x01, 0x02, 0x00, 0x1f, 0xff, [15] = 0x07}, 2794,
+		{0x3f, 0xfe, 0x25, 0x01, 0x02, 0x00, 0x00, 0x03, [15] = 0x01},
+		1766, 0x2cc18cd5, 0x40207d3d},
+	{{0x3f, 0xfe, 0x05, 0x01, 0x00, 0x08, 0x00, 0x00, 0x02, 0x60, 0x97,
+		 0xff, 0xfe, 0x40, 0xef, 0xab},
+		14230, {0xff, 0x02, [15] = 0x01}, 4739, 0x0f0c461c, 0xdde51bbf},
+	{{0x3f, 0xfe, 0x19, 0x00, 0x45, 0x45, 0x00, 0x03, 0x02, 0x00, 0xf8,
+		 0xff, 0xfe, 0x21, 0x67, 0xcf},
+		44251,
+		{0xfe, 0x80, [8] = 0x02, 0x00, 0xf8, 0xff, 0xfe, 0x21, 0x67,
+			0xcf},
+		38024, 0x4b61e985, 0x02d1feef},
+};
+
 static void
 input_write(uint8_t *input, size_t i)
 {
@@ -64,6 +88,24 @@ the_verification_suite_holds(void **state)
 	}
 }
 
+static void
+the_verification_suite_holds_for_ipv6(void **state)
+{
+	uint8_t input[36];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(vectors6); i++) {
+		memcpy(input, vectors6[i].source_ip, 16);
+		memcpy(input + 16, vectors6[i].destination_ip, 16);
+		store_be16(input + 32, vectors6[i].source_port);
+		store_be16(input + 34, vectors6[i].destination_port);
+		assert_int_equal(
+			toeplitz_hash(key, input, 32), vectors6[i].hash_ip);
+		assert_int_equal(
+			toeplitz_hash(key, input, 36), vectors6[i].hash_ports);
+	}
+}
+
 /* What the learner relies on. */
 static void
 it_is_linear(void **state)
@@ -84,6 +126,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_verification_suite_holds),
+		cmocka_unit_test(the_verification_suite_holds_for_ipv6),
 		cmocka_unit_test(it_is_linear),
 	};
 

@@ -18,9 +18,7 @@ struct fabric {
 	struct host hosts[SWITCH_PORTS_MAX];
 	uint32_t hosts_length;
 	bool busy;
-	/* of the loop */
 	uint64_t moved_ns; /* when a frame last moved */
-	uint64_t sleep_ns;
 };
 
 /**

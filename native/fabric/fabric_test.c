@@ -448,6 +448,7 @@ receive_udp(uint32_t at, uint16_t source_port)
 		&frame, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, 0);
 	assert_int_equal(frame.kind, FRAME_UDP);
 	assert_int_equal(frame.source_port, source_port);
+	assert_int_equal(mbuf->ol_flags & RTE_MBUF_F_RX_RSS_HASH, 0);
 	rte_pktmbuf_free(mbuf);
 	return queue;
 }
@@ -463,6 +464,21 @@ queues_reached(uint32_t from, uint32_t to, uint16_t ports)
 		reached |= 1u << receive_udp(to, i);
 	}
 	return reached;
+}
+
+/* A driver is neither told the key or the hash, nor can it set them. */
+static void
+assert_opaque(const struct port *port)
+{
+	uint8_t key[64];
+	struct rte_eth_rss_conf conf = {
+		.rss_key = key,
+		.rss_key_len = sizeof(key),
+	};
+
+	assert_int_not_equal(rte_eth_dev_rss_hash_conf_get(port->id, &conf), 0);
+	assert_int_not_equal(rte_eth_dev_rss_hash_update(port->id, &conf), 0);
+	assert_false(port->rx_hash);
 }
 
 static void
@@ -484,6 +500,7 @@ four_queues_carry_frames(void **state)
 		send_udp(0, (i + 1) % 4, 1, i);
 		assert_int_equal(receive_udp(1, i), before[i]);
 	}
+	assert_opaque(&hosts[1]);
 	assert_int_equal(counter("port1_packets_received"), 2 + 120);
 	assert_in_range(counter("port1_queue3_packets_received"), 10, 100);
 	assert_string_equal(ask("rekey 1"), "\nok\n");

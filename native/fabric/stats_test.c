@@ -65,6 +65,27 @@ several_queues_are_listed_and_added_up(void **state)
 	assert_null(strstr(text, "port1_queue3"));
 }
 
+/* Frames without a hash do the same with any keys; so must what is told. */
+static void
+nothing_is_told_of_keys(void **state)
+{
+	static char first[sizeof(text)];
+	struct switch_options options = plain;
+
+	for (options.seed = 1; options.seed <= 2; options.seed++) {
+		options.hosts[1].queues = 4;
+		start(&options);
+		teach_addresses(3);
+		classifier_rekey(switch_classifier(lab.fabric, 1));
+		read_stats();
+		if (options.seed == 1)
+			memcpy(first, text, sizeof(text));
+		stop(state);
+	}
+	assert_non_null(strstr(first, "port1_rekeyed 1\n"));
+	assert_string_equal(first, text);
+}
+
 int
 main(void)
 {
@@ -72,6 +93,7 @@ main(void)
 		cmocka_unit_test_teardown(counters_are_listed_by_name, stop),
 		cmocka_unit_test_teardown(
 			several_queues_are_listed_and_added_up, stop),
+		cmocka_unit_test(nothing_is_told_of_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,18 @@ const schema = z.strictObject({
  * ```
  */
 export async function attach(options: AttachOptions = {}): Promise<Channel> {
+  return await attachTo(undefined, options);
+}
+
+/**
+ * Attach to a sidecar that an object of this process stands for.
+ *
+ * @param sidecar Not to be taken for leaked while there is the channel.
+ */
+export async function attachTo(
+  sidecar: object | undefined,
+  options: AttachOptions,
+): Promise<Channel> {
   const attempt = "Cannot attach to the sidecar";
   const { socket, arenaBytes, spinUs, engine, timeout, signal } = parseOptions(
     schema,
@@ -104,7 +116,7 @@ export async function attach(options: AttachOptions = {}): Promise<Channel> {
     begin: (fd, error) => calls.machnet_attach_begin(path, fields, fd, error),
     end: (job, error) => calls.machnet_attach_end(job, channelBytes, error),
   }, signal);
-  return new ChannelHandle(openCore(native, channel[0]!, spinUs));
+  return new ChannelHandle(openCore(native, channel[0]!, spinUs), sidecar);
 }
 
 function openCore(

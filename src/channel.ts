@@ -12,6 +12,7 @@ import { formatEndpoint, formatIPv4 } from "./address.ts";
 import { type Connection, ConnectionHandle } from "./connection.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Core } from "./core.ts";
+import { closeIfLeaked, keepWhile } from "./leaks.ts";
 import { type Listener, ListenerHandle } from "./listener.ts";
 import { ListenerState } from "./listener_state.ts";
 import { milliseconds, parseOptions, port, signal } from "./options.ts";
@@ -135,17 +136,15 @@ export interface Channel extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-// A channel that nobody can reach any more, nor anything on it, is closed.
-const leaked = new FinalizationRegistry<Core>((core) => core.close());
-
 /** The implementation of {@linkcode Channel}. */
 export class ChannelHandle implements Channel {
   readonly #core: Core;
-  #closing: Promise<void> | undefined;
 
-  constructor(core: Core) {
+  /** @param sidecar Not to be taken for leaked while this lives. */
+  constructor(core: Core, sidecar?: object) {
     this.#core = core;
-    leaked.register(this, core);
+    if (sidecar !== undefined) keepWhile(this, sidecar);
+    closeIfLeaked(this, core);
   }
 
   get address(): string {
@@ -280,20 +279,7 @@ export class ChannelHandle implements Channel {
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
-  }
-
-  async #close(): Promise<void> {
-    const core = this.#core;
-    await Promise.all(core.listeners.map((listener) => listener.close()));
-    // Also those that were opened meanwhile, and those being closed already.
-    while (core.connections.length > 0) {
-      await Promise.allSettled(
-        core.connections.map((connection) => connection.close()),
-      );
-      if (core.connections.every((connection) => connection.isOver)) break;
-    }
-    core.close();
+    return this.#core.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

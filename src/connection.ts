@@ -8,6 +8,7 @@ import { LIMITS } from "../ffi/structs.ts";
 import { onAbort } from "./abort.ts";
 import type { Endpoint } from "./address.ts";
 import type { ConnectionState, Reader } from "./connection_state.ts";
+import { closeIfLeaked, keepWhile } from "./leaks.ts";
 import type { Message } from "./message.ts";
 import { BatchIterator, MessageIterator } from "./message_iterator.ts";
 import type { OutgoingMessage } from "./outgoing.ts";
@@ -292,15 +293,6 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
   unref(): void;
 }
 
-// A connection that nobody can reach any more is closed. Its inside stays
-// reachable from the channel, so that this is about the outside.
-const leaked = new FinalizationRegistry<ConnectionState>((state) => {
-  state.close().catch(() => {});
-});
-
-// The channel must not be taken for leaked while one of its connections lives.
-const channels = new WeakMap<ConnectionHandle, object>();
-
 /** The implementation of {@linkcode Connection}. */
 export class ConnectionHandle implements Connection {
   readonly #state: ConnectionState;
@@ -309,8 +301,9 @@ export class ConnectionHandle implements Connection {
 
   constructor(state: ConnectionState, channel: object) {
     this.#state = state;
-    channels.set(this, channel);
-    leaked.register(this, state);
+    // The channel must not be taken for leaked while this lives.
+    keepWhile(this, channel);
+    closeIfLeaked(this, state);
   }
 
   get remote(): Endpoint {
@@ -326,6 +319,7 @@ export class ConnectionHandle implements Connection {
   }
 
   get closed(): Promise<void> {
+    if (!this.#state.isOver) this.#state.holder = this;
     return this.#state.closed;
   }
 

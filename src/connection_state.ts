@@ -11,6 +11,7 @@ import { type Endpoint, formatEndpoint } from "./address.ts";
 import { Caller } from "./caller.ts";
 import type { Core } from "./core.ts";
 import { Inbox } from "./inbox.ts";
+import type { Leakable } from "./leaks.ts";
 import { TracedMessage } from "./debug.ts";
 import { ReceivedMessage } from "./message.ts";
 import type { ConnectionPath } from "./path.ts";
@@ -43,7 +44,7 @@ const REASON_PATIENCE_MS = 10;
 const encoder = new TextEncoder();
 
 /** The inside of a connection. */
-export class ConnectionState {
+export class ConnectionState implements Leakable {
   readonly core: Core;
   readonly id: number;
   readonly remote: Endpoint;
@@ -51,6 +52,8 @@ export class ConnectionState {
   readonly sender: Sender;
   /** As the engine told it last. */
   path: ConnectionPath;
+  /** Kept from the garbage collector while somebody waits for the end. */
+  holder: object | undefined;
   #caller: Caller | undefined;
   #responder: Responder | undefined;
   readonly #inbox = new Inbox();
@@ -190,6 +193,15 @@ export class ConnectionState {
     return this.#phase === Phase.Over && this.#status !== Status.OK;
   }
 
+  get label(): string {
+    return `connection to ${formatEndpoint(this.remote)}`;
+  }
+
+  /** Whether it was closed by either end, or failed. */
+  get isClosed(): boolean {
+    return this.#phase !== Phase.Open;
+  }
+
   /** Whether it is over, the engine's last word aside. */
   get isOver(): boolean {
     return this.#phase === Phase.Over;
@@ -320,6 +332,7 @@ export class ConnectionState {
   #finish(status: number, reason: string): void {
     const closing = this.#closing;
     this.#phase = Phase.Over;
+    this.holder = undefined;
     this.#status = status;
     this.#reason = reason;
     clearTimeout(this.#closeTimer);

@@ -11,6 +11,7 @@ import type { Watcher } from "../ffi/watch.ts";
 import { formatIPv4 } from "./address.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { type ConnectionPath, readPath } from "./path.ts";
+import type { Leakable } from "./leaks.ts";
 import type { ListenerState } from "./listener_state.ts";
 import {
   isAwake,
@@ -41,7 +42,7 @@ const SENDS_PER_TURN = 512;
 const decoder = new TextDecoder();
 
 /** The inside of a channel. */
-export class Core implements Pumped {
+export class Core implements Pumped, Leakable {
   readonly calls: ClientCalls;
   /** Whether uses of messages after their release are to be found. */
   readonly debugging: boolean;
@@ -67,6 +68,7 @@ export class Core implements Pumped {
   readonly #paths = new Map<number, ConnectionPath>();
   // Connections with readers or handlers for whom something came in this turn.
   readonly #served: ConnectionState[] = [];
+  #closing: Promise<void> | undefined;
   #looksLeft = 0;
   #sendsLeft = SENDS_PER_TURN;
   #used = false;
@@ -431,8 +433,28 @@ export class Core implements Pumped {
 
   // The end
 
-  /** End the channel; what still lives on it is reset. */
-  close(): void {
+  get label(): string {
+    return `channel to the sidecar at ${this.hostname}`;
+  }
+
+  get isClosed(): boolean {
+    return this.over !== Status.OK || this.#closing !== undefined;
+  }
+
+  /** Close what lives on the channel, then the channel. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.listeners.map((listener) => listener.close()));
+    // Also those that were opened meanwhile, and those being closed already.
+    while (this.connections.length > 0) {
+      await Promise.allSettled(
+        this.connections.map((connection) => connection.close()),
+      );
+      if (this.connections.every((connection) => connection.isOver)) break;
+    }
     if (this.over !== Status.OK) return;
     this.calls.machnet_channel_close(this.channel);
     this.#end(Status.CLOSED);

@@ -17,8 +17,9 @@ import {
 import type { EngineCalls } from "../ffi/symbols.ts";
 import { onAbort } from "./abort.ts";
 import { parseIPv4 } from "./address.ts";
-import { attach, type AttachOptions } from "./attach.ts";
+import { type AttachOptions, attachTo } from "./attach.ts";
 import type { Channel } from "./channel.ts";
+import { closeIfLeaked, type Leakable } from "./leaks.ts";
 import { parseOptions, signal } from "./options.ts";
 import { sidecarStats, type Stats } from "./stats.ts";
 
@@ -63,6 +64,33 @@ function isNetwork(text: string): boolean {
     Number(prefix) >= 1 && Number(prefix) <= 32;
 }
 
+/** What runs, apart from the object that stands for it. */
+class RunningEngine implements Leakable {
+  readonly label: string;
+  readonly ended: Promise<void>;
+  isClosed = false;
+  readonly #calls: EngineCalls;
+  /** Kept from the garbage collector while somebody waits for the end. */
+  holder: object | undefined;
+
+  constructor(label: string, calls: EngineCalls, ended: Promise<void>) {
+    this.label = label;
+    this.ended = ended;
+    this.#calls = calls;
+    ended.catch(() => {}).then(() => {
+      this.isClosed = true;
+      this.holder = undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    // Another engine may run meanwhile.
+    if (!this.isClosed) this.#calls.machnet_engine_stop();
+    this.isClosed = true;
+    await this.ended.catch(() => {});
+  }
+}
+
 /**
  * A sidecar inside this process: it drives a device on threads of its own, and
  * this script and others attach to it. There is one per process at a time; it
@@ -85,17 +113,12 @@ export class Engine implements AsyncDisposable {
   /** Path of the control socket, for `attach({ socket })` elsewhere. */
   readonly socket: string;
 
-  readonly #calls: EngineCalls;
-  readonly #ended: Promise<void>;
+  readonly #running: RunningEngine;
 
-  private constructor(
-    socket: string,
-    calls: EngineCalls,
-    ended: Promise<void>,
-  ) {
+  private constructor(socket: string, running: RunningEngine) {
     this.socket = socket;
-    this.#calls = calls;
-    this.#ended = ended;
+    this.#running = running;
+    closeIfLeaked(this, running);
   }
 
   /**
@@ -173,7 +196,10 @@ export class Engine implements AsyncDisposable {
         `${attempt}: it was stopped meanwhile`,
       );
     }
-    return new Engine(fromCString(path), calls, ended.promise);
+    return new Engine(
+      fromCString(path),
+      new RunningEngine(`engine on ${device}`, calls, ended.promise),
+    );
   }
 
   /**
@@ -182,7 +208,8 @@ export class Engine implements AsyncDisposable {
    * rejection comes of it.
    */
   get closed(): Promise<void> {
-    return this.#ended;
+    if (!this.#running.isClosed) this.#running.holder = this;
+    return this.#running.ended;
   }
 
   /**
@@ -193,7 +220,7 @@ export class Engine implements AsyncDisposable {
    * @throws {MachnetError} As `attach()`.
    */
   attach(options?: Omit<AttachOptions, "socket">): Promise<Channel> {
-    return attach({ ...options, socket: this.socket });
+    return attachTo(this, { ...options, socket: this.socket });
   }
 
   /**
@@ -213,8 +240,7 @@ export class Engine implements AsyncDisposable {
    * @returns A promise that resolves when all is stopped and removed.
    */
   async close(): Promise<void> {
-    this.#calls.machnet_engine_stop();
-    await this.#ended.catch(() => {});
+    await this.#running.close();
   }
 
   /** As `close()`. */

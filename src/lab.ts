@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { attach, type AttachOptions } from "./attach.ts";
+import { type AttachOptions, attachTo } from "./attach.ts";
 import type { Channel } from "./channel.ts";
 import { fabricCommand, fabricStats, type VnicStats } from "./fabric.ts";
 import {
@@ -12,11 +12,8 @@ import {
   labOptions,
   orderOptions,
 } from "./lab_options.ts";
-import {
-  type LabProcesses,
-  startProcesses,
-  stopProcesses,
-} from "./lab_processes.ts";
+import { type LabProcesses, startProcesses } from "./lab_processes.ts";
+import { closeIfLeaked } from "./leaks.ts";
 import { parseOptions } from "./options.ts";
 import { sidecarStats, type Stats } from "./stats.ts";
 
@@ -111,15 +108,15 @@ export class Lab implements AsyncDisposable {
   readonly hosts: readonly LabHost[];
 
   readonly #processes: LabProcesses;
-  #closing: Promise<void> | undefined;
 
   private constructor(processes: LabProcesses) {
     this.#processes = processes;
+    closeIfLeaked(this, processes);
     this.hosts = processes.hosts.map(({ address, socket, process }, index) => ({
       address,
       socket,
       pid: process.pid,
-      attach: (options) => attach({ ...options, socket }),
+      attach: (options) => attachTo(this, { ...options, socket }),
       stats: () => this.#hostStats(index),
     }));
   }
@@ -294,7 +291,7 @@ export class Lab implements AsyncDisposable {
    * @returns A promise that resolves when all is gone.
    */
   close(): Promise<void> {
-    return this.#closing ??= stopProcesses(this.#processes);
+    return this.#processes.close();
   }
 
   /** As `close()`. */

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import globals from "node:process";
 import { environment } from "../ffi/library.ts";
 import { fabricStats } from "./fabric.ts";
+import type { Leakable } from "./leaks.ts";
 import { fabricParameters, type LabOptions } from "./lab_options.ts";
 import { NativeProcess } from "./native_process.ts";
 
@@ -17,8 +18,8 @@ export interface HostProcess {
   readonly process: NativeProcess;
 }
 
-/** All that runs for a lab. */
-export interface LabProcesses {
+/** What runs, and where its files are. */
+interface Parts {
   readonly directory: string;
   /** Bytes in an IP packet. */
   readonly mtu: number;
@@ -28,6 +29,37 @@ export interface LabProcesses {
     readonly socket: string;
     readonly process: NativeProcess;
   };
+}
+
+/** All that runs for a lab. */
+export class LabProcesses implements Leakable {
+  readonly label = "lab";
+  readonly mtu: Parts["mtu"];
+  readonly hosts: Parts["hosts"];
+  readonly fabric: Parts["fabric"];
+  readonly #directory: string;
+  #closing: Promise<void> | undefined;
+
+  constructor({ directory, mtu, hosts, fabric }: Parts) {
+    this.mtu = mtu;
+    this.hosts = hosts;
+    this.fabric = fabric;
+    this.#directory = directory;
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Stop all, and remove what is left of them. */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      const all = this.hosts.map(({ process }) => process);
+      if (this.fabric !== undefined) all.push(this.fabric.process);
+      this.#closing = stop(all, this.#directory);
+    }
+    return this.#closing;
+  }
 }
 
 // Of a direct wire; see native/port/attach.c.
@@ -42,21 +74,14 @@ export async function startProcesses(
   directories.add(directory);
   const started: NativeProcess[] = [];
   try {
-    return options.wire === "direct"
+    const parts = options.wire === "direct"
       ? await startDirect(directory, options, started)
       : await startFabric(directory, options, started);
+    return new LabProcesses(parts);
   } catch (error) {
     await stop(started, directory);
     throw error;
   }
-}
-
-/** Stop all, and remove what is left of them. */
-export function stopProcesses(processes: LabProcesses): Promise<void> {
-  const { directory, hosts, fabric } = processes;
-  const all = hosts.map(({ process }) => process);
-  if (fabric !== undefined) all.push(fabric.process);
-  return stop(all, directory);
 }
 
 async function stop(
@@ -81,7 +106,7 @@ async function startDirect(
   directory: string,
   options: LabOptions,
   started: NativeProcess[],
-): Promise<LabProcesses> {
+): Promise<Parts> {
   const wire = `memif:${directory}/wire.memif`;
   const hosts: HostProcess[] = [];
   // One after the other: the second connects to the first.
@@ -97,7 +122,7 @@ async function startFabric(
   directory: string,
   options: LabOptions,
   started: NativeProcess[],
-): Promise<LabProcesses> {
+): Promise<Parts> {
   const process = await startSwitch(directory, options);
   started.push(process);
   const fabric = { socket: `${directory}/fabric.sock`, process };

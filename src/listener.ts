@@ -11,6 +11,7 @@ import {
   type WaitOptions,
 } from "./connection.ts";
 import type { ConnectionState } from "./connection_state.ts";
+import { closeIfLeaked } from "./leaks.ts";
 import type { Accepter, ListenerState } from "./listener_state.ts";
 
 /**
@@ -69,11 +70,6 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
   unref(): void;
 }
 
-// A listener that nobody can reach any more is closed.
-const leaked = new FinalizationRegistry<ListenerState>((state) => {
-  state.close();
-});
-
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** The implementation of {@linkcode Listener}. */
@@ -91,7 +87,7 @@ export class ListenerHandle implements Listener {
     this.#state = state;
     this.#channel = channel;
     this.#forgetSignal = onAbort(signal, () => state.close());
-    leaked.register(this, state);
+    closeIfLeaked(this, state);
   }
 
   get hostname(): string {

@@ -8,6 +8,7 @@ import { Status } from "../ffi/status.ts";
 import { type Endpoint, formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Core } from "./core.ts";
+import type { Leakable } from "./leaks.ts";
 
 /** Someone who waits for a connection. */
 export interface Accepter {
@@ -19,7 +20,7 @@ export interface Accepter {
 }
 
 /** The inside of a listener. */
-export class ListenerState {
+export class ListenerState implements Leakable {
   readonly id: number;
   readonly endpoint: Endpoint;
   readonly core: Core;
@@ -33,6 +34,14 @@ export class ListenerState {
     this.core = core;
     this.id = id;
     this.endpoint = endpoint;
+  }
+
+  get label(): string {
+    return `listener on ${formatEndpoint(this.endpoint)}`;
+  }
+
+  get isClosed(): boolean {
+    return !this.#open;
   }
 
   /** A peer connected. */

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { Connection, Message } from "../../mod.ts";
+import { collectGarbage, collectUntil } from "../testing/garbage.ts";
 import {
   connectPair,
   type Hosts,
@@ -21,30 +20,6 @@ interface Given {
   readonly buffer: ArrayBuffer;
   readonly offset: number;
   readonly length: number;
-}
-
-const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
-
-function findCollector(): () => void {
-  if (Bun) return () => Bun.gc(true);
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
-}
-
-const collect = findCollector();
-
-/** Make the garbage collector run, finalizers included. */
-async function collectGarbage(): Promise<void> {
-  for (let round = 0; round < 5; round++) {
-    collect();
-    await sleep(5);
-  }
-}
-
-/** Collect garbage until something is so, since when it is, nobody promises. */
-async function collectUntil(isSo: () => boolean): Promise<boolean> {
-  for (let round = 0; round < 50 && !isSo(); round++) await collectGarbage();
-  return isSo();
 }
 
 /** How much of our address space is the memory of channels, in MiB. */

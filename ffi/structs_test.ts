@@ -117,12 +117,15 @@ test("engineOptions() writes its fields", () => {
     gateway: "",
     socket: "/tmp/é.sock",
     mtu: 9000,
+    engines: 2,
     poll: PollMode.busy,
+    cores: "3,5",
   });
   assert.equal(fromCString(bytes), "tap:m0");
   assert.equal(fromCString(bytes.subarray(256)), "10.0.0.1/24");
   assert.equal(fromCString(bytes.subarray(320)), "/tmp/é.sock");
-  assert.deepEqual([...new Uint32Array(bytes.buffer, 428)], [9000, 0, 1]);
+  assert.deepEqual([...new Uint32Array(bytes.buffer, 428, 3)], [9000, 2, 1]);
+  assert.equal(fromCString(bytes.subarray(440)), "3,5");
 });
 
 test("engineOptions() refuses what does not fit", () => {
@@ -133,7 +136,9 @@ test("engineOptions() refuses what does not fit", () => {
       gateway: "",
       socket: "x".repeat(108),
       mtu: 0,
+      engines: 0,
       poll: 0,
+      cores: "",
     }), { name: "RangeError", message: /socket is longer than 107 bytes/ });
 });
 

@@ -40,6 +40,13 @@ export interface EngineOptions {
   readonly socket?: string | undefined;
   /** `busy` never sleeps, for dedicated cores; `adaptive` is the default. */
   readonly poll?: "adaptive" | "busy" | undefined;
+  /**
+   * Engines, each a thread with a queue pair of the device, its own connections
+   * and its own channels: 1, the default, to 64.
+   */
+  readonly engines?: number | undefined;
+  /** A core for each engine; by default the kernel chooses. */
+  readonly cores?: readonly number[] | undefined;
   /** Stops starting. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,8 +61,13 @@ const schema = z.strictObject({
   socket: z.string().min(1).max(LIMITS.MACHNET_SOCKET_PATH_BYTES - 1)
     .optional(),
   poll: z.enum(["adaptive", "busy"]).optional(),
+  engines: z.int().min(1).max(64).optional(),
+  cores: z.array(z.int().min(0).max(1023)).readonly().optional(),
   signal,
-}) satisfies z.ZodType<EngineOptions>;
+}).refine(
+  ({ engines = 1, cores }) => cores === undefined || cores.length === engines,
+  { path: ["cores"], message: "Not one for each engine" },
+) satisfies z.ZodType<EngineOptions>;
 
 function isNetwork(text: string): boolean {
   const [address, prefix, ...rest] = text.split("/");
@@ -145,11 +157,8 @@ export class Engine implements AsyncDisposable {
    */
   static async start(options: EngineOptions): Promise<Engine> {
     const attempt = "Cannot start engine";
-    const { device, ip, gateway, mtu, socket, poll, signal } = parseOptions(
-      schema,
-      options,
-      attempt,
-    );
+    const checked = parseOptions(schema, options, attempt);
+    const { device, ip, gateway, mtu, socket, poll, signal } = checked;
     signal?.throwIfAborted();
     const native = await library();
     const calls = await engineLibrary();
@@ -159,7 +168,9 @@ export class Engine implements AsyncDisposable {
       gateway: gateway ?? "",
       socket: socket ?? "",
       mtu: mtu ?? 0,
+      engines: checked.engines ?? 1,
       poll: PollMode[poll ?? "adaptive"],
+      cores: checked.cores?.join() ?? "",
     });
     const error = new ErrorBuffer();
     const fd = new Int32Array(1);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -394,28 +395,59 @@ transport_start(struct engine *engine, struct machnet_error *error)
 	return MACHNET_OK;
 }
 
+/* @return 0 or an errno */
+static int
+thread_create(struct engine *engine)
+{
+	int32_t core = engine->options.core;
+	sigset_t all, before;
+	pthread_attr_t attributes;
+	cpu_set_t cores;
+	char name[16];
+	int result;
+
+	pthread_attr_init(&attributes);
+	CPU_ZERO(&cores);
+	if (core >= 0) {
+		CPU_SET((unsigned)core, &cores);
+		pthread_attr_setaffinity_np(&attributes, sizeof(cores), &cores);
+	}
+	/* Signals are the application's, or main's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = pthread_create(&engine->thread, &attributes, run, engine);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	if (result == 0) {
+		snprintf(name, sizeof(name), "machnet/%u",
+			engine->options.queue);
+		pthread_setname_np(engine->thread, name);
+	}
+	return result;
+}
+
 static int32_t
 thread_start(struct engine *engine, struct machnet_error *error)
 {
 	struct epoll_event interest = {.events = EPOLLIN | EPOLLET};
-	sigset_t all, before;
+	const struct engine_options *options = &engine->options;
 	int result;
 
 	epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->orders.fd, &interest);
-	if (engine->options.exchange != NULL)
+	if (options->exchange != NULL)
 		epoll_ctl(engine->epoll, EPOLL_CTL_ADD,
-			exchange_fd(engine->options.exchange,
-				engine->options.queue),
+			exchange_fd(options->exchange, options->queue),
 			&interest);
-	/* Signals are the application's, or main's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&engine->thread, NULL, run, engine);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (result != 0)
-		return error_set_errno(error, MACHNET_SYSTEM_ERROR, result,
-			"Cannot start an engine's thread");
-	return MACHNET_OK;
+	result = thread_create(engine);
+	if (result == 0)
+		return MACHNET_OK;
+	if (result == EINVAL && options->core >= 0)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot run engine %u on core %d: this process may not "
+			"use it, or there is none",
+			options->queue, options->core);
+	return error_set_errno(error, MACHNET_SYSTEM_ERROR, result,
+		"Cannot start the thread of engine %u", options->queue);
 }
 
 int32_t

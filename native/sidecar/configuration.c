@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 #include "engine/neighbors.h"
-#include "transport/connection_id.h"
 #include "wire/ethernet.h"
+
+/* What cpu_set_t holds. */
+#define CORES_MAX 1024u
 
 static uint32_t
 mask(const struct configuration *configuration)
@@ -86,6 +88,56 @@ gateway_read(struct configuration *configuration, const char *gateway,
 	return MACHNET_OK;
 }
 
+/* @return whether text is numbers and ranges of them, as many as there are
+ * engines */
+static bool
+cores_parse(struct configuration *configuration, const char *text)
+{
+	uint32_t length = 0;
+
+	do {
+		char *end;
+		unsigned long first = strtoul(text, &end, 10), last = first;
+
+		if (!isdigit((unsigned char)*text))
+			return false;
+		if (*end == '-' && isdigit((unsigned char)end[1]))
+			last = strtoul(end + 1, &end, 10);
+		if (last < first || last >= CORES_MAX)
+			return false;
+		for (; first <= last; first++) {
+			if (length == configuration->engines)
+				return false;
+			configuration->cores[length++] = (int32_t)first;
+		}
+		if (*end != ',' && *end != '\0')
+			return false;
+		text = end + 1;
+	} while (text[-1] == ',');
+	return length == configuration->engines;
+}
+
+static int32_t
+engines_read(struct configuration *configuration,
+	const struct machnet_engine_options *options,
+	struct machnet_error *error)
+{
+	if (options->engines > CONNECTION_ENGINES)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot start %u engines: there may be %u",
+			options->engines, CONNECTION_ENGINES);
+	configuration->engines = options->engines == 0 ? 1 : options->engines;
+	for (uint32_t i = 0; i < CONNECTION_ENGINES; i++)
+		configuration->cores[i] = -1;
+	if (options->cores[0] != '\0' &&
+		!cores_parse(configuration, options->cores))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use cores \"%s\": expected one for each of %u "
+			"engines, as in 2,4-6",
+			options->cores, configuration->engines);
+	return MACHNET_OK;
+}
+
 static bool
 terminated(const char *text, size_t bytes)
 {
@@ -103,7 +155,8 @@ configuration_read(struct configuration *configuration,
 	if (!terminated(options->device, sizeof(options->device)) ||
 		!terminated(options->ip, sizeof(options->ip)) ||
 		!terminated(options->gateway, sizeof(options->gateway)) ||
-		!terminated(options->socket, sizeof(options->socket)))
+		!terminated(options->socket, sizeof(options->socket)) ||
+		!terminated(options->cores, sizeof(options->cores)))
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
 			"Cannot start an engine: an option is too long");
 	status = ip_read(configuration, options->ip, error);
@@ -112,10 +165,9 @@ configuration_read(struct configuration *configuration,
 	status = gateway_read(configuration, options->gateway, error);
 	if (status != MACHNET_OK)
 		return status;
-	if (options->engines > CONNECTION_ENGINES)
-		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot start %u engines: there may be %u",
-			options->engines, CONNECTION_ENGINES);
+	status = engines_read(configuration, options, error);
+	if (status != MACHNET_OK)
+		return status;
 	if (options->poll > MACHNET_POLL_BUSY)
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
 			"Cannot use poll mode %u: there are adaptive (%d) and "
@@ -128,7 +180,6 @@ configuration_read(struct configuration *configuration,
 		sizeof(configuration->socket));
 	configuration->mtu = options->mtu;
 	configuration->poll = options->poll;
-	configuration->engines = options->engines == 0 ? 1 : options->engines;
 	if (configuration->socket[0] == '\0' &&
 		machnet_socket_path_default(configuration->socket,
 			sizeof(configuration->socket)) < 0)

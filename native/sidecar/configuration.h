@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "machnet/engine.h"
+#include "transport/connection_id.h"
 
 struct configuration {
 	char device[MACHNET_DEVICE_BYTES];
@@ -15,7 +16,8 @@ struct configuration {
 	uint32_t gateway; /* 0: none */
 	uint32_t mtu;	  /* 0: the device's own */
 	uint32_t poll;
-	uint32_t engines; /* at least 1 */
+	uint32_t engines;		   /* at least 1 */
+	int32_t cores[CONNECTION_ENGINES]; /* of each; -1: any */
 };
 
 /** The error names the field and what it may be. */

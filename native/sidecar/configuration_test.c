@@ -73,6 +73,36 @@ there_is_one_engine_unless_more_are_asked_for(void **state)
 }
 
 static void
+every_engine_may_have_a_core(void **state)
+{
+	const char *const wrong[] = {"1", "1,2,3,4", "1,2,", ",1,2,3", "1,,2,3",
+		"a,1,2", "1-", "3-1", "1-4", "1,2,-3", "1,2,3 ", "1 ,2,3",
+		"1,2,1024", "1,2,99999999999999999999", "0-99999999999"};
+	struct machnet_engine_options given = options("10.1.2.3/20", "");
+
+	(void)state;
+	given.engines = 3;
+	accepted(&given);
+	assert_int_equal(configuration.cores[0], -1);
+	strcpy(given.cores, "7,1,1023");
+	accepted(&given);
+	assert_int_equal(configuration.cores[0], 7);
+	assert_int_equal(configuration.cores[1], 1);
+	assert_int_equal(configuration.cores[2], 1023);
+	strcpy(given.cores, "2-3,0");
+	accepted(&given);
+	assert_int_equal(configuration.cores[0], 2);
+	assert_int_equal(configuration.cores[1], 3);
+	assert_int_equal(configuration.cores[2], 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+		strcpy(given.cores, wrong[i]);
+		refused(&given, "Cannot use cores \"");
+	}
+	memset(given.cores, '1', sizeof(given.cores));
+	refused(&given, "too long");
+}
+
+static void
 the_control_socket_has_a_default(void **state)
 {
 	struct machnet_engine_options given = options("10.1.2.3/20", "");
@@ -171,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_given_is_used),
 		cmocka_unit_test(there_is_one_engine_unless_more_are_asked_for),
+		cmocka_unit_test(every_engine_may_have_a_core),
 		cmocka_unit_test(the_control_socket_has_a_default),
 		cmocka_unit_test(an_address_is_one_of_a_host),
 		cmocka_unit_test(a_gateway_is_another_host_of_the_subnet),

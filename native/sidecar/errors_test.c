@@ -211,10 +211,32 @@ a_parameter_is_refused_by_name(void **state)
 		"Cannot use gateway \"10.0.1.1\"");
 	refused(device, "10.0.0.3/24", "--engines", "65",
 		"Cannot start 65 engines: there may be 64");
+	refused(device, "10.0.0.3/24", "--cores", "0,1",
+		"Cannot use cores \"0,1\"");
 	refused(device, "10.0.0.3/24", "--poll", "often",
 		"--poll is busy or adaptive");
 	refused(NULL, "10.0.0.3/24", NULL, NULL,
 		"--device and --ip are needed");
+}
+
+/* Engines that did start are ended. */
+static void
+a_core_that_there_is_not_is_named(void **state)
+{
+	const char *const texts[] = {
+		"Cannot run engine 2 on core 1023: this process may not use it",
+		NULL};
+	const char *const more[] = {
+		"--engines", "4", "--cores", "0,0,1023,0", NULL};
+	const struct host_options options = {
+		.name = "other",
+		.device = hosts_memif("other", true),
+		.ip = "10.0.0.3/24",
+		.more = more,
+	};
+
+	(void)state;
+	host_refuses(&options, texts);
 }
 
 static void
@@ -291,6 +313,7 @@ main(void)
 		cmocka_unit_test(only_the_sidecars_own_address_is_available),
 		cmocka_unit_test(a_device_is_refused_by_name),
 		cmocka_unit_test(a_parameter_is_refused_by_name),
+		cmocka_unit_test(a_core_that_there_is_not_is_named),
 		cmocka_unit_test(a_control_socket_that_is_served_is_in_use),
 		cmocka_unit_test(
 			a_file_in_the_place_of_the_control_socket_stays),

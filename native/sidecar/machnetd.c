@@ -18,6 +18,7 @@
 const char *argp_program_version = "machnetd " MACHNET_VERSION;
 
 enum option_key {
+	OPTION_CORES = 'c',
 	OPTION_DEVICE = 'd',
 	OPTION_IP = 'i',
 	OPTION_GATEWAY = 'g',
@@ -39,6 +40,10 @@ static const struct argp_option argp_options[] = {
 		"of IP, bytes; the device's own if left out", 0},
 	{"engines", OPTION_ENGINES, "N", 0,
 		"threads, each with a queue pair of the device, at most 64; 1",
+		0},
+	{"cores", OPTION_CORES, "LIST", 0,
+		"one for each engine, as in 2,4-6; the kernel chooses if left "
+		"out",
 		0},
 	{"poll", OPTION_POLL, "busy|adaptive", 0,
 		"busy: for dedicated cores; adaptive: sleep when idle", 0},
@@ -96,6 +101,9 @@ parse_option(int key, char *text, struct argp_state *state)
 		return 0;
 	case OPTION_SOCKET:
 		text_set(options->socket, sizeof(options->socket), text, state);
+		return 0;
+	case OPTION_CORES:
+		text_set(options->cores, sizeof(options->cores), text, state);
 		return 0;
 	case OPTION_MTU:
 		options->mtu = number(text, state);

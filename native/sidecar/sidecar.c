@@ -132,6 +132,7 @@ engines_start(struct sidecar *sidecar, struct engine_options *options,
 			&sidecar->engines[sidecar->engines_length];
 
 		options->queue = (uint16_t)sidecar->engines_length;
+		options->core = sidecar->configuration.cores[options->queue];
 		status = engine_start(engine, options, error);
 		if (status != MACHNET_OK)
 			break;

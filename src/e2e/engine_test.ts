@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../../mod.ts";
 import { skip } from "../testing/hosts.ts";
@@ -31,6 +37,39 @@ test("Engine.start() ten times in one process", { skip }, async () => {
     assert.ok(Object.keys(await engine.stats()).length > 0);
   }
   assert.ok(!existsSync(socket));
+});
+
+/** Which cores the threads of this process with a name may run on. */
+function coresOf(name: string): string[] {
+  const threads = "/proc/self/task";
+  return readdirSync(threads)
+    .filter((id) =>
+      readFileSync(`${threads}/${id}/comm`, "utf8").trim() === name
+    )
+    .map((id) => {
+      const status = readFileSync(`${threads}/${id}/status`, "utf8");
+      return /^Cpus_allowed_list:\s*(.*)$/m.exec(status)![1]!;
+    });
+}
+
+test("Engine.start() runs several engines, each on its core", {
+  skip,
+}, async () => {
+  using directory = scratch();
+  const options = {
+    device: `memif:${directory.path}/wire.memif,server`,
+    ip: "10.91.0.1/24",
+    socket: `${directory.path}/engine.sock`,
+    engines: 3,
+  };
+  await assert.rejects(Engine.start({ ...options, cores: [0, 0] }), /cores/);
+  await using engine = await Engine.start({ ...options, cores: [0, 0, 0] });
+  for (let index = 0; index < 3; index++) {
+    assert.deepEqual(coresOf(`machnet/${index}`), ["0"]);
+    await using channel = await engine.attach({ engine: index });
+    assert.equal(channel.engine, index);
+  }
+  assert.equal((await engine.stats())["engines"], 3);
 });
 
 test("a second Engine.start() at the same time is refused", {

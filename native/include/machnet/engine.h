@@ -18,6 +18,7 @@ enum machnet_poll_mode {
 };
 
 #define MACHNET_DEVICE_BYTES 256u
+#define MACHNET_CORES_BYTES 256u
 
 /* All strings NUL terminated. */
 struct machnet_engine_options {
@@ -30,6 +31,8 @@ struct machnet_engine_options {
 	uint32_t mtu;				/* 0: the device's own */
 	uint32_t engines; /* each with a queue pair, at most 64; 0: 1 */
 	uint32_t poll;	  /* enum machnet_poll_mode */
+	char cores[MACHNET_CORES_BYTES]; /* one for each engine, as in 2,4-6; or
+					  * empty: the kernel chooses */
 };
 
 /**

@@ -83,21 +83,56 @@ test("docs/rss.md: its tables and its plot are those of the code", async () => {
   assert.equal(read("docs/rss.svg"), plot, advice);
 });
 
-/** Numbers in the text of docs/rss.md, and where they are defined. */
-const CONSTANTS: readonly (readonly [RegExp, string, RegExp])[] = [
-  [/those of (\d+) to/, "transport/transport.h", /PORT_FIRST (\d+)u/],
-  [/those of \d+ to (\d+)/, "transport/transport.h", /PORT_LAST (\d+)u/],
-  [/good for (\d+) s/, "transport/flow.h", /COOKIE_LIFE_MS (\d+)000u/],
-  [/at most (\d+) SYNs/, "rss/plan.h", /RSS_BURST_MAX (\d+)u/],
-  [/Up to (\d+) queues/, "rss/map.h", /RSS_QUEUES_MAX (\d+)u/],
+/** Numbers in documents, and where they are defined. */
+const NUMBERS: readonly (readonly [string, RegExp, string, RegExp])[] = [
+  ["rss", /those of (\d+) to/, "native/transport/transport.h", /FIRST (\d+)u/],
+  [
+    "rss",
+    /those of \d+ to (\d+)/,
+    "native/transport/transport.h",
+    /LAST (\d+)u/,
+  ],
+  ["rss", /good for (\d+) s/, "native/transport/flow.h", /LIFE_MS (\d+)000u/],
+  ["rss", /at most (\d+) SYNs/, "native/rss/plan.h", /BURST_MAX (\d+)u/],
+  ["rss", /Up to (\d+) queues/, "native/rss/map.h", /QUEUES_MAX (\d+)u/],
+  ["architecture", /up to (\d+) events/, "src/core.ts", /EVENTS = (\d+);/],
 ];
 
-test("docs/rss.md: its numbers are those of the code", () => {
-  const document = read("docs/rss.md").replaceAll(/\s+/g, " ");
-  for (const [said, path, defined] of CONSTANTS) {
-    const [, number] = said.exec(document) ?? [];
-    const [, value] = defined.exec(read(`native/${path}`)) ?? [];
+test("docs: their numbers are those of the code", () => {
+  for (const [document, said, path, defined] of NUMBERS) {
+    const text = read(`docs/${document}.md`).replaceAll(/\s+/g, " ");
+    const [, number] = said.exec(text) ?? [];
+    const [, value] = defined.exec(read(path)) ?? [];
     assert.ok(number !== undefined, `${said}`);
     assert.equal(number, value, `${said}`);
+  }
+});
+
+/** Functions and files of docs/architecture.md, as they stand side by side. */
+const NAMED = /`(\w+)\(\)`(?: +\| +| in |\s+in\s+)\[[^\]]+\]\(([^)]+)\)/g;
+
+test("docs/architecture.md: its functions are where it says", () => {
+  const named = [...read("docs/architecture.md").matchAll(NAMED)];
+  assert.ok(named.length > 30, `${named.length}`);
+  for (const [, name, path] of named) {
+    // At the beginning of a line of C, or of a method.
+    const defined = new RegExp(`^(?:  |(?:export )?function )?${name}\\(`, "m");
+    assert.match(read(join("docs", path!)), defined, `${name} in ${path}`);
+  }
+});
+
+test("docs/architecture.md: every function that it names has a file", () => {
+  const document = read("docs/architecture.md");
+  const names = [...document.matchAll(/`\w+\(\)`/g)].length;
+  assert.equal([...document.matchAll(NAMED)].length, names);
+});
+
+test("docs/architecture.md: names all folders of native/", () => {
+  const document = read("docs/architecture.md");
+  const folders = globSync("native/*/meson.build", { cwd: ROOT })
+    .map((path) => path.split("/")[1]!)
+    .filter((name) => !name.startsWith("build") && name !== "bench");
+  for (const folder of folders) {
+    assert.ok(document.includes(`\n| \`${folder}/\``), folder);
   }
 });

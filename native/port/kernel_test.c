@@ -25,6 +25,8 @@
 
 #define OUR_IP 0x0a630002u /* 10.99.0.2 */
 #define KERNEL_IP "10.99.0.1"
+#define FRAME_BYTES 60u
+#define QUEUES 4u
 
 static pid_t peer;
 
@@ -235,6 +237,81 @@ af_packet_opens_and_closes_ten_times(void **state)
 		pair_pass("af_packet", 0, 60);
 }
 
+/* UDP between two addresses of nobody. */
+static void
+udp_send(const struct port *from, const struct port *to, uint16_t source_port,
+	uint16_t destination_port)
+{
+	const struct udp_address address = {
+		.source_mac = from->mac,
+		.destination_mac = to->mac,
+		.source_ip = OUR_IP,
+		.destination_ip = OUR_IP + 1,
+		.source_port = source_port,
+		.destination_port = destination_port,
+	};
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(from->pools[0]);
+
+	assert_non_null(mbuf);
+	mbuf->data_len = mbuf->pkt_len = FRAME_BYTES;
+	udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &address,
+		FRAME_BYTES - UDP_PAYLOAD_OFFSET, 0);
+	assert_int_equal(port_tx_burst(from, 0, &mbuf, 1), 1);
+}
+
+/* @return the queue on which the frame of a source port came */
+static uint16_t
+udp_receive(const struct port *port, uint16_t source_port)
+{
+	uint64_t end_ns = clock_now_ns() + 10 * NS_PER_S;
+	struct rte_mbuf *mbuf;
+	struct frame frame;
+	uint16_t queue;
+
+	for (queue = 0; clock_now_ns() < end_ns;
+		queue = (uint16_t)((queue + 1) % port->queues)) {
+		if (port_rx_burst(port, queue, &mbuf, 1) == 0)
+			continue;
+		frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *),
+			mbuf->data_len, 0);
+		rte_pktmbuf_free(mbuf);
+		if (frame.kind == FRAME_UDP && frame.source_port == source_port)
+			return queue;
+	}
+	fail_msg("the frame of port %u does not arrive", source_port);
+	return UINT16_MAX;
+}
+
+/* The other opaque NIC: nobody reads or sets the key of this hash. */
+static void
+af_packet_spreads_flows_over_queues(void **state)
+{
+	struct port a, b;
+	uint32_t reached = 0;
+	uint16_t i;
+
+	(void)state;
+	frames_open(&a, &(struct port_options){.device = "af_packet:a0"});
+	frames_open(&b, &(struct port_options){
+				.device = "af_packet:a1",
+				.queues = QUEUES,
+			});
+	frames_link(&a, &b);
+	for (i = 1; i <= 100; i++) {
+		uint16_t queue;
+
+		udp_send(&a, &b, i, 7);
+		queue = udp_receive(&b, i);
+		reached |= 1u << queue;
+		udp_send(&a, &b, i, 7);
+		assert_int_equal(udp_receive(&b, i), queue);
+	}
+	assert_int_equal(reached, (1u << QUEUES) - 1);
+	assert_false(b.rx_hash);
+	port_close(&b);
+	port_close(&a);
+}
+
 static void
 af_packet_takes_the_address_of_the_interface(void **state)
 {
@@ -399,6 +476,7 @@ main(void)
 		cmocka_unit_test(af_packet_passes_frames),
 		cmocka_unit_test(af_packet_passes_jumbo_frames),
 		cmocka_unit_test(af_packet_opens_and_closes_ten_times),
+		cmocka_unit_test(af_packet_spreads_flows_over_queues),
 		cmocka_unit_test(af_packet_takes_the_address_of_the_interface),
 		cmocka_unit_test(af_packet_refuses_an_interface_that_is_down),
 		cmocka_unit_test(af_packet_is_a_host_to_the_kernel),

@@ -126,6 +126,7 @@ export function layCable(
 export async function startVeth(
   mtu: number = 1500,
   driver: "af_packet" | "af_xdp" = "af_packet",
+  engines: number = 1,
 ): Promise<Wire> {
   for (const name of leftovers(DIRECTORIES)) {
     removeDirectory(`${DIRECTORIES}/${name}`);
@@ -149,7 +150,7 @@ export async function startVeth(
         parameters: [
           ...["--device", `${driver}:${INTERFACE}`],
           ...["--ip", `${address}/24`, "--socket", socket],
-          ...["--mtu", `${mtu}`],
+          ...["--mtu", `${mtu}`, "--engines", `${engines}`],
         ],
         ready: "ready",
         signal: undefined,

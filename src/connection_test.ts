@@ -69,6 +69,16 @@ test("send() waits for room, and keeps the order", async () => {
   assert.equal(one.trySend(encode("d")), true);
 });
 
+test("send() that waits for room lets the loop sleep", async () => {
+  const { fake, one } = await connect();
+  fake.room = 0;
+  const waiting = one.send(encode("a"));
+  while (!fake.asleep) await turns();
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  await waiting;
+});
+
 test("send() on one connection does not wait for another's peer", async () => {
   const { fake, channel, one } = await connect();
   const other = await connectMore(fake, channel, ID + 1);

@@ -122,8 +122,7 @@ export class Core implements Pumped, Leakable {
       length === 0 ? NOTHING : bytes,
       length,
     );
-    kick();
-    return status;
+    return this.#asked(status);
   }
 
   /** Send a copy as a message of a request, or AGAIN. */
@@ -142,7 +141,12 @@ export class Core implements Pumped, Leakable {
       kind,
       request,
     );
-    kick();
+    return this.#asked(status);
+  }
+
+  // What was refused will be tried again, which is no reason to stay awake.
+  #asked(status: number): number {
+    if (status === Status.OK) kick();
     return status;
   }
 
@@ -164,8 +168,7 @@ export class Core implements Pumped, Leakable {
       offset,
       length,
     );
-    kick();
-    return status;
+    return this.#asked(status);
   }
 
   /** The same as a message of a request. */
@@ -184,8 +187,7 @@ export class Core implements Pumped, Leakable {
       kind,
       request,
     );
-    kick();
-    return status;
+    return this.#asked(status);
   }
 
   /**

@@ -179,11 +179,37 @@ first_connections_take_few_packets(void **state)
 	assert_true(first_connections(32, 200, CLASSIFIER_TOEPLITZ) <= 12);
 }
 
+/* A NIC that does not look at ports: there is no pair that would do. */
+static void
+connections_beside_their_engines_only_cost_speed(void **state)
+{
+	const struct classifier_options vnic = {
+		.hash = CLASSIFIER_TOEPLITZ_NO_UDP_PORTS};
+	struct world w = world_start(1, 4, &vnic);
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		struct connection *connection = connect_engines(&w, i, 3 - i);
+
+		RUN_UNTIL(w.s, connection->connected, 50 * MS);
+		for (unsigned n = 0; n < 100; n++)
+			connection_send(connection, 10000);
+		RUN_UNTIL(w.s, connection_delivered(connection), 50 * MS);
+		assert_int_equal(
+			host_counters(&w.clients[i])->packets_malformed, 0);
+		assert_int_equal(host_counters(&w.clients[i])->timeouts, 0);
+	}
+	assert_true(simulation_handovers(w.s) > 1000);
+	simulation_destroy(w.s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_connections_take_few_packets),
+		cmocka_unit_test(
+			connections_beside_their_engines_only_cost_speed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,8 +67,6 @@ ack_read(struct wire_ack *ack, struct wire_reader *reader)
 	words = bytes[18];
 	if (words > WIRE_ACK_WORDS_MAX || room < WIRE_ACK_BYTES + 8 * words)
 		return false;
-	if (load_le16(bytes + 22) != 0)
-		return false;
 	ack->largest = load_le64(bytes);
 	ack->hold_ns = load_le32(bytes + 8);
 	ack->message_limit = load_le32(bytes + 12);

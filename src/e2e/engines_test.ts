@@ -9,6 +9,7 @@ import {
 } from "../../mod.ts";
 import { connectPair, skip, sleep } from "../testing/hosts.ts";
 import { matches, pattern } from "../testing/pattern.ts";
+import { startScript } from "../testing/script.ts";
 
 const PORT = 900;
 
@@ -38,6 +39,30 @@ async function connectAll(
     }
   }
   return pairs;
+}
+
+async function closeAll(
+  ...groups: (readonly { close(): Promise<void> }[])[]
+): Promise<void> {
+  for (const group of groups) {
+    await Promise.all(group.map((one) => one.close()));
+  }
+}
+
+/** So many connections from whichever listeners get them. */
+async function acceptSome(
+  listeners: readonly Listener[],
+  count: number,
+): Promise<Connection[]> {
+  const accepted: Connection[] = [];
+  const stop = new AbortController();
+  await Promise.allSettled(listeners.map(async (listener) => {
+    for (;;) {
+      accepted.push(await listener.accept({ signal: stop.signal }));
+      if (accepted.length === count) stop.abort();
+    }
+  }));
+  return accepted;
 }
 
 async function pass(
@@ -78,7 +103,8 @@ for (const engines of [1, 2, 3, 4, 8, 16]) {
         assert.equal(sidecar[`engine${engine}_connections`], engines);
       }
     }
-    await Promise.all([...servers, ...clients].map((one) => one.close()));
+    await closeAll(pairs.flat(), listeners);
+    await closeAll(servers, clients);
   });
 }
 
@@ -109,5 +135,84 @@ test(
       (error: unknown) =>
         error instanceof MachnetError && error.code === "INVALID_ARGUMENT",
     );
+  },
+);
+
+test("a port is shared by channels on all engines, whichever a SYN reaches", {
+  skip,
+}, async () => {
+  const engines = 4;
+  await using lab = await Lab.start({ hosts: 2, queues: engines });
+  const servers = await attachAll(lab, 0, engines);
+  const clients = await attachAll(lab, 1, engines);
+  const listeners = await Promise.all(
+    servers.map((server) => server.listen({ port: PORT, reuse: true })),
+  );
+  await assert.rejects(servers[0]!.listen({ port: PORT }), {
+    code: "ADDRESS_IN_USE",
+  });
+  const hostname = lab.hosts[0]!.address;
+  for (let listening = engines; listening > 0; listening--) {
+    const connections = await Promise.all(
+      clients.map((client) => client.connect({ hostname, port: PORT })),
+    );
+    const accepting = listeners.slice(engines - listening);
+    const accepted = await acceptSome(accepting, connections.length);
+    for (const [index, connection] of connections.entries()) {
+      await connection.send(pattern(index, 100));
+    }
+    const numbers = await Promise.all(accepted.map(async (connection) => {
+      using message = await connection.receive();
+      return connections.findIndex((_, index) =>
+        matches(message.data, index, 100)
+      );
+    }));
+    assert.deepEqual(numbers.sort(), connections.map((_, index) => index));
+    await closeAll(connections, accepted, [accepting[0]!]);
+  }
+  await assert.rejects(clients[0]!.connect({ hostname, port: PORT }), {
+    code: "CONNECTION_REFUSED",
+  });
+  await closeAll(servers, clients);
+});
+
+test(
+  "an application that is killed disturbs none of the others, on any engine",
+  {
+    skip,
+  },
+  async () => {
+    const engines = 3;
+    await using lab = await Lab.start({ hosts: 2, queues: engines });
+    const servers = await attachAll(lab, 0, engines);
+    const clients = await attachAll(lab, 1, engines);
+    const listeners = await Promise.all(
+      servers.map((server, index) => server.listen({ port: PORT + index })),
+    );
+    const pairs = await connectAll(clients, listeners);
+    const script = startScript("hold.ts", [lab.hosts[0]!.socket]);
+    assert.equal(await script.line(), "listening");
+    const toScript = await Promise.all(
+      clients.map((client) =>
+        client.connect({ hostname: lab.hosts[0]!.address, port: 999 })
+      ),
+    );
+    await Promise.all(toScript.map((one) => one.send(pattern(1, 50_000))));
+    script.process.kill("SIGKILL");
+    const ends = Promise.all(
+      toScript.map((one) =>
+        assert.rejects(one.receive(), { code: "CONNECTION_RESET" })
+      ),
+    );
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(
+        pairs.map(([client, server], index) =>
+          pass(client, server, round + index)
+        ),
+      );
+    }
+    await ends;
+    await closeAll(pairs.flat(), listeners);
+    await closeAll(servers, clients);
   },
 );

@@ -189,7 +189,11 @@ test(
 test("README.md: machnetd has the options that it names", async () => {
   const [block] = take(commands, /machnetd --help/);
   const help = await shell(block!.text);
-  for (const [option] of readme.matchAll(/--(gateway|mtu|poll|socket|ip)\b/g)) {
+  for (
+    const [option] of readme.matchAll(
+      /--(engines|cores|gateway|mtu|poll|socket|ip)\b/g,
+    )
+  ) {
     assert.ok(help.includes(option), option);
   }
 });
@@ -224,15 +228,17 @@ test("README.md: lists each error code once", () => {
   assert.deepEqual(listed.toSorted(), codes.toSorted());
 });
 
-test("README.md: names the UDP port that is used", () => {
+test("README.md: names the UDP ports that are used", () => {
   const header = readFileSync(
     join(ROOT, "native/transport/transport.h"),
     "utf8",
   );
-  const [, port] = /TRANSPORT_UDP_PORT (\d+)/.exec(header)!;
-  for (const [, named] of readme.matchAll(/UDP\s+port (\d+)/g)) {
-    assert.equal(named, port);
-  }
+  const [port, first, last] = ["UDP_PORT", "PORT_FIRST", "PORT_LAST"].map(
+    (name) => new RegExp(`TRANSPORT_${name} (\\d+)`).exec(header)![1]!,
+  );
+  const named = [...readme.matchAll(/UDP\s+ports? (\d+)(?:\s+to\s+(\d+))?/g)]
+    .map(([, ...ports]) => ports);
+  assert.deepEqual(named, [[port, undefined], [first, last]]);
 });
 
 test("README.md: its links lead somewhere", () => {

@@ -5,8 +5,8 @@
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import globals from "node:process";
+import { MachnetError } from "../ffi/error.ts";
 import { environment } from "../ffi/library.ts";
-import { fabricStats } from "./fabric.ts";
 import type { Leakable } from "./leaks.ts";
 import { fabricParameters, type LabOptions } from "./lab_options.ts";
 import { NativeProcess } from "./native_process.ts";
@@ -126,8 +126,7 @@ async function startFabric(
   const process = await startSwitch(directory, options);
   started.push(process);
   const fabric = { socket: `${directory}/fabric.sock`, process };
-  // What a profile says of hosts is known to the fabric alone.
-  const { mtu, vnics } = await fabricStats(fabric.socket);
+  const { mtu, queues } = parseReady(process.readyLine);
   const results = await Promise.allSettled(
     Array.from({ length: options.hosts }, (_, index) => {
       const device = `memif:${directory}/host${index}.memif`;
@@ -136,7 +135,7 @@ async function startFabric(
         index,
         device,
         { ...options, mtu },
-        vnics[index]!.queues.length,
+        queues[index],
       );
     }),
   );
@@ -149,6 +148,19 @@ async function startFabric(
     if (result.status === "rejected") throw result.reason;
   }
   return { directory, mtu, hosts, fabric };
+}
+
+// What a profile says of hosts is known to the fabric alone. It tells without
+// being asked: that would need one more permission, for sockets.
+function parseReady(line: string): { mtu: number; queues: number[] } {
+  const [, mtu, queues] = /mtu (\d+), queues ([\d,]+)$/.exec(line) ?? [];
+  if (mtu === undefined || queues === undefined) {
+    throw new MachnetError(
+      "SYSTEM_ERROR",
+      `Cannot start machnet-fabric: it is of another version and said: ${line}`,
+    );
+  }
+  return { mtu: Number(mtu), queues: queues.split(",").map(Number) };
 }
 
 async function startHost(

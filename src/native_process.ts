@@ -21,7 +21,7 @@ export interface NativeProgram {
   readonly parameters: readonly string[];
   /** A command that ends in becoming the program, and its parameters. */
   readonly through?: readonly string[];
-  /** It has started when this comes on its standard output. */
+  /** It has started when a line with this comes on its standard output. */
   readonly ready: string;
   readonly signal: AbortSignal | undefined;
 }
@@ -42,6 +42,7 @@ async function find(file: NativeFile): Promise<string> {
 export class NativeProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
+  #readyLine = "";
 
   private constructor(child: ChildProcess, exited: Promise<void>) {
     this.#child = child;
@@ -71,7 +72,7 @@ export class NativeProcess {
     });
     const process = new NativeProcess(child, exited);
     try {
-      await process.#untilReady(program);
+      process.#readyLine = await process.#untilReady(program);
     } catch (error) {
       await process.stop();
       throw error;
@@ -80,7 +81,7 @@ export class NativeProcess {
     return process;
   }
 
-  #untilReady({ file, ready, signal }: NativeProgram): Promise<void> {
+  #untilReady({ file, ready, signal }: NativeProgram): Promise<string> {
     const child = this.#child;
     return new Promise((resolve, reject) => {
       let said = "";
@@ -105,7 +106,9 @@ export class NativeProcess {
       const forget = onAbort(signal, (reason) => settle(() => reject(reason)));
       child.stdout!.setEncoding("utf8").on("data", (text: string) => {
         said = (said + text).slice(-OUTPUT_CHARACTERS_MAX);
-        if (said.includes(ready)) settle(resolve);
+        const lines = said.split("\n").slice(0, -1);
+        const line = lines.find((line) => line.includes(ready));
+        if (line !== undefined) settle(() => resolve(line));
       });
       child.stderr!.setEncoding("utf8").on("data", (text: string) => {
         complained = (complained + text).slice(-OUTPUT_CHARACTERS_MAX);
@@ -130,6 +133,11 @@ export class NativeProcess {
   /** The process id. */
   get pid(): number {
     return this.#child.pid!;
+  }
+
+  /** The line with which it said that it is ready. */
+  get readyLine(): string {
+    return this.#readyLine;
   }
 
   /** Ask it to end; if that takes too long, end it. */

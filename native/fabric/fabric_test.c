@@ -72,7 +72,7 @@ fabric_spawn(const char *const *options)
 		waitpid(pid, NULL, 0);
 		pid = -1;
 	} else {
-		assert_string_equal(line, "machnet-fabric: ready\n");
+		assert_memory_equal(line, "machnet-fabric: ready: mtu ", 27);
 	}
 	fclose(output);
 	return pid;

@@ -15,6 +15,17 @@
 #include "fabric/fabric.h"
 #include "fabric/options.h"
 
+/* In one piece, with what a profile says of its hosts. */
+static void
+tell_ready(const struct switch_options *network)
+{
+	printf("machnet-fabric: ready: mtu %u, queues", network->mtu);
+	for (uint32_t i = 0; i < network->ports; i++)
+		printf("%c%u", i == 0 ? ' ' : ',', network->hosts[i].queues);
+	putchar('\n');
+	fflush(stdout);
+}
+
 static int32_t
 run(const struct fabric_options *options, int signal_fd,
 	struct machnet_error *error)
@@ -28,8 +39,7 @@ run(const struct fabric_options *options, int signal_fd,
 		return status;
 	status = control_open(&control, options->directory, error);
 	if (status == MACHNET_OK) {
-		puts("machnet-fabric: ready");
-		fflush(stdout);
+		tell_ready(&options->network);
 		fabric_run(&fabric, &control, signal_fd);
 		control_close(&control);
 	}

@@ -54,6 +54,21 @@ test("send() is done when the message is in the channel", async () => {
   assert.deepEqual(texts(fake), ["hello", ""]);
 });
 
+test("messages are taken after unref() as long as the process lives", async () => {
+  const { fake, one } = await connect();
+  one.unref();
+  const { promise: never, reject } = Promise.withResolvers<never>();
+  const life = setTimeout(() => reject(new Error("Nothing came")), 60_000);
+  // Nothing but the loop itself makes the event loop turn.
+  for (const text of ["a", "b", "c"]) {
+    await one.send(encode(text));
+    fake.message(ID, text);
+    using message = await Promise.race([one.receive(), never]);
+    assert.equal(decode(message.data), text);
+  }
+  clearTimeout(life);
+});
+
 test("send() waits for room, and keeps the order", async () => {
   const { fake, one } = await connect();
   fake.room = 1;

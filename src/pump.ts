@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { clearInterval, setImmediate, setInterval } from "node:timers";
 
 // How long one look may wait in C, which yields the processor meanwhile: where
 // four busy threads share two cores, yielding is what lets the engine answer.
@@ -18,6 +18,10 @@ const LOOK_US = 20;
 
 // With several channels open: waiting in one keeps the others waiting.
 const LOOK_SHARED_US = 1;
+
+// Where the process is not to live for the loop: Deno runs an immediate that is
+// not referenced only when something else makes its event loop turn.
+const HEARTBEAT_MS = 1;
 
 /** How long to go on looking after the last activity, unless one says. */
 export const SPIN_US_DEFAULT = 300;
@@ -41,6 +45,7 @@ const channels: Pumped[] = [];
 let awake = false;
 let active = false;
 let quietSince = 0;
+let heartbeat: ReturnType<typeof setInterval> | undefined;
 
 /** Look into a channel from now on: something can happen on it. */
 export function pump(channel: Pumped): void {
@@ -68,7 +73,19 @@ export function isAwake(): boolean {
 
 function turnAgain(): void {
   const next = setImmediate(turn);
-  if (!channels.some(({ keepsAlive }) => keepsAlive)) next.unref();
+  // Who asks for the first thing on a channel kicks before it is looked into.
+  if (channels.length === 0 || channels.some(({ keepsAlive }) => keepsAlive)) {
+    stopHeartbeat();
+    return;
+  }
+  next.unref();
+  heartbeat ??= setInterval(() => {}, HEARTBEAT_MS).unref();
+}
+
+function stopHeartbeat(): void {
+  if (heartbeat === undefined) return;
+  clearInterval(heartbeat);
+  heartbeat = undefined;
 }
 
 function turn(): void {
@@ -83,6 +100,7 @@ function turn(): void {
     quietSince = 0;
   } else if (isLongQuiet() && prepareSleep()) {
     awake = false;
+    stopHeartbeat();
     return;
   }
   turnAgain();

@@ -203,8 +203,8 @@ if (import.meta.main) {
     engine: 0,
     arenaBytes: MEMORY,
   };
-  await using channel = new ChannelHandle(new Core(native, 1, info, 0));
-  await using connection = await channel.connect({
+  const channel = new ChannelHandle(new Core(native, 1, info, 0));
+  const connection = await channel.connect({
     hostname: "10.0.0.2",
     port: 1,
   });
@@ -231,4 +231,5 @@ if (import.meta.main) {
       Math.max(0, allocations[name]!).toFixed(0),
     ]));
   }
+  process.exit(); // nobody here answers who closes
 }

@@ -1,44 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What connections cost that must reach an engine on both sides, where nobody
- * can look into the NICs: a simulation of discrete events. Hosts that know
- * nothing connect to a server that knows nothing either, from an engine of
- * theirs to an engine of its; then --later times more; and at last to another
- * server. What packets teach is known when they arrive, not before, and to all
- * engines of the host. Prints one line of JSON. The same arguments give the
- * same line.
- *
- *     rss_simulate [--strategy learn|flips|spray] [--queues 8] [--peers 100]
- *                  [--hash toeplitz|table|nonlinear|no-ports|crc]
- *                  [--later 4] [--connections 400] [--seed 1]
+ * can look into the NICs: a simulation of discrete events, see rss/crowd.h.
+ * Prints one line of JSON, the same for the same arguments.
  *
  * So many --peers meet the servers; with other keys again and again, until
  * there were --connections first ones.
  */
-#include <getopt.h>
+#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
-#include "rss/strategy.h"
-
-#define SERVERS 2u
-#define ADDRESS 0x0a000001u /* of the first server; clients follow */
-/* From host to host, and what comes to it at random. */
-#define LATENCY_NS 20000u
-#define JITTER_NS 10000u
-/* Of new peers at the server, on average: 10 000 in a second. */
-#define INTERVAL_NS 100000u
+#include "rss/crowd.h"
 
 #define PEERS_MAX 1000000u
 #define LATER_MAX 1000u
 #define CONNECTIONS_MAX 1000000u
 
 struct options {
-	enum strategy_name strategy;
-	enum sim_hash hash;
-	uint32_t queues, peers, later, connections;
+	struct crowd_options crowd;
+	uint32_t connections;
 	uint64_t seed;
 };
 
@@ -56,314 +39,11 @@ static const char *const hashes[] = {
 	[SIM_CRC] = "crc",
 };
 
-/* What connections cost, one number of each. */
-struct cost {
-	uint32_t *packets; /* SYNs and answers */
-	uint32_t *rounds;
-	uint32_t length;
-	uint32_t off;  /* that were opened off their engines */
-	uint32_t lost; /* that never came to be on them */
+static const char *const kinds[] = {
+	[CROWD_FIRST] = "first",
+	[CROWD_LATER] = "later",
+	[CROWD_SECOND] = "second",
 };
-
-/* Connections, by what was known before. */
-enum kind {
-	KIND_FIRST,  /* of two NICs; the server may have met other clients */
-	KIND_LATER,  /* between the same hosts */
-	KIND_SECOND, /* first to another server, from a NIC that is known */
-	KINDS,
-};
-
-static const char *const kinds[] = {"first", "later", "second"};
-
-enum event_kind {
-	EVENT_BEGIN,
-	EVENT_SYN,
-	EVENT_ANSWER,
-	EVENT_CONFIRM,
-	EVENT_ACCEPT,
-};
-
-struct client {
-	struct sim_host host;
-	struct sim_host *server;
-	struct strategy strategy;
-	struct rss_probe probes[RSS_BURST_MAX];
-	uint32_t length, unanswered; /* of the burst */
-	uint32_t burst; /* counts them; answers of another are too late */
-	uint32_t engine, server_engine;
-	uint32_t connection; /* counts them */
-	uint32_t packets, rounds;
-	bool opened;
-};
-
-struct event {
-	uint64_t time_ns;
-	uint64_t order; /* that it was made in: nothing happens at once */
-	uint32_t client;
-	uint32_t burst;
-	uint8_t kind;
-	uint8_t probe;
-	struct sim_answer answer;
-};
-
-struct world {
-	const struct options *options;
-	uint64_t random;
-	uint64_t now_ns;
-	uint64_t events_made;
-	struct sim_host servers[SERVERS];
-	struct client **clients; /* NULL before they begin, and after the end */
-	struct event *heap;
-	uint32_t heap_length, heap_capacity;
-	struct cost *costs; /* by kind */
-};
-
-static void *
-memory(size_t length, size_t bytes)
-{
-	void *block = calloc(length, bytes);
-
-	if (block == NULL) {
-		fprintf(stderr, "rss_simulate: out of memory\n");
-		exit(EXIT_FAILURE);
-	}
-	return block;
-}
-
-static bool
-sooner(const struct event *a, const struct event *b)
-{
-	if (a->time_ns != b->time_ns)
-		return a->time_ns < b->time_ns;
-	return a->order < b->order;
-}
-
-static void
-event_add(struct world *w, struct event event, uint64_t delay_ns)
-{
-	uint32_t at = w->heap_length++;
-
-	event.time_ns = w->now_ns + delay_ns;
-	event.order = w->events_made++;
-	if (w->heap_length > w->heap_capacity) {
-		w->heap_capacity = u32_max(1024, 2 * w->heap_capacity);
-		w->heap = realloc(w->heap, w->heap_capacity * sizeof(*w->heap));
-		if (w->heap == NULL)
-			abort();
-	}
-	for (; at > 0 && sooner(&event, &w->heap[(at - 1) / 2]);
-		at = (at - 1) / 2)
-		w->heap[at] = w->heap[(at - 1) / 2];
-	w->heap[at] = event;
-}
-
-static struct event
-event_take(struct world *w)
-{
-	struct event first = w->heap[0];
-	struct event last = w->heap[--w->heap_length];
-	uint32_t at = 0, child;
-
-	while ((child = 2 * at + 1) < w->heap_length) {
-		if (child + 1 < w->heap_length &&
-			sooner(&w->heap[child + 1], &w->heap[child]))
-			child++;
-		if (!sooner(&w->heap[child], &last))
-			break;
-		w->heap[at] = w->heap[child];
-		at = child;
-	}
-	w->heap[at] = last;
-	w->now_ns = first.time_ns;
-	return first;
-}
-
-static void
-packet_send(struct world *w, struct event event, enum event_kind kind)
-{
-	event.kind = (uint8_t)kind;
-	event_add(w, event, LATENCY_NS + sim_random(&w->random) % JITTER_NS);
-}
-
-/* The next SYNs, or the CONFIRM. */
-static void
-go_on(struct world *w, uint32_t index)
-{
-	struct client *client = w->clients[index];
-	struct event event = {.client = index, .burst = ++client->burst};
-
-	client->length = strategy_next(&client->strategy, &client->host,
-		client->server->address, &w->random, client->probes);
-	client->unanswered = client->length;
-	if (client->length == 0) {
-		packet_send(w, event, EVENT_CONFIRM);
-		return;
-	}
-	client->rounds += !client->opened;
-	client->packets += 2 * client->length;
-	for (uint32_t i = 0; i < client->length; i++) {
-		event.probe = (uint8_t)i;
-		packet_send(w, event, EVENT_SYN);
-	}
-}
-
-static enum kind
-kind_of(const struct world *w, const struct client *client)
-{
-	if (client->connection == 0)
-		return KIND_FIRST;
-	return client->connection <= w->options->later ? KIND_LATER
-						       : KIND_SECOND;
-}
-
-static void
-begin(struct world *w, uint32_t index)
-{
-	const struct options *options = w->options;
-	struct client *client = w->clients[index];
-
-	if (client == NULL) {
-		client = w->clients[index] = memory(1, sizeof(*client));
-		sim_host_init(&client->host, &w->random,
-			ADDRESS + SERVERS + index, options->queues,
-			options->hash);
-	}
-	client->server = &w->servers[kind_of(w, client) == KIND_SECOND ? 1 : 0];
-	client->engine = (uint32_t)(sim_random(&w->random) % options->queues);
-	client->server_engine =
-		(uint32_t)(sim_random(&w->random) % options->queues);
-	client->packets = client->rounds = 0;
-	client->opened = false;
-	strategy_begin(&client->strategy, options->strategy, options->queues,
-		client->engine);
-	go_on(w, index);
-}
-
-static void
-answer_arrives(struct world *w, const struct event *event)
-{
-	struct client *client = w->clients[event->client];
-	const struct rss_probe *probe = &client->probes[event->probe];
-	uint32_t queues[RSS_WAYS] = {[RSS_OUT] = event->answer.queue};
-
-	if (event->burst != client->burst)
-		return;
-	queues[RSS_IN] = sim_answered(
-		&client->host, client->server, probe->pairs, &event->answer);
-	client->unanswered--;
-	if (strategy_answered(&client->strategy, &client->host,
-		    client->server->address, probe, queues,
-		    client->server_engine) ||
-		client->unanswered == 0)
-		go_on(w, event->client);
-}
-
-static void
-cost_add(struct cost *cost, const struct client *client, bool hit)
-{
-	cost->packets[cost->length] = client->packets;
-	cost->rounds[cost->length] = client->rounds;
-	cost->length++;
-	cost->lost += !hit;
-}
-
-static void
-accept_arrives(struct world *w, const struct event *event)
-{
-	struct client *client = w->clients[event->client];
-	struct cost *cost = &w->costs[kind_of(w, client)];
-	uint32_t queues[RSS_WAYS] = {[RSS_OUT] = event->answer.queue};
-	uint32_t pairs[RSS_WAYS];
-	bool hit, again;
-
-	strategy_pairs(&client->strategy, pairs);
-	queues[RSS_IN] = sim_answered(
-		&client->host, client->server, pairs, &event->answer);
-	hit = queues[RSS_IN] == client->engine &&
-	      queues[RSS_OUT] == client->server_engine;
-	cost->off += !hit && !client->opened;
-	client->opened = true;
-	again = strategy_opened(&client->strategy, &client->host,
-		client->server->address, queues);
-	if (again) {
-		go_on(w, event->client);
-		return;
-	}
-	cost_add(cost, client, hit);
-	if (client->connection++ <= w->options->later) {
-		event_add(w, (struct event){.client = event->client},
-			sim_random(&w->random) % (2 * INTERVAL_NS));
-		return;
-	}
-	sim_host_free(&client->host);
-	free(client);
-	w->clients[event->client] = NULL;
-}
-
-/* At the server. */
-static void
-syn_arrives(struct world *w, struct event event)
-{
-	struct client *client = w->clients[event.client];
-	uint32_t pairs[RSS_WAYS];
-
-	strategy_pairs(&client->strategy, pairs);
-	event.answer = sim_syn(&client->host, client->server,
-		event.kind == EVENT_SYN
-			? client->probes[event.probe].pairs[RSS_OUT]
-			: pairs[RSS_OUT]);
-	packet_send(w, event,
-		event.kind == EVENT_SYN ? EVENT_ANSWER : EVENT_ACCEPT);
-}
-
-static void
-event_happen(struct world *w, const struct event *event)
-{
-	switch (event->kind) {
-	case EVENT_BEGIN:
-		begin(w, event->client);
-		break;
-	case EVENT_SYN:
-	case EVENT_CONFIRM:
-		syn_arrives(w, *event);
-		break;
-	case EVENT_ANSWER:
-		answer_arrives(w, event);
-		break;
-	case EVENT_ACCEPT:
-		accept_arrives(w, event);
-		break;
-	}
-}
-
-/* Two servers and all their peers. */
-static void
-simulate(const struct options *options, uint64_t *random, struct cost *costs)
-{
-	struct world w = {
-		.options = options,
-		.random = sim_random(random),
-		.clients = memory(options->peers, sizeof(*w.clients)),
-		.costs = costs,
-	};
-
-	for (uint32_t i = 0; i < SERVERS; i++)
-		sim_host_init(&w.servers[i], &w.random, ADDRESS + i,
-			options->queues, options->hash);
-	for (uint32_t i = 0; i < options->peers; i++)
-		event_add(&w, (struct event){.client = i},
-			sim_random(&w.random) %
-				((uint64_t)options->peers * INTERVAL_NS));
-	while (w.heap_length != 0) {
-		struct event event = event_take(&w);
-
-		event_happen(&w, &event);
-	}
-	for (uint32_t i = 0; i < SERVERS; i++)
-		sim_host_free(&w.servers[i]);
-	free(w.heap);
-	free(w.clients);
-}
 
 static int
 ascending(const void *a, const void *b)
@@ -387,7 +67,7 @@ print_values(const char *name, uint32_t *values, uint32_t length)
 }
 
 static void
-print_cost(const char *name, const struct cost *cost)
+print_cost(const char *name, const struct crowd_cost *cost)
 {
 	printf(",\"%s\":", name);
 	if (cost->length == 0) {
@@ -403,16 +83,18 @@ print_cost(const char *name, const struct cost *cost)
 }
 
 static void
-cost_init(struct cost *cost, size_t capacity)
+cost_init(struct crowd_cost *cost, size_t capacity)
 {
-	*cost = (struct cost){
-		.packets = memory(capacity + 1, sizeof(*cost->packets)),
-		.rounds = memory(capacity + 1, sizeof(*cost->rounds)),
+	*cost = (struct crowd_cost){
+		.packets = calloc(capacity + 1, sizeof(*cost->packets)),
+		.rounds = calloc(capacity + 1, sizeof(*cost->rounds)),
 	};
+	if (cost->packets == NULL || cost->rounds == NULL)
+		abort();
 }
 
 static void
-cost_free(struct cost *cost)
+cost_free(struct crowd_cost *cost)
 {
 	free(cost->packets);
 	free(cost->rounds);
@@ -421,114 +103,138 @@ cost_free(struct cost *cost)
 static void
 run(const struct options *options)
 {
-	uint32_t worlds =
-		(options->connections + options->peers - 1) / options->peers;
-	size_t connections = (size_t)worlds * options->peers;
+	const struct crowd_options *crowd = &options->crowd;
+	uint32_t crowds =
+		(options->connections + crowd->peers - 1) / crowd->peers;
+	size_t connections = (size_t)crowds * crowd->peers;
 	uint64_t random = options->seed;
-	struct cost costs[KINDS];
+	struct crowd_cost costs[CROWD_KINDS];
 
-	for (unsigned k = 0; k < KINDS; k++)
-		cost_init(&costs[k], k == KIND_LATER
-					     ? connections * options->later
-					     : connections);
-	for (uint32_t i = 0; i < worlds; i++)
-		simulate(options, &random, costs);
+	cost_init(&costs[CROWD_FIRST], connections);
+	cost_init(&costs[CROWD_LATER], connections * crowd->later);
+	cost_init(&costs[CROWD_SECOND], connections);
+	for (uint32_t i = 0; i < crowds; i++)
+		crowd_simulate(crowd, &random, costs);
 	printf("{\"strategy\":\"%s\",\"hash\":\"%s\",\"queues\":%u,"
 	       "\"peers\":%u",
-		strategies[options->strategy], hashes[options->hash],
-		options->queues, options->peers);
-	for (unsigned k = 0; k < KINDS; k++) {
+		strategies[crowd->strategy], hashes[crowd->hash], crowd->queues,
+		crowd->peers);
+	for (unsigned k = 0; k < CROWD_KINDS; k++) {
 		print_cost(kinds[k], &costs[k]);
 		cost_free(&costs[k]);
 	}
 	printf("}\n");
 }
 
-static void
-usage(const char *option)
-{
-	fprintf(stderr, "Cannot simulate: --%s has no such value\n", option);
-	exit(EXIT_FAILURE);
-}
+enum option_key {
+	OPTION_CONNECTIONS = 256,
+	OPTION_HASH,
+	OPTION_LATER,
+	OPTION_PEERS,
+	OPTION_QUEUES,
+	OPTION_SEED,
+	OPTION_STRATEGY,
+};
+
+static const struct argp_option argp_options[] = {
+	{"strategy", OPTION_STRATEGY, "learn|flips|spray", 0,
+		"how pairs of ports are found; learn", 0},
+	{"hash", OPTION_HASH, "toeplitz|table|nonlinear|no-ports|crc", 0,
+		"how NICs choose queues; toeplitz", 0},
+	{"queues", OPTION_QUEUES, "N", 0, "of each host, 1 to 64; 8", 0},
+	{"peers", OPTION_PEERS, "N", 0, "that the servers meet; 100", 0},
+	{"later", OPTION_LATER, "N", 0,
+		"connections between the same hosts after the first; 4", 0},
+	{"connections", OPTION_CONNECTIONS, "N", 0,
+		"first ones, with other keys after each crowd; 400", 0},
+	{"seed", OPTION_SEED, "N", 0, "of all that is random; 1", 0},
+	{0},
+};
 
 static uint64_t
-number(const char *option, uint64_t least, uint64_t most)
+number(struct argp_state *state, const char *text, uint64_t least,
+	uint64_t most)
 {
 	char *end;
-	uint64_t value = strtoull(optarg, &end, 10);
+	uint64_t value = strtoull(text, &end, 10);
 
-	if (end == optarg || *end != '\0' || value < least || value > most)
-		usage(option);
+	if (end == text || *end != '\0' || value < least || value > most)
+		argp_error(state, "%s is out of range", text);
 	return value;
 }
 
 static unsigned
-name(const char *option, const char *const *names, unsigned length)
+name(struct argp_state *state, const char *text, const char *const *names,
+	unsigned length)
 {
-	for (unsigned i = 0; i < length; i++)
-		if (strcmp(optarg, names[i]) == 0)
-			return i;
-	usage(option);
-	return 0;
+	unsigned i = 0;
+
+	while (i < length && strcmp(text, names[i]) != 0)
+		i++;
+	if (i == length)
+		argp_error(state, "%s is not known", text);
+	return i;
 }
+
+static error_t
+parse(int key, char *text, struct argp_state *state)
+{
+	struct options *options = state->input;
+	struct crowd_options *crowd = &options->crowd;
+
+	switch (key) {
+	case OPTION_STRATEGY:
+		crowd->strategy = name(state, text, strategies, STRATEGIES);
+		return 0;
+	case OPTION_HASH:
+		crowd->hash = name(state, text, hashes, ARRAY_LENGTH(hashes));
+		return 0;
+	case OPTION_QUEUES:
+		crowd->queues =
+			(uint32_t)number(state, text, 1, RSS_QUEUES_MAX);
+		return 0;
+	case OPTION_PEERS:
+		crowd->peers = (uint32_t)number(state, text, 1, PEERS_MAX);
+		return 0;
+	case OPTION_LATER:
+		crowd->later = (uint32_t)number(state, text, 0, LATER_MAX);
+		return 0;
+	case OPTION_CONNECTIONS:
+		options->connections =
+			(uint32_t)number(state, text, 1, CONNECTIONS_MAX);
+		return 0;
+	case OPTION_SEED:
+		options->seed = number(state, text, 0, UINT64_MAX);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse,
+	.doc = "What connections cost between hosts with opaque NICs, by "
+	       "simulation: one line of JSON.",
+};
 
 int
 main(int argc, char **argv)
 {
-	static const struct option known[] = {
-		{"strategy", required_argument, NULL, 's'},
-		{"hash", required_argument, NULL, 'h'},
-		{"queues", required_argument, NULL, 'q'},
-		{"peers", required_argument, NULL, 'p'},
-		{"later", required_argument, NULL, 'l'},
-		{"connections", required_argument, NULL, 'c'},
-		{"seed", required_argument, NULL, 'r'},
-		{0},
-	};
 	struct options options = {
-		.strategy = STRATEGY_LEARN,
-		.hash = SIM_TOEPLITZ,
-		.queues = 8,
-		.peers = 100,
-		.later = 4,
+		.crowd =
+			{
+				.strategy = STRATEGY_LEARN,
+				.hash = SIM_TOEPLITZ,
+				.queues = 8,
+				.peers = 100,
+				.later = 4,
+			},
 		.connections = 400,
 		.seed = 1,
 	};
-	int option, at;
 
-	while ((option = getopt_long(argc, argv, "", known, &at)) != -1) {
-		const char *of = option == '?' ? "" : known[at].name;
-
-		switch (option) {
-		case 's':
-			options.strategy = name(of, strategies, STRATEGIES);
-			break;
-		case 'h':
-			options.hash = name(of, hashes, ARRAY_LENGTH(hashes));
-			break;
-		case 'q':
-			options.queues =
-				(uint32_t)number(of, 1, RSS_QUEUES_MAX);
-			break;
-		case 'p':
-			options.peers = (uint32_t)number(of, 1, PEERS_MAX);
-			break;
-		case 'l':
-			options.later = (uint32_t)number(of, 0, LATER_MAX);
-			break;
-		case 'c':
-			options.connections =
-				(uint32_t)number(of, 1, CONNECTIONS_MAX);
-			break;
-		case 'r':
-			options.seed = number(of, 0, UINT64_MAX);
-			break;
-		default:
-			return EXIT_FAILURE;
-		}
-	}
-	if (optind != argc)
-		usage(argv[optind]);
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	run(&options);
 	return EXIT_SUCCESS;
 }

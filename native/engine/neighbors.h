@@ -32,7 +32,7 @@ struct neighbor {
 	struct mac mac;
 	uint64_t heard_ns;
 	uint64_t retry_ns;
-	void *pending; /* one packet of the caller's that waits, or NULL */
+	void *pending; /* what of the caller's waits for it, or NULL */
 };
 
 struct neighbors {
@@ -59,8 +59,8 @@ struct neighbor *neighbors_find(struct neighbors *neighbors, uint32_t address);
 
 /**
  * Find or make an entry.
- * @param evicted if an entry had to make room, the packet that waited there
- *        (the caller's to free), else NULL
+ * @param evicted if an entry had to make room, what waited there (the
+ *        caller's to free), else NULL
  */
 struct neighbor *neighbors_enter(
 	struct neighbors *neighbors, uint32_t address, void **evicted);
@@ -82,7 +82,7 @@ void neighbor_heard(
  */
 struct neighbor *neighbors_due(struct neighbors *neighbors, uint64_t now_ns);
 
-/** @return the packet that waited (the caller's to free), or NULL */
+/** @return what waited (the caller's to free), or NULL */
 void *neighbor_forget(struct neighbors *neighbors, struct neighbor *neighbor);
 
 #endif

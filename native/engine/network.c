@@ -5,6 +5,12 @@
 #include <unistd.h>
 
 #include "engine/handover.h"
+#include "rss/plan.h"
+
+/* Packets that wait for one neighbor: a burst of SYNs. */
+#define PENDING_MAX RSS_BURST_MAX
+/* And for all of them: half of what may be held at a time. */
+#define PENDING_ALL_MAX (PORT_MBUFS_HELD_DEFAULT / 2)
 
 /* Codes of destination unreachable, RFC 792. */
 #define ICMP_PROTOCOL_UNREACHABLE 2
@@ -30,6 +36,64 @@ network_init(struct network *network, const struct engine_options *options,
 	neighbors_init(&network->neighbors);
 }
 
+/* Packets that wait for a neighbor hang together as segments of one would. What
+ * finds no room comes again by itself. */
+static void
+pending_append(struct network *network, struct neighbor *neighbor,
+	struct rte_mbuf *mbuf)
+{
+	struct rte_mbuf *last = neighbor->pending;
+	uint32_t length = 0;
+
+	if (last != NULL)
+		for (length = 1; last->next != NULL; last = last->next)
+			length++;
+	if (length == PENDING_MAX || network->pending == PENDING_ALL_MAX) {
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
+	network->pending++;
+	if (last == NULL)
+		neighbor->pending = mbuf;
+	else
+		last->next = mbuf;
+}
+
+/* @return the first, or NULL */
+static struct rte_mbuf *
+pending_take(struct network *network, struct rte_mbuf **chain)
+{
+	struct rte_mbuf *mbuf = *chain;
+
+	if (mbuf != NULL) {
+		*chain = mbuf->next;
+		mbuf->next = NULL;
+		network->pending--;
+	}
+	return mbuf;
+}
+
+static void
+pending_free(struct network *network, void *pending)
+{
+	struct rte_mbuf *chain = pending;
+	struct rte_mbuf *mbuf;
+
+	while ((mbuf = pending_take(network, &chain)) != NULL)
+		rte_pktmbuf_free(mbuf);
+}
+
+static struct neighbor *
+neighbor_enter(struct network *network, uint32_t address)
+{
+	void *evicted;
+	struct neighbor *neighbor =
+		neighbors_enter(&network->neighbors, address, &evicted);
+
+	pending_free(network, evicted);
+	return neighbor;
+}
+
 void
 network_end(struct network *network)
 {
@@ -37,7 +101,7 @@ network_end(struct network *network)
 	rte_pktmbuf_free_bulk(network->out, network->out_length);
 	network->out_length = 0;
 	for (uint32_t i = 0; i < NEIGHBORS_MAX; i++)
-		rte_pktmbuf_free(network->neighbors.all[i].pending);
+		pending_free(network, network->neighbors.all[i].pending);
 }
 
 /* Frames out. */
@@ -160,12 +224,9 @@ network_packet_send(struct network *network, const struct transport_path *path,
 	};
 	struct rte_mbuf *mbuf = network->begun;
 	struct neighbor *neighbor;
-	void *evicted;
 
 	network->begun = NULL;
-	neighbor = neighbors_enter(&network->neighbors,
-		next_hop(options, path->address), &evicted);
-	rte_pktmbuf_free(evicted);
+	neighbor = neighbor_enter(network, next_hop(options, path->address));
 	address.destination_mac = neighbor->mac;
 	length = udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &address,
 		length, options->port->tx_offload);
@@ -173,36 +234,38 @@ network_packet_send(struct network *network, const struct transport_path *path,
 	if (neighbor->known) {
 		frame_send(network, mbuf, length);
 	} else {
-		/* The first packet waits for the answer; those behind it come
-		 * again by themselves. */
 		mbuf->data_len = (uint16_t)length;
 		mbuf->pkt_len = length;
-		rte_pktmbuf_free(neighbor->pending);
-		neighbor->pending = mbuf;
+		pending_append(network, neighbor, mbuf);
 	}
 	if (neighbor_ask(&network->neighbors, neighbor, network->now_ns))
 		arp_ask(network, neighbor);
 }
 
-/* Nobody answers for a neighbor: tell those whose packet waits for it, which
- * may be one of another subnet. */
+/* Nobody answers for a neighbor: tell those whose packets wait for it, which
+ * may be for hosts of another subnet. */
 static void
 give_up(struct network *network, struct neighbor *neighbor)
 {
 	uint32_t address = neighbor->address;
-	struct rte_mbuf *mbuf = neighbor_forget(&network->neighbors, neighbor);
+	struct rte_mbuf *chain = neighbor_forget(&network->neighbors, neighbor);
+	struct rte_mbuf *mbuf;
 	struct frame frame;
 
 	network->counters->neighbors_unreachable++;
-	if (mbuf != NULL) {
+	transport_host_unreachable(
+		network->transport, network->now_ns, address);
+	while ((mbuf = pending_take(network, &chain)) != NULL) {
 		frame_parse(&frame, rte_pktmbuf_mtod(mbuf, uint8_t *),
 			mbuf->data_len,
 			FRAME_VERIFIED_IPV4 | FRAME_VERIFIED_UDP);
-		address = frame.destination_ip;
 		rte_pktmbuf_free(mbuf);
+		if (frame.destination_ip == address)
+			continue;
+		address = frame.destination_ip;
+		transport_host_unreachable(
+			network->transport, network->now_ns, address);
 	}
-	transport_host_unreachable(
-		network->transport, network->now_ns, address);
 }
 
 void
@@ -226,14 +289,15 @@ static void
 neighbor_answered(struct network *network, struct neighbor *neighbor,
 	const struct mac *mac)
 {
-	struct rte_mbuf *mbuf = neighbor->pending;
+	struct rte_mbuf *chain = neighbor->pending;
+	struct rte_mbuf *mbuf;
 
 	neighbor_heard(neighbor, mac, network->now_ns);
-	if (mbuf == NULL)
-		return;
 	neighbor->pending = NULL;
-	mac_set(mbuf, mac);
-	frame_send(network, mbuf, mbuf->pkt_len);
+	while ((mbuf = pending_take(network, &chain)) != NULL) {
+		mac_set(mbuf, mac);
+		frame_send(network, mbuf, mbuf->pkt_len);
+	}
 }
 
 void
@@ -241,15 +305,11 @@ network_neighbor(struct network *network, const struct parcel_neighbor *told)
 {
 	struct neighbor *neighbor =
 		neighbors_find(&network->neighbors, told->address);
-	void *evicted;
 
 	/* What we know is brought up to date by anybody's word; what we do
 	 * not know is kept only if it was said to us (RFC 826). */
-	if (neighbor == NULL && told->to_us) {
-		neighbor = neighbors_enter(
-			&network->neighbors, told->address, &evicted);
-		rte_pktmbuf_free(evicted);
-	}
+	if (neighbor == NULL && told->to_us)
+		neighbor = neighbor_enter(network, told->address);
 	if (neighbor != NULL)
 		neighbor_answered(network, neighbor, &told->mac);
 }

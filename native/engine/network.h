@@ -27,6 +27,7 @@ struct network {
 	struct rte_mbuf *out[NETWORK_BURST];
 	uint16_t out_length;
 	uint32_t waiting; /* frames in the RX queue, estimated */
+	uint32_t pending; /* packets that wait for neighbors */
 	bool stuck; /* in this turn the device took less than it was given */
 	struct neighbors neighbors;
 };

@@ -16,8 +16,15 @@
 void
 application_attach(struct application *application, const struct host *host)
 {
+	application_attach_to(application, host, -1);
+}
+
+void
+application_attach_to(struct application *application, const struct host *host,
+	int32_t engine)
+{
 	struct machnet_attach_options options = {
-		.engine = -1,
+		.engine = engine,
 		.arena_bytes = MACHNET_ARENA_BYTES_MIN,
 		.timeout_ms = HOSTS_WAIT_MS,
 	};

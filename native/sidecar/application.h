@@ -20,6 +20,10 @@ struct application {
 void application_attach(
 	struct application *application, const struct host *host);
 
+/** @param engine -1: the least loaded */
+void application_attach_to(struct application *application,
+	const struct host *host, int32_t engine);
+
 /** The channel, and its mapping. */
 void application_end(struct application *application);
 

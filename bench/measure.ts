@@ -13,10 +13,11 @@ export interface Load {
 
 /** What came out, times in nanoseconds. */
 export interface Measured {
-  /** Replies within the time. */
+  /** Replies within the time, at least {@linkcode COUNT_MIN}. */
   readonly count: number;
   /** With those of the warm-up. */
   readonly total: number;
+  /** As many as were asked for, or what the fewest replies took. */
   readonly seconds: number;
   readonly p50: number;
   readonly p90: number;
@@ -34,8 +35,11 @@ export const WINDOW_MAX = 255;
  */
 const WARM_UP = 0.5;
 
+/** Fewer would say nothing about percentiles. */
+export const COUNT_MIN = 100;
+
 /** A datagram that got lost does not come any more. */
-const LOST_MS = 1000;
+const LOST_MS = 10_000;
 
 /**
  * A measurement that runs. Latency counts from the request's sending to the
@@ -56,6 +60,7 @@ export class Measurement implements Replies {
   #now = 0;
   #waiting = 0;
   #total = 0;
+  #seconds = 0; // once it is over
   // Numbers to be sent again.
   #again: number[] = [];
 
@@ -106,12 +111,16 @@ export class Measurement implements Replies {
     if (this.#now === 0) this.#now = performance.now();
     this.#waiting--;
     this.#total++;
-    if (this.#now >= this.#end) return;
+    if (this.#seconds > 0) return;
     if (this.#now >= this.#warm) {
       const ns = Math.round((this.#now - this.#sentAt[number]!) * 1e6);
       this.#histogram.record(Math.max(1, ns));
     }
-    this.#send(number);
+    if (this.#now >= this.#end && this.#histogram.count >= COUNT_MIN) {
+      this.#seconds = (this.#now - this.#warm) / 1000;
+    } else {
+      this.#send(number);
+    }
   }
 
   done(): void | Promise<void> {
@@ -132,7 +141,7 @@ export class Measurement implements Replies {
     this.#resolve({
       count: histogram.count,
       total: this.#total,
-      seconds: this.#load.seconds,
+      seconds: this.#seconds,
       p50: histogram.percentile(50),
       p90: histogram.percentile(90),
       p99: histogram.percentile(99),

@@ -94,15 +94,18 @@ load_reply(struct load *load, const uint8_t *bytes, uint32_t length)
 		load_fail("Cannot measure", "this is no reply to a request");
 	load->waiting--;
 	load->total++;
+	if (load->over)
+		return false;
 	if (now < load->warm_ns)
 		return true;
-	if (now >= load->end_ns)
-		return false;
 	took = now - load->sent_ns[bytes[0]];
 	load->count++;
 	load->max_ns = u64_max(load->max_ns, took);
 	load->histogram[bucket_of(took)]++;
-	return true;
+	load->over = now >= load->end_ns && load->count >= LOAD_COUNT_MIN;
+	if (load->over)
+		load->seconds = (double)(now - load->warm_ns) / NS_PER_S;
+	return !load->over;
 }
 
 bool

@@ -12,10 +12,12 @@
 
 #define LOAD_WINDOW_MAX 255
 #define LOAD_SIZE_MAX (32u << 10)
+/* Replies that are measured at least, however long it takes. */
+#define LOAD_COUNT_MIN 100
 
 struct load {
 	uint32_t size, window;
-	double seconds;
+	double seconds; /* asked for, then what it took */
 	/* The first byte of a request and of its reply says which it is. */
 	uint8_t bytes[LOAD_SIZE_MAX];
 	uint64_t sent_ns[LOAD_WINDOW_MAX];
@@ -23,6 +25,7 @@ struct load {
 	uint64_t count;		  /* of those */
 	uint64_t total;		  /* with those that warmed up */
 	uint32_t waiting;	  /* for their replies */
+	bool over;		  /* nothing more is sent or counted */
 	/* Log-linear: 7 bits of precision, 0.8 %. */
 	uint32_t histogram[58 * 128];
 	uint64_t max_ns;

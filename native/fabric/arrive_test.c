@@ -210,6 +210,35 @@ a_firewall_is_its_hosts_own(void **state)
 		2);
 }
 
+/* Two senders with 100 000 packets a second each; the receiver has as many. */
+static void
+a_host_gets_as_many_packets_a_second_as_it_may(void **state)
+{
+	struct switch_options options = plain;
+	uint64_t end_ns;
+
+	(void)state;
+	options.cap.packets_per_s = 100000;
+	start(&options);
+	teach_addresses(3);
+	end_ns = lab.now_ns + 100 * NS_PER_MS;
+	while (lab.now_ns < end_ns) {
+		for (uint32_t from = 0; from < 2; from++)
+			while (switch_accepts(lab.fabric, from, lab.now_ns))
+				send_frame(from, 2);
+		run_for(10 * US);
+	}
+	assert_in_range(lab.arrived, 9900, 10100);
+	for (uint32_t i = 1; i < lab.arrived; i++)
+		assert_int_equal(
+			lab.arrivals[i].at_ns - lab.arrivals[i - 1].at_ns,
+			10 * US);
+	run_for(NS_PER_S);
+	assert_int_equal(lab.arrived + counters(2)->drop_packet_rate, lab.sent);
+	assert_in_range(counters(2)->drop_packet_rate, 9000, 11000);
+	assert_int_equal(counters(2)->drop_bandwidth, 0);
+}
+
 #define TEST(function) cmocka_unit_test_teardown(function, stop)
 
 int
@@ -223,6 +252,7 @@ main(void)
 		TEST(queues_that_nobody_opened_get_nothing),
 		TEST(a_cut_cable_passes_nothing_for_a_time),
 		TEST(a_firewall_is_its_hosts_own),
+		TEST(a_host_gets_as_many_packets_a_second_as_it_may),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

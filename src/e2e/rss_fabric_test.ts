@@ -1,0 +1,112 @@
+// Landing connections on their engines behind the vNICs of a fabric.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Lab, type LabOptions } from "../../mod.ts";
+import { skip, sleep } from "../testing/hosts.ts";
+import { Mesh } from "../testing/mesh.ts";
+
+const vnics: readonly (Partial<LabOptions> & { readonly queues: number })[] = [
+  { queues: 4 },
+  { queues: 8 },
+  { queues: 3 },
+  { queues: 6 },
+  { queues: 12 },
+  { queues: 4, table: "shuffled" },
+  { queues: 4, hash: "siphash" },
+  { queues: 4, profile: "ec2" },
+];
+for (const [seed, options] of vnics.entries()) {
+  test(`engines find their queues: ${JSON.stringify(options)}`, {
+    skip,
+  }, async () => {
+    await using lab = await Lab.start({ hosts: 2, seed, ...options });
+    await using mesh = await Mesh.open(lab.hosts, options.queues);
+    await mesh.settle();
+  });
+}
+
+test("connections open where the hash ignores UDP ports", {
+  skip,
+}, async () => {
+  await using lab = await Lab.start({
+    hosts: 2,
+    queues: 4,
+    hash: "no-udp-ports",
+    seed: 3,
+  });
+  await using mesh = await Mesh.open(lab.hosts, 4);
+  let left = 500;
+  await mesh.pass(() => --left > 0);
+  const methods = mesh.pairs.map(([{ path }]) => path.method);
+  const lucky = methods.filter((method) => method !== "handover").length;
+  assert.equal(lucky, 1, `${methods}`); // the one queue on either side
+  assert.ok(await mesh.handedOver() > 500);
+});
+
+test("connections open from behind a firewall", { skip }, async () => {
+  await using lab = await Lab.start({ hosts: 2, queues: 4, firewall: [1] });
+  await using mesh = await Mesh.open(lab.hosts, 4);
+  let left = 500;
+  await mesh.pass(() => --left > 0);
+  assert.ok((await lab.stats())[1]!.drop_firewall > 0);
+});
+
+/** Do something to a lab while messages pass. */
+async function disturb(
+  mesh: Mesh,
+  disturbance: () => Promise<void>,
+): Promise<void> {
+  let through = false;
+  const passing = mesh.pass(() => !through);
+  try {
+    await disturbance();
+  } finally {
+    through = true;
+  }
+  await passing;
+}
+
+test("connections go back to their engines after lab.rekey()", {
+  skip,
+}, async () => {
+  await using lab = await Lab.start({ hosts: 2, queues: 4, seed: 5 });
+  await using mesh = await Mesh.open(lab.hosts, 4);
+  for (let time = 0; time < 3; time++) {
+    const before = await mesh.handedOver();
+    await disturb(mesh, async () => {
+      await lab.rekey();
+      while (await mesh.handedOver() === before) await sleep(1);
+    });
+    await mesh.settle();
+  }
+  assert.ok(mesh.pairs.some(([{ path }]) => path.moves > 0));
+});
+
+test("connections survive the synthetic path, and go back from it", {
+  skip,
+}, async () => {
+  await using lab = await Lab.start({ hosts: 2, queues: 4, seed: 6 });
+  await using mesh = await Mesh.open(lab.hosts, 4);
+  await disturb(mesh, async () => {
+    await lab.synthetic(0, { ms: 60_000 });
+    const before = await mesh.handedOver();
+    while (await mesh.handedOver() < before + 100) await sleep(1);
+  });
+  await lab.synthetic(0, { ms: 0 });
+  await mesh.settle();
+  assert.ok((await lab.stats())[0]!.synthetic > 0);
+});
+
+test("connections survive a cable that comes and goes", {
+  skip,
+}, async () => {
+  await using lab = await Lab.start({ hosts: 2, queues: 4, seed: 7 });
+  await using mesh = await Mesh.open(lab.hosts, 4);
+  await disturb(mesh, async () => {
+    for (let time = 0; time < 5; time++) {
+      await lab.cut(time % 2, { ms: 50 });
+      await sleep(100);
+    }
+  });
+  await mesh.settle();
+});

@@ -107,6 +107,11 @@ export class Script implements AsyncDisposable {
     });
   }
 
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }

@@ -1,8 +1,10 @@
 /**
  * Measures request-reply between two hosts on this machine, over machnet and
  * over what one would use instead, each at its best, side by side: requests per
- * second, latency, CPU time, packets. Prints tables, and writes the figures to
- * bench/results/latest.json and a plot beside it.
+ * second, latency, CPU time, packets. Prints tables and the ratios that machnet
+ * is to reach, and writes bench/results/latest.json, each contender in the mode
+ * in which it is at its best; beside it latest.modes.json, all modes and how
+ * the machine was meanwhile, and a plot.
  *
  *     deno run --allow-all bench/system.ts [--quick]
  *     bun bench/system.ts [--quick]
@@ -17,22 +19,26 @@
  * file in place of latest.json).
  */
 import { mkdirSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
+import { printFigures } from "./figure.ts";
 import { type Contender, Participant } from "./system/contender.ts";
 import { FULL, isAble, type Plan, QUICK } from "./system/plans.ts";
 import { plot } from "./system/plot.ts";
 import { printResults } from "./system/report.ts";
+import { messageSize } from "./table.ts";
 import {
+  bestResults,
   contenderName,
   type Result,
   summarize,
   type Trial,
 } from "./system/results.ts";
 import { machineSpeed, type Speed } from "./system/speed.ts";
-import { printTargets } from "./system/targets.ts";
+import { targets } from "./system/targets.ts";
 import { Wires } from "./system/wires.ts";
 
 async function startAll(
@@ -55,18 +61,20 @@ async function measureAll(
   participants: readonly Participant[],
   { loads, seconds, rounds }: Plan,
 ): Promise<Result[]> {
-  const cells = loads.flatMap((load) =>
-    participants
-      .filter(({ contender }) => isAble(contender, load.size))
-      .map((participant) => {
-        const trials: Trial[] = [];
-        return { participant, load: { ...load, seconds }, trials };
-      })
-  );
+  const cells = loads.flatMap(({ size, window }) => {
+    const load = { size, window, seconds };
+    return participants
+      .filter(({ contender }) => isAble(contender, size))
+      .map((participant) => ({ participant, load, trials: [] as Trial[] }));
+  });
   let before: Speed = machineSpeed();
   for (let round = 1; round <= rounds; round++) {
-    console.error(`Round ${round} of ${rounds}: ${cells.length} measurements`);
-    for (const { participant, load, trials } of cells) {
+    for (const [index, { participant, load, trials }] of cells.entries()) {
+      const { size, window } = load;
+      if (index === 0 || load !== cells[index - 1]!.load) {
+        const what = `${messageSize(size)}, window ${window}`;
+        console.error(`Round ${round} of ${rounds}: ${what}`);
+      }
       try {
         const run = await participant.measure(load);
         const after = machineSpeed();
@@ -75,7 +83,7 @@ async function measureAll(
       } catch (error) {
         const name = contenderName(participant.contender);
         console.error(
-          `Without ${name} at ${load.size} B, window ${load.window}: ${error}`,
+          `Without ${name} at ${size} B, window ${window}: ${error}`,
         );
       }
     }
@@ -124,11 +132,22 @@ function choosePlan(): Plan {
   };
 }
 
+// What runs for us ends when we do.
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.once(name, () => process.exit(128 + constants.signals[name]));
+}
+
 const results = await measurePlan(choosePlan());
 printResults(results);
-printTargets(results);
+console.log("\nRatios, and what they are to be\n");
+printFigures(targets(results));
 const file = options.output ?? "bench/results/latest.json";
+const base = file.replace(/\.json$/, "");
+const json = (value: unknown): string =>
+  `${JSON.stringify(value, undefined, 2)}\n`;
 mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
-writeFileSync(file.replace(/(\.json)?$/, ".svg"), plot(results));
+writeFileSync(file, json(bestResults(results)));
+writeFileSync(`${base}.modes.json`, json(results));
+writeFileSync(`${base}.svg`, plot(results));
+console.error(`Written: ${file}, ${base}.modes.json, ${base}.svg`);
 process.exit();

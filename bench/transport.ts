@@ -16,15 +16,10 @@ import { availableParallelism, cpus } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
-import { type Column, row } from "./table.ts";
+import { printFigures } from "./figure.ts";
 import { cost } from "./transport/cost.ts";
 import { ecn } from "./transport/ecn.ts";
-import {
-  type Effort,
-  type Figure,
-  type Measurement,
-  reached,
-} from "./transport/figure.ts";
+import type { Effort, Measurement } from "./transport/measurement.ts";
 import { idle } from "./transport/idle.ts";
 import { incast } from "./transport/incast.ts";
 import { loss } from "./transport/loss.ts";
@@ -40,28 +35,6 @@ const MEASUREMENTS: readonly Measurement[] = [
   ecn,
   cost,
 ];
-
-const COLUMNS: readonly Column[] = [
-  { title: "", width: 62, align: "left" },
-  { title: "", width: 9 },
-  { title: "", width: 6, align: "left" },
-  { title: "", width: 24, align: "left" },
-];
-
-/** With as many digits as mean something. */
-function number(value: number): string {
-  if (Number.isInteger(value)) return `${value}`;
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
-}
-
-function verdict(figure: Figure): string {
-  const { target } = figure;
-  if (target === undefined) return "";
-  const bound = "least" in target
-    ? `at least ${number(target.least)}`
-    : `at most ${number(target.most)}`;
-  return reached(figure) ? `(${bound})` : `MISSED (${bound})`;
-}
 
 if (import.meta.main) {
   const { seconds, rounds, idle: connections, output, _: parts } = parseArgs(
@@ -79,15 +52,7 @@ if (import.meta.main) {
     if (parts.length > 0 && !parts.includes(name)) continue;
     console.log(`${name}: ${conditions}`);
     const figures = await measurement.measure(effort);
-    for (const figure of figures) {
-      const { value, unit } = figure;
-      console.log(row(COLUMNS, [
-        `  ${figure.name}`,
-        number(value),
-        unit ?? "",
-        verdict(figure),
-      ]));
-    }
+    printFigures(figures);
     results.push({ name, conditions, figures });
   }
   const file = output ?? "bench/results/transport.json";

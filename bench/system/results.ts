@@ -18,7 +18,7 @@ function isDisturbed({ run, before, after }: Trial): boolean {
   return run.othersShare > OTHERS_SHARE_MAX || moved(before, after);
 }
 
-/** What bench/results/latest.json is an array of. */
+/** What was measured of a contender at a size and a window. */
 export interface Result extends Contender {
   /** Bytes in a request and in its reply. */
   readonly size: number;
@@ -82,6 +82,37 @@ export function summarize(
     disturbedRuns: trials.length - calm.length,
     machine: { coresNs: speed("coresNs"), yieldNs: speed("yieldNs") },
   };
+}
+
+/** What bench/results/latest.json is an array of. */
+export type BestResult = Omit<
+  Result,
+  "mode" | "runs" | "disturbedRuns" | "machine"
+>;
+
+/**
+ * Each contender in the mode in which it is at its best: one request at a time
+ * the quickest at the median, of several the one with most of them per second.
+ */
+export function bestResults(results: readonly Result[]): BestResult[] {
+  const groups = Map.groupBy(
+    results,
+    ({ transport, wire, mtu, runtime, size, window }) =>
+      [transport, wire, mtu, runtime, size, window].join(" "),
+  );
+  return [...groups.values()].map((group) => {
+    const { mode, runs, disturbedRuns, machine, ...best } = group.reduce((
+      best,
+      other,
+    ) => isBetter(other, best) ? other : best);
+    return best;
+  });
+}
+
+function isBetter(one: Result, other: Result): boolean {
+  return one.window === 1
+    ? one.latencyUs.p50 < other.latencyUs.p50
+    : one.requestsPerSecond > other.requestsPerSecond;
 }
 
 /** Its contender in words: `machnet Bun memif`, `tcp Bun busy`. */

@@ -1,5 +1,5 @@
 /** What machnet is to reach, as ratios of what was measured in the same run. */
-import { type Column, row } from "../table.ts";
+import type { Figure } from "../figure.ts";
 import type { Contender } from "./contender.ts";
 import type { Result } from "./results.ts";
 
@@ -11,17 +11,24 @@ const p50: Value = ({ latencyUs }) => latencyUs.p50;
 const p999: Value = ({ latencyUs }) => latencyUs.p999;
 const cpu: Value = ({ cpuSecondsPer100k }) => cpuSecondsPer100k;
 
-/** A ratio, and its bound. */
-interface Target {
+/** A ratio, which has no value where one of the two was not measured. */
+interface Ratio {
   readonly name: string;
   readonly of: number | undefined;
   readonly to: number | undefined;
-  readonly most?: number;
-  readonly least?: number;
+  readonly target: NonNullable<Figure["target"]>;
 }
 
-/** All targets, of which some may not have been measured. */
-export function targets(results: readonly Result[]): Target[] {
+/** The ratios of what was measured. */
+export function targets(results: readonly Result[]): Figure[] {
+  return ratios(results).flatMap(({ name, of, to, target }) =>
+    of === undefined || to === undefined
+      ? []
+      : [{ name, value: of / to, target }]
+  );
+}
+
+function ratios(results: readonly Result[]): Ratio[] {
   const find = (query: Query): Result[] =>
     results.filter((result) =>
       Object.entries(query).every(([name, value]) =>
@@ -55,55 +62,55 @@ export function targets(results: readonly Result[]): Target[] {
       name: "memif, 64 B, window 1: p50, of C on both ends",
       of: one({ ...bun, ...single }, p50),
       to: one({ transport: "machnet-c", wire: "memif", ...single }, p50),
-      most: 1.2,
+      target: { most: 1.2 },
     },
     {
       name: "memif, 64 B, window 1: p50, of Bun's best",
       of: one({ ...bun, ...single }, p50),
       to: lowest(quickest.map(p50)),
-      most: 1,
+      target: { most: 1 },
     },
     {
       name: "memif, 64 B, window 1: p99.9, of Bun's best",
       of: one({ ...bun, ...single }, p999),
       to: lowest(quickest.map(p999)),
-      most: 0.5,
+      target: { most: 0.5 },
     },
     {
       name: "memif, 64 B, window 1: p50 of Deno, of Bun",
       of: one({ ...deno, ...single }, p50),
       to: one({ ...bun, ...single }, p50),
-      most: 1.2,
+      target: { most: 1.2 },
     },
     {
       name: "memif, 64 B, window 32: requests, of Bun's best",
       of: one({ ...bun, ...many }, rate),
       to: highest(rivals(64, 32).map(rate)),
-      least: 2,
+      target: { least: 2 },
     },
     {
       name: "memif, 1 kB, window 32: requests, of Bun's TCP as it comes",
       of: one({ ...bun, ...kilobytes }, rate),
       to: one({ ...tcp, mtu: 1500, ...kilobytes }, rate),
-      least: 3,
+      target: { least: 3 },
     },
     {
       name: "memif, 32 kB, window 8: requests, of Bun's best",
       of: one({ ...bun, ...large }, rate),
       to: highest(rivals(32768, 8).map(rate)),
-      least: 1.2,
+      target: { least: 1.2 },
     },
     {
       name: "memif, 64 B, window 32: requests of Deno, of Bun",
       of: one({ ...deno, ...many }, rate),
       to: one({ ...bun, ...many }, rate),
-      least: 0.8,
+      target: { least: 0.8 },
     },
     {
       name: "af_packet, 64 B, window 32: requests, of Bun's TCP as it comes",
       of: one({ ...packet, runtime: "bun", mtu: 1500, ...many }, rate),
       to: one({ ...tcp, mtu: 1500, ...many }, rate),
-      least: 1,
+      target: { least: 1 },
     },
     {
       name: "af_packet, 32 kB, window 1, MTU 9000: p50, of Bun's TCP",
@@ -112,35 +119,13 @@ export function targets(results: readonly Result[]): Target[] {
         p50,
       ),
       to: one({ ...tcp, mtu: 9000, size: 32768, window: 1 }, p50),
-      most: 1,
+      target: { most: 1 },
     },
     ...(["bun", "deno"] as const).map((runtime) => ({
       name: `memif, 64 B, window 32: CPU in ${runtime}, of its TCP`,
       of: one({ ...memif, runtime, ...many }, cpu),
       to: one({ ...tcp, runtime, mtu: 1500, ...many }, cpu),
-      most: 1,
+      target: { most: 1 },
     })),
   ];
-}
-
-const COLUMNS: readonly Column[] = [
-  { title: "", width: 62, align: "left" },
-  { title: "", width: 5 },
-  { title: "", width: 18, align: "left" },
-];
-
-/** Print those that were measured. */
-export function printTargets(results: readonly Result[]): void {
-  console.log("\nRatios, and what they are to be\n");
-  for (const { name, of, to, most, least } of targets(results)) {
-    if (of === undefined || to === undefined) continue;
-    const ratio = of / to;
-    const good = most === undefined ? ratio >= least! : ratio <= most;
-    const bound = most === undefined ? `at least ${least}` : `at most ${most}`;
-    console.log(row(COLUMNS, [
-      name,
-      ratio.toFixed(2),
-      good ? `(${bound})` : `MISSED (${bound})`,
-    ]));
-  }
 }

@@ -1,4 +1,5 @@
 /** What the contenders send through, each made once, when it is first needed. */
+import process from "node:process";
 import { Lab, type LabHost } from "machnet";
 import { INTERFACE, layCable, startVeth } from "../../src/testing/veth.ts";
 import { packetsSent, signal } from "./program.ts";
@@ -67,13 +68,20 @@ function ofKernel(mtu: number): Wire {
   };
 }
 
+// What stands still does not even end with this process.
+const sidecars = new Set<number>();
+process.once("exit", () => signal([...sidecars], "SIGCONT"));
+
 async function start(name: WireName, mtu: number): Promise<Wire> {
   if (name === "veth") return ofKernel(mtu);
   const wire = name === "memif"
     ? await Lab.start({ hosts: 2, wire: "direct", mtu })
     : await startVeth(mtu, name);
+  const pids = wire.hosts.map(({ pid }) => pid);
+  for (const pid of pids) sidecars.add(pid);
   return ofSidecars(wire.hosts, async () => {
-    signal(wire.hosts.map(({ pid }) => pid), "SIGCONT");
+    signal(pids, "SIGCONT");
+    for (const pid of pids) sidecars.delete(pid);
     await wire[Symbol.asyncDispose]();
   });
 }

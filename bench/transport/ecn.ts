@@ -1,5 +1,6 @@
 /** A network of limited bandwidth, that marks packets or does not. */
-import type { Effort, Figure, Measurement } from "./figure.ts";
+import type { Figure } from "../figure.ts";
+import type { Effort, Measurement } from "./measurement.ts";
 import {
   connectPair,
   medians,

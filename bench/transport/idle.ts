@@ -2,7 +2,8 @@
 import { Lab } from "machnet";
 import process from "node:process";
 import { Script } from "../processes.ts";
-import type { Effort, Figure, Measurement } from "./figure.ts";
+import type { Figure } from "../figure.ts";
+import type { Effort, Measurement } from "./measurement.ts";
 import {
   connectPair,
   echo,

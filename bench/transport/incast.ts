@@ -1,5 +1,6 @@
 /** Many senders at once into one receiver. */
-import type { Effort, Figure, Measurement } from "./figure.ts";
+import type { Figure } from "../figure.ts";
+import type { Effort, Measurement } from "./measurement.ts";
 import {
   connectPair,
   median,

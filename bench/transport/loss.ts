@@ -1,6 +1,7 @@
 /** Request-reply over networks that lose packets. */
 import type { Connection } from "machnet";
-import type { Effort, Figure, Measurement } from "./figure.ts";
+import type { Figure } from "../figure.ts";
+import type { Effort, Measurement } from "./measurement.ts";
 import {
   connectPair,
   echo,

@@ -1,5 +1,6 @@
 /** How many packets messages take. */
-import type { Effort, Figure, Measurement } from "./figure.ts";
+import type { Figure } from "../figure.ts";
+import type { Effort, Measurement } from "./measurement.ts";
 import {
   connectPair,
   echo,

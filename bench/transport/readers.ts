@@ -1,7 +1,8 @@
 /** A reader that stops, next to one that goes on. */
 import process from "node:process";
 import { Script } from "../processes.ts";
-import type { Effort, Figure, Measurement } from "./figure.ts";
+import type { Figure } from "../figure.ts";
+import type { Effort, Measurement } from "./measurement.ts";
 import {
   connectPair,
   median,

@@ -1,13 +1,5 @@
 /** What the measurements of bench/transport.ts have in common. */
-
-/** One line of the table. */
-export interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit?: string;
-  /** What it must reach: at least, or at most. */
-  readonly target?: { readonly least: number } | { readonly most: number };
-}
+import type { Figure } from "../figure.ts";
 
 /** How much of it. */
 export interface Effort {
@@ -26,10 +18,4 @@ export interface Measurement {
   /** Under what conditions it measures. */
   readonly conditions: string;
   measure(effort: Effort): Promise<Figure[]>;
-}
-
-/** Is it as good as it must be? */
-export function reached({ value, target }: Figure): boolean {
-  if (target === undefined) return true;
-  return "least" in target ? value >= target.least : value <= target.most;
 }

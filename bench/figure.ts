@@ -1,0 +1,49 @@
+/** Figures, and what they must reach. */
+import { type Column, row } from "./table.ts";
+
+/** One line of a table. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit?: string;
+  /** What it must reach: at least, or at most. */
+  readonly target?: { readonly least: number } | { readonly most: number };
+}
+
+/** Is it as good as it must be? */
+export function reached({ value, target }: Figure): boolean {
+  if (target === undefined) return true;
+  return "least" in target ? value >= target.least : value <= target.most;
+}
+
+/** In words: `ok (at most 1.2)`, `MISSED (at least 2)`; nothing without a target. */
+export function verdict(figure: Figure): string {
+  const { target } = figure;
+  if (target === undefined) return "";
+  const bound = "least" in target
+    ? `at least ${number(target.least)}`
+    : `at most ${number(target.most)}`;
+  return `${reached(figure) ? "ok" : "MISSED"} (${bound})`;
+}
+
+/** With as many digits as mean something. */
+function number(value: number): string {
+  if (Number.isInteger(value)) return `${value}`;
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "", width: 62, align: "left" },
+  { title: "", width: 9 },
+  { title: "", width: 6, align: "left" },
+  { title: "", width: 24, align: "left" },
+];
+
+/** Print a line for each. */
+export function printFigures(figures: readonly Figure[]): void {
+  for (const figure of figures) {
+    const { name, value, unit = "" } = figure;
+    const cells = [`  ${name}`, number(value), unit, verdict(figure)];
+    console.log(row(COLUMNS, cells));
+  }
+}

@@ -18,7 +18,19 @@ import { Core } from "./core.ts";
 import { runJob } from "./job.ts";
 import { milliseconds, parseOptions, signal } from "./options.ts";
 
-/** Options of {@linkcode attach}. */
+/**
+ * Options of {@linkcode attach}.
+ *
+ * @example
+ * ```ts
+ * import { attach, type AttachOptions } from "machnet";
+ *
+ * // A script that answers seldom, and leaves the processor to others.
+ * const options: AttachOptions = { spinUs: 0, arenaBytes: 32 * 2 ** 20 };
+ * await using channel = await attach(options);
+ * console.log(channel.engine);
+ * ```
+ */
 export interface AttachOptions {
   /**
    * Path of the sidecar's control socket. By default what MACHNET_SOCKET says,

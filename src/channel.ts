@@ -19,7 +19,25 @@ import { milliseconds, parseOptions, port, signal } from "./options.ts";
 import type { Answer } from "./requests.ts";
 import { resolveHostname } from "./resolve.ts";
 
-/** Options of {@linkcode Channel.connect}. */
+/**
+ * Options of {@linkcode Channel.connect}.
+ *
+ * @example
+ * ```ts
+ * import { attach, type ConnectOptions } from "machnet";
+ *
+ * const options: ConnectOptions = {
+ *   hostname: "10.0.0.2",
+ *   port: 888,
+ *   ordered: false,
+ *   timeout: 500,
+ *   signal: AbortSignal.timeout(2000),
+ * };
+ * await using channel = await attach();
+ * await using connection = await channel.connect(options);
+ * console.log(connection.remote.port); // 888
+ * ```
+ */
 export interface ConnectOptions {
   /** IPv4 address of the peer's sidecar, or a name that resolves to it. */
   readonly hostname: string;
@@ -37,7 +55,26 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of {@linkcode Channel.listen}. */
+/**
+ * Options of {@linkcode Channel.listen}.
+ *
+ * @example
+ * ```ts
+ * import { attach, type ListenOptions } from "machnet";
+ *
+ * const stop = new AbortController();
+ * const options: ListenOptions = {
+ *   port: 0,
+ *   backlog: 16,
+ *   reuse: true,
+ *   signal: stop.signal,
+ * };
+ * await using channel = await attach();
+ * await using listener = await channel.listen(options);
+ * console.log(`listening on port ${listener.port}`);
+ * stop.abort();
+ * ```
+ */
 export interface ListenOptions {
   /** The sidecar's address, which is the default, or a name for it. */
   readonly hostname?: string | undefined;

@@ -21,13 +21,42 @@ import {
 } from "./request.ts";
 import { readableOf, writableOf } from "./streams.ts";
 
-/** Options of the calls that may wait. */
+/**
+ * Options of the calls that may wait.
+ *
+ * @example
+ * ```ts
+ * import { attach, type WaitOptions } from "machnet";
+ *
+ * await using channel = await attach();
+ * await using connection = await channel.connect({
+ *   hostname: "10.0.0.2",
+ *   port: 888,
+ * });
+ * const patience: WaitOptions = { signal: AbortSignal.timeout(5000) };
+ * using message = await connection.receive(patience);
+ * console.log(message.length);
+ * ```
+ */
 export interface WaitOptions {
   /** Ends the wait; the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of {@linkcode Connection.close}. */
+/**
+ * Options of {@linkcode Connection.close}.
+ *
+ * @example
+ * ```ts
+ * import { attach, type CloseOptions } from "machnet";
+ *
+ * await using channel = await attach();
+ * const connection = await channel.connect({ hostname: "10.0.0.2", port: 888 });
+ * await connection.send(new TextEncoder().encode("the last word"));
+ * const options: CloseOptions = { timeout: 1000 };
+ * await connection.close(options);
+ * ```
+ */
 export interface CloseOptions extends WaitOptions {
   /** Milliseconds to wait for the peer's acknowledgement; 5000 by default. */
   readonly timeout?: number | undefined;

@@ -23,7 +23,24 @@ import { closeIfLeaked, type Leakable } from "./leaks.ts";
 import { parseOptions, signal } from "./options.ts";
 import { sidecarStats, type Stats } from "./stats.ts";
 
-/** Options of {@linkcode Engine.start}. */
+/**
+ * Options of {@linkcode Engine.start}.
+ *
+ * @example
+ * ```ts
+ * import { Engine, type EngineOptions } from "machnet";
+ *
+ * const options: EngineOptions = {
+ *   device: "memif:/tmp/options.memif,server",
+ *   ip: "10.0.0.1/24",
+ *   gateway: "10.0.0.254",
+ *   mtu: 9000,
+ *   socket: "/tmp/options.sock",
+ * };
+ * await using engine = await Engine.start(options);
+ * console.log(engine.socket);
+ * ```
+ */
 export interface EngineOptions {
   /**
    * What to drive: `memif:PATH` or `memif:PATH,server`, `af_packet:INTERFACE`,

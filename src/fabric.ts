@@ -7,7 +7,19 @@ import { connect } from "node:net";
 import { MachnetError } from "../ffi/error.ts";
 import { parseStats } from "./stats.ts";
 
-/** Counters of one RX queue of a vNIC. */
+/**
+ * Counters of one RX queue of a vNIC.
+ *
+ * @example
+ * ```ts
+ * import { Lab, type VnicQueueStats } from "machnet";
+ *
+ * await using lab = await Lab.start({ hosts: 2, queues: 4 });
+ * const [vnic] = await lab.stats();
+ * const queues: readonly VnicQueueStats[] = vnic!.queues;
+ * console.log(queues.length); // 4
+ * ```
+ */
 export interface VnicQueueStats {
   /** Packets that the host took from it. */
   readonly packets_received: number;

@@ -10,10 +10,30 @@ import { signal } from "./options.ts";
  * How a vNIC chooses the RX queue of a packet: by Toeplitz over addresses and
  * ports, as most do; the same without UDP ports; or by SipHash, which is not
  * linear and so cannot be learnt, only tried.
+ *
+ * @example
+ * ```ts
+ * import { Lab, type LabHash } from "machnet";
+ *
+ * const hash: LabHash = "siphash";
+ * await using lab = await Lab.start({ hosts: 2, queues: 4, hash });
+ * await lab.setHash(0, "toeplitz");
+ * ```
  */
 export type LabHash = "toeplitz" | "no-udp-ports" | "siphash";
 
-/** Options of {@linkcode Lab.start}. */
+/**
+ * Options of {@linkcode Lab.start}.
+ *
+ * @example
+ * ```ts
+ * import { Lab, type LabOptions } from "machnet";
+ *
+ * const options: LabOptions = { hosts: 2, latencyUs: 20, loss: 0.01, seed: 7 };
+ * await using lab = await Lab.start(options);
+ * console.log(lab.mtu);
+ * ```
+ */
 export interface LabOptions {
   /** How many hosts: 1 to 32. */
   readonly hosts: number;

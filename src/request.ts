@@ -6,13 +6,51 @@
 import type { WaitOptions } from "./connection.ts";
 import type { Message } from "./message.ts";
 
-/** Options of {@linkcode Connection.request}. */
+/**
+ * Options of {@linkcode Connection.request}.
+ *
+ * @example
+ * ```ts
+ * import { attach, MachnetError, type RequestOptions } from "machnet";
+ *
+ * await using channel = await attach();
+ * await using connection = await channel.connect({
+ *   hostname: "10.0.0.2",
+ *   port: 888,
+ * });
+ * const options: RequestOptions = { timeout: 1000 };
+ * try {
+ *   using reply = await connection.request(new Uint8Array(8), options);
+ *   console.log(reply.length);
+ * } catch (error) {
+ *   if (!(error instanceof MachnetError && error.code === "TIMED_OUT")) throw error;
+ *   console.log("no reply within a second");
+ * }
+ * ```
+ */
 export interface RequestOptions extends WaitOptions {
   /** Milliseconds to wait for the reply; by default no such bound. */
   readonly timeout?: number | undefined;
 }
 
-/** Options of {@linkcode Connection.serve}. */
+/**
+ * Options of {@linkcode Connection.serve}.
+ *
+ * @example
+ * ```ts
+ * import { attach, type ServeOptions } from "machnet";
+ *
+ * const options: ServeOptions = { concurrency: 16 };
+ * await using channel = await attach();
+ * await using listener = await channel.listen({ port: 888 });
+ * for await (const connection of listener) {
+ *   connection.serve(async ({ data }) => {
+ *     const hash = await crypto.subtle.digest("SHA-256", data);
+ *     return new Uint8Array(hash);
+ *   }, options);
+ * }
+ * ```
+ */
 export interface ServeOptions {
   /**
    * Requests that are handled at the same time; by default all. The others wait
@@ -55,6 +93,17 @@ export interface IncomingRequest extends Message {
  *
  * @param request The request.
  * @returns The reply, which the channel has copied when the request is over.
+ *
+ * @example
+ * ```ts
+ * import { attach, type RequestHandler } from "machnet";
+ *
+ * const reverse: RequestHandler = (request) => request.data.toReversed();
+ *
+ * await using channel = await attach();
+ * await using listener = await channel.listen({ port: 888 });
+ * for await (const connection of listener) connection.serve(reverse);
+ * ```
  */
 export type RequestHandler = (
   request: IncomingRequest,

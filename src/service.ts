@@ -12,7 +12,18 @@ import {
 } from "./request.ts";
 import { formatIssues, type StandardSchema } from "./standard_schema.ts";
 
-/** One method of a service: what goes in and what comes out. */
+/**
+ * One method of a service: what goes in and what comes out.
+ *
+ * @example
+ * ```ts
+ * import { type Method, service } from "machnet";
+ * import { z } from "zod";
+ *
+ * const length: Method = { input: z.string(), output: z.number() };
+ * console.log(service({ length }) !== undefined);
+ * ```
+ */
 export interface Method {
   /** Schema of its argument; without it there is none. */
   readonly input?: StandardSchema | undefined;
@@ -20,13 +31,45 @@ export interface Method {
   readonly output?: StandardSchema | undefined;
 }
 
-/** The methods of a service by name, of at most 255 bytes. */
+/**
+ * The methods of a service by name, of at most 255 bytes.
+ *
+ * @example
+ * ```ts
+ * import { type Methods, service } from "machnet";
+ * import { z } from "zod";
+ *
+ * const methods = {
+ *   length: { input: z.string(), output: z.number() },
+ *   ping: {},
+ * } satisfies Methods;
+ * const handler = service(methods).handler({
+ *   length: (text) => text.length,
+ *   ping: () => undefined,
+ * });
+ * console.log(typeof handler);
+ * ```
+ */
 export interface Methods {
   /** A method. */
   readonly [name: string]: Method;
 }
 
-/** How values become bytes. */
+/**
+ * How values become bytes.
+ *
+ * @example
+ * ```ts
+ * import { type Codec, service } from "machnet";
+ * import { deserialize, serialize } from "node:v8";
+ * import { z } from "zod";
+ *
+ * // Knows dates, maps and bytes, but only in the runtime that wrote it.
+ * const codec: Codec = { encode: serialize, decode: deserialize };
+ * const clock = service({ now: { output: z.date() } }, { codec });
+ * console.log(typeof clock.handler({ now: () => new Date() }));
+ * ```
+ */
 export interface Codec {
   /**
    * Encode a value.
@@ -46,13 +89,48 @@ export interface Codec {
   decode(bytes: Uint8Array): unknown;
 }
 
-/** Options of {@linkcode service}. */
+/**
+ * Options of {@linkcode service}.
+ *
+ * @example
+ * ```ts
+ * import { service, type ServiceOptions } from "machnet";
+ * import { z } from "zod";
+ *
+ * // Nothing but bytes.
+ * const options: ServiceOptions = {
+ *   codec: {
+ *     encode: (value) => value as Uint8Array,
+ *     decode: (bytes) => bytes.slice(),
+ *   },
+ * };
+ * const bytes = z.instanceof(Uint8Array);
+ * const reverser = service({ reverse: { input: bytes, output: bytes } }, options);
+ * console.log(typeof reverser.handler({ reverse: (one) => one.toReversed() }));
+ * ```
+ */
 export interface ServiceOptions {
   /** How values become bytes, the same at both ends; JSON by default. */
   readonly codec?: Codec | undefined;
 }
 
-/** Options of {@linkcode Service.handler} and {@linkcode Service.client}. */
+/**
+ * Options of {@linkcode Service.handler} and {@linkcode Service.client}.
+ *
+ * @example
+ * ```ts
+ * import { service, type ValidateOptions } from "machnet";
+ * import { z } from "zod";
+ *
+ * const options: ValidateOptions<true> = { validate: true };
+ * const week = service({
+ *   weekday: { input: z.coerce.date<string>(), output: z.int().min(0).max(6) },
+ * });
+ * // Checked, so that what was sent as a string arrives as a Date.
+ * const handler = week.handler({ weekday: (date) => date.getDay() }, options);
+ * console.log(typeof handler);
+ * ```
+ */
 export interface ValidateOptions<Validated extends boolean> {
   /**
    * Whether what comes from the peer is checked against the schemas, and becomes
@@ -62,20 +140,79 @@ export interface ValidateOptions<Validated extends boolean> {
   readonly validate?: Validated | undefined;
 }
 
-/** What is sent of a value with a schema. */
+/**
+ * What is sent of a value with a schema.
+ *
+ * @example
+ * ```ts
+ * import type { Sent } from "machnet";
+ * import { z } from "zod";
+ *
+ * const date = z.coerce.date<string>();
+ * const sent: Sent<typeof date> = "2026-11-27";
+ * console.log(date.parse(sent).getFullYear()); // 2026
+ * ```
+ */
 export type Sent<Schema> = Schema extends StandardSchema<infer Input, unknown>
   ? Input
   : undefined;
 
-/** What is received of it: what was sent, or what validation makes of that. */
+/**
+ * What is received of it: what was sent, or what validation makes of that.
+ *
+ * @example
+ * ```ts
+ * import type { Received } from "machnet";
+ * import { z } from "zod";
+ *
+ * const date = z.coerce.date<string>();
+ * const believed: Received<typeof date, false> = "2026-11-27";
+ * const checked: Received<typeof date, true> = date.parse(believed);
+ * console.log(checked.getFullYear()); // 2026
+ * ```
+ */
 export type Received<Schema, Validated extends boolean> = Validated extends true
   ? Schema extends StandardSchema<unknown, infer Output> ? Output : undefined
   : Sent<Schema>;
 
-/** What a handler gets besides its argument. */
+/**
+ * What a handler gets besides its argument.
+ *
+ * @example
+ * ```ts
+ * import { type CallContext, service } from "machnet";
+ * import { z } from "zod";
+ *
+ * const pages = service({ read: { input: z.url(), output: z.string() } });
+ *
+ * async function read(url: string, { signal }: CallContext): Promise<string> {
+ *   const response = await fetch(url, { signal }); // until the caller gives up
+ *   return await response.text();
+ * }
+ * console.log(typeof pages.handler({ read }));
+ * ```
+ */
 export type CallContext = Pick<IncomingRequest, "signal">;
 
-/** An implementation of each method. */
+/**
+ * An implementation of each method.
+ *
+ * @example
+ * ```ts
+ * import { service, type ServiceHandlers } from "machnet";
+ * import { z } from "zod";
+ *
+ * const methods = { count: { input: z.string(), output: z.number() } };
+ * const seen = new Map<string, number>();
+ * const handlers: ServiceHandlers<typeof methods> = {
+ *   count(name) {
+ *     seen.set(name, (seen.get(name) ?? 0) + 1);
+ *     return seen.get(name)!;
+ *   },
+ * };
+ * console.log(typeof service(methods).handler(handlers));
+ * ```
+ */
 export type ServiceHandlers<
   Declared extends Methods,
   Validated extends boolean = false,
@@ -88,7 +225,35 @@ export type ServiceHandlers<
     | PromiseLike<Sent<Declared[Name]["output"]>>;
 };
 
-/** A function for each method, to call it at the peer. */
+/**
+ * A function for each method, to call it at the peer.
+ *
+ * @example
+ * ```ts
+ * import { attach, service, type ServiceClient } from "machnet";
+ * import { z } from "zod";
+ *
+ * const methods = {
+ *   add: { input: z.tuple([z.number(), z.number()]), output: z.number() },
+ * };
+ *
+ * async function sum(
+ *   client: ServiceClient<typeof methods>,
+ *   numbers: number[],
+ * ): Promise<number> {
+ *   let total = 0;
+ *   for (const number of numbers) total = await client.add([total, number]);
+ *   return total;
+ * }
+ *
+ * await using channel = await attach();
+ * await using connection = await channel.connect({
+ *   hostname: "10.0.0.2",
+ *   port: 888,
+ * });
+ * console.log(await sum(service(methods).client(connection), [1, 2, 3])); // 6
+ * ```
+ */
 export type ServiceClient<
   Declared extends Methods,
   Validated extends boolean = false,
@@ -117,6 +282,15 @@ const JSON_CODEC: Codec = {
 /**
  * A service: methods that a peer can call, with their types. Made by
  * {@linkcode service}, the same at both ends.
+ *
+ * @example
+ * ```ts
+ * import { Service, service } from "machnet";
+ * import { z } from "zod";
+ *
+ * const store = service({ get: { input: z.string(), output: z.string() } });
+ * console.log(store instanceof Service); // true
+ * ```
  */
 export class Service<Declared extends Methods> {
   readonly #methods: Declared;

@@ -36,12 +36,38 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What became of a value: it, or what is wrong with it. */
+/**
+ * What became of a value: it, or what is wrong with it.
+ *
+ * @example
+ * ```ts
+ * import type { StandardResult } from "machnet";
+ * import { z } from "zod";
+ *
+ * const result: StandardResult<number> | Promise<StandardResult<number>> = z
+ *   .number()["~standard"].validate("seven");
+ * const { issues } = await result;
+ * console.log(issues?.length); // 1
+ * ```
+ */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] };
 
-/** Something that is wrong with a value. */
+/**
+ * Something that is wrong with a value.
+ *
+ * @example
+ * ```ts
+ * import type { StandardIssue } from "machnet";
+ * import { z } from "zod";
+ *
+ * const schema = z.object({ age: z.number() });
+ * const { issues } = await schema["~standard"].validate({ age: "seven" });
+ * const [issue]: readonly StandardIssue[] = issues!;
+ * console.log(issue!.path); // ["age"]
+ * ```
+ */
 export interface StandardIssue {
   /** What it is. */
   readonly message: string;

@@ -22,11 +22,13 @@
 #include "engine/network.h"
 
 /* After so long without work an idle engine stops yielding and sleeps. It must
- * look at its queue itself, since no device here has an RX interrupt: often at
- * first, then ever less. */
-#define AWAKE_NS (500 * NS_PER_US)
-#define SLEEP_MIN_NS (50 * NS_PER_US)
-#define SLEEP_MAX_NS (2 * NS_PER_MS)
+ * look at its queue itself, since no device here has an RX interrupt: after a
+ * quarter of the time that it was idle for, so that it is late by less than
+ * that, up to a limit. Where there are several, the one that wakes first wakes
+ * the others. */
+#define AWAKE_NS (200 * NS_PER_US)
+#define SLEEP_MAX_NS (4 * NS_PER_MS)
+#define SLEEP_MAX_SEVERAL_NS (8 * NS_PER_MS)
 /* How long a stopping engine waits for peers to know. */
 #define STOP_NS (200 * NS_PER_MS)
 
@@ -42,7 +44,6 @@ struct engine {
 	struct mail notices;
 	int epoll;
 	uint64_t worked_ns; /* when there was work last */
-	uint64_t sleep_ns;
 	bool stopping;
 	uint64_t stop_ns;
 	pthread_t thread;
@@ -258,11 +259,14 @@ flush_channels(struct engine *engine)
 static bool
 turn(struct engine *engine, uint64_t now)
 {
+	const struct transport_counters *transport =
+		transport_counters(engine->transport);
 	uint64_t sent = engine->counters.frames_sent;
+	uint64_t probes = transport->probes_sent;
 	uint32_t work = network_receive(&engine->network, now);
 
 	work += handover_receive(&engine->network, now);
-	/* Only what comes in is ever handed over. */
+	/* What was received, not what this engine waits for. */
 	handover_flush(&engine->network);
 	if (mail_waiting(&engine->orders))
 		work += obey(engine, now);
@@ -270,6 +274,10 @@ turn(struct engine *engine, uint64_t now)
 	network_timers(&engine->network, now);
 	transport_poll(engine->transport, now);
 	network_flush(&engine->network);
+	if (transport->probes_sent != probes) {
+		handover_attention(&engine->network);
+		handover_flush(&engine->network);
+	}
 	flush_channels(engine);
 	return work != 0 || engine->counters.frames_sent != sent;
 }
@@ -279,11 +287,14 @@ static uint64_t
 pause_ns(const struct engine *engine, uint64_t now)
 {
 	uint64_t deadline = transport_deadline_ns(engine->transport);
+	uint64_t pause = u64_min((now - engine->worked_ns) / 4,
+		engine->options.engines > 1 ? SLEEP_MAX_SEVERAL_NS
+					    : SLEEP_MAX_NS);
 
 	/* Of what is due there is nothing that could be sent. */
 	if (engine->network.stuck)
-		return engine->sleep_ns;
-	return deadline <= now ? 0 : u64_min(engine->sleep_ns, deadline - now);
+		return pause;
+	return deadline <= now ? 0 : u64_min(pause, deadline - now);
 }
 
 static void
@@ -306,10 +317,6 @@ sleep_until(struct engine *engine, uint64_t now)
 			epoll_wait(
 				engine->epoll, events, ARRAY_LENGTH(events), 0);
 			engine->worked_ns = clock_now_ns();
-			engine->sleep_ns = SLEEP_MIN_NS;
-		} else {
-			engine->sleep_ns =
-				u64_min(2 * engine->sleep_ns, SLEEP_MAX_NS);
 		}
 	}
 	for (uint32_t i = 0; i < engine->channels_length; i++)
@@ -347,14 +354,11 @@ run(void *argument)
 	if (engine->options.queue == 0)
 		network_announce(&engine->network);
 	engine->worked_ns = now;
-	engine->sleep_ns = SLEEP_MIN_NS;
 	while (!stopped(engine, now)) {
-		if (turn(engine, now)) {
+		if (turn(engine, now))
 			engine->worked_ns = now;
-			engine->sleep_ns = SLEEP_MIN_NS;
-		} else {
+		else
 			rest(engine, now);
-		}
 		now = clock_now_ns();
 	}
 	network_end(&engine->network);

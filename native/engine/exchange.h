@@ -28,6 +28,7 @@ enum parcel_kind {
 	PARCEL_NEIGHBOR,    /* what ARP told */
 	PARCEL_UNREACHABLE, /* what ICMP told */
 	PARCEL_OBSERVATION, /* what a queue is for */
+	PARCEL_ATTENTION,   /* something may come in soon, anywhere */
 };
 
 struct parcel_packet {

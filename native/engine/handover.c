@@ -107,6 +107,14 @@ handover_observation(
 }
 
 void
+handover_attention(struct network *network)
+{
+	const struct parcel parcel = {.kind = PARCEL_ATTENTION};
+
+	post_all(network, &parcel);
+}
+
+void
 handover_flush(struct network *network)
 {
 	if (exchange_of(network) != NULL)
@@ -190,6 +198,8 @@ handover_receive(struct network *network, uint64_t now_ns)
 			network->counters->observations_received++;
 			transport_observe(
 				network->transport, &parcel->observation);
+			break;
+		case PARCEL_ATTENTION:
 			break;
 		}
 	}

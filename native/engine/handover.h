@@ -29,6 +29,10 @@ void handover_unreachable(
 void handover_observation(
 	struct network *network, const struct rss_observation *observation);
 
+/** Let the others look at their queues often for a while: the answer to what
+ * was sent may come in at any of them. */
+void handover_attention(struct network *network);
+
 /** Let the others see what is for them. */
 void handover_flush(struct network *network);
 

@@ -74,22 +74,16 @@ export class Mesh implements AsyncDisposable {
     );
   }
 
-  /**
-   * Pass messages until no packet is handed over any more, which is when the
-   * background has repaired what there was, then some more.
-   */
+  /** Pass messages until twenty of each connection came in where they should:
+   * the background has repaired what there was. */
   async settle(): Promise<void> {
-    let before: number;
-    let now = await this.handedOver();
-    let rounds = 1000;
-    do {
-      before = now;
-      await this.pass(() => false);
-      now = await this.handedOver();
-    } while (now > before && --rounds > 0);
-    let left = 20 * this.pairs.length;
-    await this.pass(() => --left > 0);
-    assert.equal(await this.handedOver(), before);
+    for (let time = 0; time < 100; time++) {
+      const before = await this.handedOver();
+      let left = 20 * this.pairs.length;
+      await this.pass(() => --left > 0);
+      if (await this.handedOver() === before) return;
+    }
+    assert.fail("Packets still come in at other engines than their own");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

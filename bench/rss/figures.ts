@@ -1,5 +1,5 @@
 /** The tables and the plot of docs/rss.md, of what rss_simulate says. */
-import { logarithmic, svg, text } from "../svg.ts";
+import { type Panel, plot } from "./plot.ts";
 import {
   type Hash,
   type Outcome,
@@ -18,6 +18,21 @@ const HASHES: readonly Hash[] = [
   "table",
   "no-ports",
 ];
+
+const STRATEGY_NAMES: Readonly<Record<Strategy, string>> = {
+  spray: "spraying",
+  flips: "single flips",
+  learn: "learning",
+};
+
+/** Connections by what was known before, see rss_simulate. */
+type Kind = "first" | "later" | "second";
+const KINDS: readonly Kind[] = ["first", "later", "second"];
+const KIND_NAMES: Readonly<Record<Kind, string>> = {
+  first: "first",
+  later: "later",
+  second: "another host",
+};
 
 /** Engines in the tables about the number of peers and about the hash. */
 const MANY_PEERS_QUEUES = [4, 16, 64];
@@ -70,7 +85,7 @@ export async function figures(): Promise<Figures> {
       peers: peersTable(outcomes),
       hashes: hashesTable(outcomes),
     },
-    plot: plot(outcomes),
+    plot: plot([enginesPanel(outcomes), peersPanel(outcomes)]),
   };
 }
 
@@ -124,9 +139,7 @@ function enginesTable(outcomes: readonly Outcome[]): string {
   return table([
     [
       "engines",
-      "spraying",
-      "single flips",
-      "learning",
+      ...STRATEGIES.map((strategy) => STRATEGY_NAMES[strategy]),
       "... mean",
       "... rounds",
       "later, mean",
@@ -157,12 +170,9 @@ function peersTable(outcomes: readonly Outcome[]): string {
       ...PEERS.map((peers) => peers === 1 ? "1 peer" : `${peers}`),
     ],
     ...MANY_PEERS_QUEUES.flatMap((queues) =>
-      ([["first", "first"], ["later", "later"], [
-        "second",
-        "another host",
-      ]] as const).map(([kind, name]) => [
+      KINDS.map((kind) => [
         `${queues} x ${queues}`,
-        name,
+        KIND_NAMES[kind],
         ...PEERS.map((peers) =>
           mean(find(outcomes, { queues, peers })[kind]!.packets)
         ),
@@ -206,62 +216,48 @@ function hashesTable(outcomes: readonly Outcome[]): string {
   ]);
 }
 
-const WIDTH = 640;
-const HEIGHT = 340;
-const LEFT = 56;
-const RIGHT = 130;
-const TOP = 36;
-const BOTTOM = 44;
-const PACKETS_LEAST = 4;
-const PACKETS_MOST = 1000;
+const COLORS: Readonly<Record<Strategy, string>> = {
+  spray: "#8a8a8a",
+  flips: "#c8702a",
+  learn: "#0b6e99",
+};
 
-function x(queues: number): number {
-  return LEFT + (WIDTH - LEFT - RIGHT) * logarithmic(queues, 2, 64);
+/** Packets of the first connection, by engines, for each strategy. */
+function enginesPanel(outcomes: readonly Outcome[]): Panel {
+  return {
+    title: "First connection: packets that 95 of 100 do not exceed",
+    label: "engines of each host",
+    ticks: [5, 10, 20, 50, 100, 200, 500],
+    lines: STRATEGIES.map((strategy) => ({
+      name: STRATEGY_NAMES[strategy],
+      color: COLORS[strategy],
+      values: new Map(QUEUES.map((queues) => {
+        const { first } = find(outcomes, { strategy, queues });
+        return [queues, first.packets.p95];
+      })),
+    })),
+  };
 }
 
-function y(packets: number): number {
-  const share = logarithmic(packets, PACKETS_LEAST, PACKETS_MOST);
-  return Math.round(10 * (HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share)) /
-    10;
-}
+const KIND_COLORS: Readonly<Record<Kind, string>> = {
+  first: "#0b6e99",
+  later: "#8a8a8a",
+  second: "#c8702a",
+};
 
-const LINES: readonly (readonly [Strategy, string, string])[] = [
-  ["spray", "#8a8a8a", "spraying"],
-  ["flips", "#c8702a", "single flips"],
-  ["learn", "#0b6e99", "learning"],
-];
-
-/** Packets of the first connection, 95th percentile, over engines. */
-function plot(outcomes: readonly Outcome[]): string {
-  const ticks = [5, 10, 20, 50, 100, 200, 500, 1000];
-  return svg(WIDTH, HEIGHT, [
-    text(
-      LEFT,
-      20,
-      "Packets of a first connection, both sides, 95th percentile (log)",
-    ),
-    ...ticks.flatMap((packets) => [
-      `<path d="M${LEFT} ${y(packets)}H${WIDTH - RIGHT}" stroke="#e0e0e0"/>`,
-      text(LEFT - 8, y(packets) + 4, `${packets}`, "end"),
-    ]),
-    ...QUEUES.map((queues) =>
-      text(x(queues), HEIGHT - BOTTOM + 18, `${queues}`, "middle")
-    ),
-    text(x(Math.sqrt(128)), HEIGHT - 8, "engines of each host", "middle"),
-    ...LINES.flatMap(([strategy, color, name]) => {
-      const points = QUEUES.map((queues) => {
-        const { packets } = find(outcomes, { strategy, queues }).first;
-        return [x(queues), y(packets.p95)] as const;
-      });
-      const [endX, endY] = points.at(-1)!;
-      return [
-        `<polyline points="${points.join(" ")}" fill="none" ` +
-        `stroke="${color}" stroke-width="2"/>`,
-        ...points.map(([cx, cy]) =>
-          `<circle cx="${cx}" cy="${cy}" r="3" fill="${color}"/>`
-        ),
-        text(endX + 10, endY + 4, name),
-      ];
-    }),
-  ]);
+/** Packets of a connection, by peers, for each kind of connection. */
+function peersPanel(outcomes: readonly Outcome[]): Panel {
+  return {
+    title: `Learning, ${HASH_QUEUES} engines: mean packets of a connection`,
+    label: "hosts that connect to the same servers",
+    ticks: [1, 2, 5, 10],
+    lines: KINDS.map((kind) => ({
+      name: KIND_NAMES[kind],
+      color: KIND_COLORS[kind],
+      values: new Map(PEERS.map((peers) => {
+        const outcome = find(outcomes, { queues: HASH_QUEUES, peers });
+        return [peers, outcome[kind]!.packets.mean];
+      })),
+    })),
+  };
 }

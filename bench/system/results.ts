@@ -1,6 +1,6 @@
 /** From runs to what is quoted, and to the file that keeps it. */
 import type { Load } from "../measure.ts";
-import { median } from "../transport/load.ts";
+import { median } from "../load.ts";
 import type { Contender, Run } from "./contender.ts";
 import { moved, type Speed } from "./speed.ts";
 

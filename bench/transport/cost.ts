@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { ROOT } from "../processes.ts";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "./measurement.ts";
+import type { Effort, Measurement } from "../measurement.ts";
 
 const PROGRAM = resolve(ROOT, "native/build/transport/transport_cost");
 /** Windows of messages, twice: what differs is not the setup. */

@@ -1,6 +1,6 @@
 /** A network of limited bandwidth, that marks packets or does not. */
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "./measurement.ts";
+import type { Effort, Measurement } from "../measurement.ts";
 import {
   connectPair,
   medians,
@@ -8,7 +8,7 @@ import {
   sleep,
   startHosts,
   Stream,
-} from "./load.ts";
+} from "../load.ts";
 
 const HOSTS = 4;
 const SIZE = 8 * 1024;

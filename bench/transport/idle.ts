@@ -3,7 +3,7 @@ import { Lab } from "machnet";
 import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "./measurement.ts";
+import type { Effort, Measurement } from "../measurement.ts";
 import {
   connectPair,
   echo,
@@ -12,14 +12,22 @@ import {
   pin,
   requestReply,
   sleep,
-} from "./load.ts";
+} from "../load.ts";
+
+/** How much of it. */
+export interface IdleEffort extends Effort {
+  /** Connections that idle. */
+  readonly idle: number;
+}
 
 /** What a busy connection notices of many idle ones, and what they cost. */
-export const idle: Measurement = {
+export const idle: Measurement<IdleEffort> = {
   name: "idle",
   conditions: "64 B request-reply at window 1 over a direct wire, with and " +
     "without idle connections of other applications between the same two hosts",
-  async measure({ seconds, rounds, idle: count }: Effort): Promise<Figure[]> {
+  async measure(
+    { seconds, rounds, idle: count }: IdleEffort,
+  ): Promise<Figure[]> {
     await using calm = await Lab.start({ hosts: 2, wire: "direct" });
     await using crowded = await Lab.start({ hosts: 2, wire: "direct" });
     // Who shares a core with whom makes a round trip 15 us or 30.

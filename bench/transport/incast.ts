@@ -1,6 +1,6 @@
 /** Many senders at once into one receiver. */
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "./measurement.ts";
+import type { Effort, Measurement } from "../measurement.ts";
 import {
   connectPair,
   median,
@@ -8,7 +8,7 @@ import {
   sleep,
   startHosts,
   Stream,
-} from "./load.ts";
+} from "../load.ts";
 
 const HOSTS = 5;
 const STREAMS_PER_HOST = 2;

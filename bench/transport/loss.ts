@@ -1,7 +1,7 @@
 /** Request-reply over networks that lose packets. */
 import type { Connection } from "machnet";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "./measurement.ts";
+import type { Effort, Measurement } from "../measurement.ts";
 import {
   connectPair,
   echo,
@@ -10,7 +10,7 @@ import {
   medians,
   requestReply,
   startHosts,
-} from "./load.ts";
+} from "../load.ts";
 
 const SHARES = [0, 0.01, 0.05] as const;
 /** As `request()` does it: a reply overtakes those that wait for a packet. */

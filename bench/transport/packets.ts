@@ -1,6 +1,6 @@
 /** How many packets messages take. */
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "./measurement.ts";
+import type { Effort, Measurement } from "../measurement.ts";
 import {
   connectPair,
   echo,
@@ -8,7 +8,7 @@ import {
   median,
   requestReply,
   startHosts,
-} from "./load.ts";
+} from "../load.ts";
 
 /** Packets and messages of both sidecars. */
 interface Counts {

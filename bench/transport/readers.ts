@@ -2,7 +2,7 @@
 import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "./measurement.ts";
+import type { Effort, Measurement } from "../measurement.ts";
 import {
   connectPair,
   median,
@@ -11,7 +11,7 @@ import {
   sleep,
   startHosts,
   Stream,
-} from "./load.ts";
+} from "../load.ts";
 
 const SIZE = 1024;
 

@@ -10,7 +10,7 @@
 import { attach } from "machnet";
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
-import { connectPair, sleep, Stream } from "./load.ts";
+import { connectPair, sleep, Stream } from "../load.ts";
 
 const SIZE = 1024;
 /** Without a new message for so long it has stopped. */

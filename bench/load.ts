@@ -1,4 +1,4 @@
-/** Hosts, connections and load for the measurements of bench/transport.ts. */
+/** Hosts, connections and load for measurements in labs. */
 import {
   type Channel,
   type Connection,

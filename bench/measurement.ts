@@ -1,0 +1,56 @@
+/** Measurements of which each gives figures. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { dirname } from "node:path";
+import process from "node:process";
+import { type Figure, printFigures } from "./figure.ts";
+
+/** How much of it. */
+export interface Effort {
+  /** Of measuring at a time. */
+  readonly seconds: number;
+  /** How often everything is measured; the medians count. */
+  readonly rounds: number;
+}
+
+/** A part of a benchmark. */
+export interface Measurement<E extends Effort = Effort> {
+  /** What it is called on the command line. */
+  readonly name: string;
+  /** Under what conditions it measures. */
+  readonly conditions: string;
+  measure(effort: E): Promise<Figure[]>;
+}
+
+/** A benchmark. */
+export interface Benchmark<E extends Effort> {
+  readonly measurements: readonly Measurement<E>[];
+  readonly effort: E;
+  /** Names of those that are asked for; none: all. */
+  readonly parts: readonly (string | number)[];
+  /** Where the figures go, as JSON. */
+  readonly output: string;
+}
+
+/** Measure, and show what comes out. */
+export async function measureAll<E extends Effort>(
+  { measurements, effort, parts, output }: Benchmark<E>,
+): Promise<void> {
+  const results: Record<string, unknown>[] = [];
+  for (const measurement of measurements) {
+    const { name, conditions } = measurement;
+    if (parts.length > 0 && !parts.includes(name)) continue;
+    console.log(`${name}: ${conditions}`);
+    const figures = await measurement.measure(effort);
+    printFigures(figures);
+    results.push({ name, conditions, figures });
+  }
+  mkdirSync(dirname(output), { recursive: true });
+  const machine = {
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model,
+    runtime: process.versions["bun"] ? "bun" : "deno",
+  };
+  const text = JSON.stringify({ machine, effort, results }, undefined, 2);
+  writeFileSync(output, `${text}\n`);
+}

@@ -147,6 +147,18 @@ export interface Channel extends AsyncDisposable {
    * @throws {MachnetError} NAME_NOT_FOUND, HOST_UNREACHABLE, CONNECTION_REFUSED,
    * CONNECTION_TIMED_OUT, TOO_MANY_CONNECTIONS; CLOSED, SIDECAR_GONE,
    * SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel is over.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * await connection.send(new TextEncoder().encode("hello"));
+   * ```
    */
   connect(options: ConnectOptions): Promise<Connection>;
 
@@ -160,6 +172,15 @@ export interface Channel extends AsyncDisposable {
    * @throws {MachnetError} ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE,
    * NAME_NOT_FOUND, TOO_MANY_LISTENERS; CLOSED, SIDECAR_GONE, SIDECAR_STOPPED or
    * CHANNEL_CORRUPT if the channel is over.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using listener = await channel.listen({ port: 0, backlog: 16 });
+   * console.log(`${listener.hostname}:${listener.port}`);
+   * ```
    */
   listen(options: ListenOptions): Promise<Listener>;
 
@@ -169,6 +190,16 @@ export interface Channel extends AsyncDisposable {
    *
    * @returns A promise that resolves when all is closed. Which connections
    * failed on the way, their own `closed` tells.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * const channel = await attach();
+   * const connection = await channel.connect({ hostname: "10.0.0.2", port: 888 });
+   * await connection.send(new TextEncoder().encode("the last word"));
+   * await channel.close(); // and with it the connection
+   * ```
    */
   close(): Promise<void>;
 }

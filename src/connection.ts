@@ -119,6 +119,20 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @throws {TypeError} If `bytes` is not a Uint8Array.
    * @throws {MachnetError} MESSAGE_TOO_LARGE, which leaves the connection as it
    * was; CONNECTION_CLOSED, or why the connection failed.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const bytes = new TextEncoder().encode("hello");
+   * await connection.send(bytes);
+   * bytes.fill(0); // it is ours again
+   * ```
    */
   send(bytes: Uint8Array, options?: WaitOptions): Promise<void>;
 
@@ -129,6 +143,20 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @returns Whether it was sent.
    * @throws {TypeError} If `bytes` is not a Uint8Array.
    * @throws {MachnetError} As `send()`.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const sample = new Uint8Array(new Float64Array([performance.now()]).buffer);
+   * // Of a measurement that comes too early nobody will miss it.
+   * if (!connection.trySend(sample)) console.log("no room: left out");
+   * ```
    */
   trySend(bytes: Uint8Array): boolean;
 
@@ -142,6 +170,20 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * the bytes are to be left alone until then.
    * @throws {TypeError} If one of them is neither bytes nor a message.
    * @throws {MachnetError} As `send()`, and as `Message.data`.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const lines = ["one", "two", "three"];
+   * const encoder = new TextEncoder();
+   * await connection.sendMany(lines.map((line) => encoder.encode(line)));
+   * ```
    */
   sendMany(
     messages: readonly (Uint8Array | Message)[],
@@ -156,6 +198,20 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @returns The room.
    * @throws {RangeError} If the length is not an integer of at least 0.
    * @throws {MachnetError} As `send()`.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * using room = await connection.allocate(16);
+   * new DataView(room.data.buffer, room.data.byteOffset).setFloat64(0, Math.PI);
+   * await room.send(8);
+   * ```
    */
   allocate(length: number, options?: WaitOptions): Promise<OutgoingMessage>;
 
@@ -166,6 +222,23 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @returns The room, or `undefined`.
    * @throws {RangeError} If the length is not an integer of at least 0.
    * @throws {MachnetError} As `send()`.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * using room = connection.tryAllocate(1024);
+   * if (room === undefined) console.log("no room now");
+   * else {
+   *   crypto.getRandomValues(room.data);
+   *   await room.send();
+   * }
+   * ```
    */
   tryAllocate(length: number): OutgoingMessage | undefined;
 
@@ -176,6 +249,21 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @returns The message.
    * @throws {MachnetError} CONNECTION_CLOSED when there will be none, or why
    * the connection failed.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * using message = await connection.receive({
+   *   signal: AbortSignal.timeout(5000),
+   * });
+   * console.log(new TextDecoder().decode(message.data));
+   * ```
    */
   receive(options?: WaitOptions): Promise<Message>;
 
@@ -185,6 +273,21 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * the array. It ends and fails as the iteration of the connection does.
    *
    * @returns The batches, none of them empty.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * for await (const batch of connection.batches()) {
+   *   await connection.sendMany(batch); // an echo
+   *   if (batch.length > 0) break;
+   * }
+   * ```
    */
   batches(): AsyncIterableIterator<readonly Message[], undefined>;
 
@@ -298,6 +401,16 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @returns A promise that resolves when all was delivered.
    * @throws {RangeError} If the timeout is not a positive integer.
    * @throws {MachnetError} CLOSE_TIMED_OUT, or why the connection failed.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * const connection = await channel.connect({ hostname: "10.0.0.2", port: 888 });
+   * await connection.send(new TextEncoder().encode("the last word"));
+   * await connection.close(); // it has arrived
+   * ```
    */
   close(options?: CloseOptions): Promise<void>;
 
@@ -306,18 +419,52 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * gets CONNECTION_RESET.
    *
    * @param reason For the peer; what is over 255 bytes of UTF-8 is cut off.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * const connection = await channel.connect({ hostname: "10.0.0.2", port: 888 });
+   * connection.reset("I have changed my mind");
+   * await connection.closed;
+   * ```
    */
   reset(reason?: string): void;
 
   /**
    * Let the process live for this connection again, after `unref()`. It does from
    * the start; twice does no harm.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * connection.unref();
+   * connection.ref(); // as it was
+   * ```
    */
   ref(): void;
 
   /**
    * Let the process end although this connection is open, if nothing else keeps it
    * alive: as a socket's `unref()`. Until then all goes on as before.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * const channel = await attach();
+   * const connection = await channel.connect({ hostname: "10.0.0.2", port: 888 });
+   * connection.unref();
+   * connection.receive().then((message) => console.log(message.length), () => {});
+   * // The process ends here, unless there is something else to do.
+   * ```
    */
   unref(): void;
 }

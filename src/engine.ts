@@ -234,6 +234,21 @@ export class Engine implements AsyncDisposable {
    * Resolves when the engine was closed, rejects with a
    * {@linkcode MachnetError} when it failed. It may be left alone: no unhandled
    * rejection comes of it.
+   *
+   * @example
+   * ```ts
+   * import { Engine } from "machnet";
+   *
+   * await using engine = await Engine.start({
+   *   device: "memif:/tmp/closed.memif,server",
+   *   ip: "10.0.0.1/24",
+   *   socket: "/tmp/closed.sock",
+   * });
+   * engine.closed.then(
+   *   () => console.log("the engine was closed"),
+   *   (error) => console.error(`${error}`),
+   * );
+   * ```
    */
   get closed(): Promise<void> {
     if (!this.#running.isClosed) this.#running.holder = this;
@@ -246,6 +261,19 @@ export class Engine implements AsyncDisposable {
    * @param options As for `attach()`, without the socket.
    * @returns A channel.
    * @throws {MachnetError} As `attach()`.
+   *
+   * @example
+   * ```ts
+   * import { Engine } from "machnet";
+   *
+   * await using engine = await Engine.start({
+   *   device: "memif:/tmp/attach.memif,server",
+   *   ip: "10.0.0.1/24",
+   *   socket: "/tmp/attach.sock",
+   * });
+   * await using channel = await engine.attach({ spinUs: 1000 });
+   * console.log(channel.address); // 10.0.0.1
+   * ```
    */
   attach(options?: Omit<AttachOptions, "socket">): Promise<Channel> {
     return attachTo(this, { ...options, socket: this.socket });
@@ -256,6 +284,19 @@ export class Engine implements AsyncDisposable {
    *
    * @returns The counters by name.
    * @throws {MachnetError} SIDECAR_NOT_RUNNING if it was closed.
+   *
+   * @example
+   * ```ts
+   * import { Engine } from "machnet";
+   *
+   * await using engine = await Engine.start({
+   *   device: "memif:/tmp/stats.memif,server",
+   *   ip: "10.0.0.1/24",
+   *   socket: "/tmp/stats.sock",
+   * });
+   * const { channels } = await engine.stats();
+   * console.log(channels); // 0
+   * ```
    */
   stats(): Promise<Stats> {
     return sidecarStats(this.socket);
@@ -266,6 +307,18 @@ export class Engine implements AsyncDisposable {
    * CONNECTION_RESET. Another one can start afterwards.
    *
    * @returns A promise that resolves when all is stopped and removed.
+   *
+   * @example
+   * ```ts
+   * import { Engine } from "machnet";
+   *
+   * const engine = await Engine.start({
+   *   device: "memif:/tmp/close.memif,server",
+   *   ip: "10.0.0.1/24",
+   *   socket: "/tmp/close.sock",
+   * });
+   * await engine.close();
+   * ```
    */
   async close(): Promise<void> {
     await this.#running.close();

@@ -63,6 +63,15 @@ export interface LabHost {
    * @param options As for `attach()`, without the socket.
    * @returns A channel.
    * @throws {MachnetError} As `attach()`.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 2 });
+   * await using channel = await lab.hosts[1]!.attach({ engine: 0 });
+   * console.log(channel.address); // 10.90.0.2
+   * ```
    */
   attach(options?: Omit<AttachOptions, "socket">): Promise<Channel>;
 
@@ -72,6 +81,15 @@ export interface LabHost {
    * @returns The counters, by name.
    * @throws {MachnetError} SIDECAR_NOT_RUNNING if the sidecar has ended,
    * SYSTEM_ERROR if the fabric has.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 2 });
+   * const { sidecar } = await lab.hosts[0]!.stats();
+   * console.log(sidecar["packets_sent"]);
+   * ```
    */
   stats(): Promise<LabHostStats>;
 }
@@ -237,6 +255,14 @@ export class Lab implements AsyncDisposable {
    * @param host Index of the host.
    * @param options How long, in milliseconds from now.
    * @throws As `cut()`.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 2, queues: 4, profile: "azure" });
+   * await lab.synthetic(0, { ms: 100 });
+   * ```
    */
   synthetic(host: number, { ms }: { readonly ms: number }): Promise<void> {
     return this.#order("use the synthetic path", "synthetic", { host, ms });
@@ -251,6 +277,14 @@ export class Lab implements AsyncDisposable {
    * @throws {RangeError} If there is no such host.
    * @throws {MachnetError} SYSTEM_ERROR if the fabric has ended, TIMED_OUT if
    * it does not answer.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 2, queues: 4 });
+   * await lab.setHash(1, "no-udp-ports");
+   * ```
    */
   setHash(host: number, hash: LabHash): Promise<void> {
     return this.#order("set a hash", "hash", { host, hash });
@@ -262,6 +296,14 @@ export class Lab implements AsyncDisposable {
    * @param host Index of the host.
    * @param on Whether it has one.
    * @throws As `rekey()`.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * await using lab = await Lab.start({ hosts: 2, queues: 2 });
+   * await lab.setFirewall(1, true);
+   * ```
    */
   setFirewall(host: number, on: boolean): Promise<void> {
     return this.#order("set a firewall", "firewall", {
@@ -290,6 +332,14 @@ export class Lab implements AsyncDisposable {
    * Stop all hosts and the fabric, and remove their files.
    *
    * @returns A promise that resolves when all is gone.
+   *
+   * @example
+   * ```ts
+   * import { Lab } from "machnet";
+   *
+   * const lab = await Lab.start({ hosts: 2 });
+   * await lab.close();
+   * ```
    */
   close(): Promise<void> {
     return this.#processes.close();

@@ -47,6 +47,16 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
    * @returns The connection.
    * @throws {MachnetError} CLOSED if the listener was closed, SIDECAR_GONE,
    * SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel was lost.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using listener = await channel.listen({ port: 888 });
+   * await using connection = await listener.accept();
+   * console.log(connection.remote.hostname);
+   * ```
    */
   accept(options?: WaitOptions): Promise<Connection>;
 
@@ -54,18 +64,47 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
    * Listen no more. Connections that nobody took are reset, the others stay.
    *
    * @returns A promise that resolves when the port is free.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * const listener = await channel.listen({ port: 0 });
+   * await listener.close();
+   * ```
    */
   close(): Promise<void>;
 
   /**
    * Let the process live for this listener again, after `unref()`. It does from
    * the start; twice does no harm.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using listener = await channel.listen({ port: 0 });
+   * listener.unref();
+   * listener.ref(); // as it was
+   * ```
    */
   ref(): void;
 
   /**
    * Let the process end although this listener is open, if nothing else keeps it
    * alive: as a socket's `unref()`. Until then all goes on as before.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * const channel = await attach();
+   * const listener = await channel.listen({ port: 0 });
+   * listener.unref();
+   * // The process ends here, unless there is something else to do.
+   * ```
    */
   unref(): void;
 }

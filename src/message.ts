@@ -54,10 +54,43 @@ export interface Message extends Disposable {
    *
    * @returns A copy that stays valid.
    * @throws {MachnetError} As `data`.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const kept: Uint8Array[] = [];
+   * for await (const message of connection) {
+   *   kept.push(message.copy()); // the message is only ours until the next
+   *   if (kept.length === 1) break;
+   * }
+   * console.log(kept.length);
+   * ```
    */
   copy(): Uint8Array<ArrayBuffer>;
 
-  /** Give the memory back. Once is enough, twice does no harm. */
+  /**
+   * Give the memory back. Once is enough, twice does no harm.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const message = await connection.receive();
+   * console.log(message.data.length);
+   * message.release(); // `using` does the same
+   * ```
+   */
   release(): void;
 }
 

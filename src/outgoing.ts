@@ -47,10 +47,39 @@ export interface OutgoingMessage extends Disposable {
    * @throws {RangeError} If the length is not within the room.
    * @throws {MachnetError} As {@linkcode Connection.send}, and CLOSED if it was
    * sent or released already.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * using room = await connection.allocate(1024);
+   * const { written } = new TextEncoder().encodeInto("hello", room.data);
+   * await room.send(written);
+   * ```
    */
   send(length?: number): Promise<void>;
 
-  /** Give up the room. Does nothing after `send()`. */
+  /**
+   * Give up the room. Does nothing after `send()`.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * const room = await connection.allocate(1024);
+   * room.release(); // changed our mind
+   * ```
+   */
   release(): void;
 }
 

@@ -77,7 +77,7 @@ export interface Codec {
    * @param value An argument or a result; `undefined` where there is none.
    * @returns Its bytes.
    */
-  encode(value: unknown): Uint8Array;
+  readonly encode: (value: unknown) => Uint8Array;
   /**
    * Decode a value.
    *
@@ -86,7 +86,7 @@ export interface Codec {
    * @returns The value, which must not refer to the view.
    * @throws {Error} If they are not the bytes of a value.
    */
-  decode(bytes: Uint8Array): unknown;
+  readonly decode: (bytes: Uint8Array) => unknown;
 }
 
 /**

@@ -32,7 +32,7 @@
 #include "transport/random.h"
 #include "transport/transport.h"
 #include "transport/wheel.h"
-#include "wire/packet.h"
+#include "wire/frame.h"
 
 /* Time without an answer after which a packet is sent again, before the
  * connection's round-trip time is known, and its bounds after. */
@@ -523,13 +523,22 @@ uint64_t send_held_until(const struct transport *t);
 /** Give all messages back. */
 void send_discard(struct transport *t, struct flow *f);
 bool send_idle(const struct flow *f);
-/** Where a message is kept of which something may be in flight. */
-struct tx_message **send_message(const struct flow *f, uint32_t id);
+/** Where a message is kept that was passed. */
+struct tx_message **send_message_passed(const struct flow *f, uint32_t id);
 /** Move message_first over what is acknowledged, or may be passed. */
 void send_pass(struct flow *f);
 /** May a packet go out now? */
 bool send_possible(const struct flow *f, uint64_t now);
 void send_window_return(struct transport *t, struct flow *f);
+
+/** Where a message is kept of which something may be in flight. */
+static inline struct tx_message **
+send_message(const struct flow *f, uint32_t id)
+{
+	if (serial_before(id, f->message_first))
+		return send_message_passed(f, id);
+	return &f->sent->messages[id & MESSAGE_MASK];
+}
 
 /** The largest payload of a frame. */
 static inline uint32_t

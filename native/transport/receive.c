@@ -300,6 +300,17 @@ event_kind(uint8_t frame_kind)
 }
 
 static bool
+event_deliver(
+	struct transport *t, struct flow *f, const struct machnet_event *event)
+{
+	if (!flow_deliver(t, f, event))
+		return false;
+	t->counters.messages_received++;
+	t->counters.bytes_received += event->length;
+	return true;
+}
+
+static bool
 message_deliver(struct transport *t, struct flow *f, struct rx_message *slot)
 {
 	struct machnet_event event = {
@@ -310,10 +321,8 @@ message_deliver(struct transport *t, struct flow *f, struct rx_message *slot)
 		.token = slot->request,
 	};
 
-	if (!flow_deliver(t, f, &event))
+	if (!event_deliver(t, f, &event))
 		return false;
-	t->counters.messages_received++;
-	t->counters.bytes_received += slot->total;
 	slot->state = RX_DELIVERED;
 	return true;
 }
@@ -324,10 +333,11 @@ static bool
 whole_receive(
 	struct transport *t, struct flow *f, const struct wire_frame *frame)
 {
-	struct rx_message whole = {
-		.total = frame->total,
-		.kind = frame->kind,
-		.request = frame->request,
+	struct machnet_event event = {
+		.kind = event_kind(frame->kind),
+		.connection = f->id,
+		.length = frame->total,
+		.token = frame->request,
 	};
 
 	if (frame->length != frame->total ||
@@ -336,16 +346,17 @@ whole_receive(
 		!list_empty(&f->pending_node))
 		return false;
 	if (frame->total != 0) {
-		whole.bytes = t->ops.message_allocate(t->context, f->endpoint,
-			f->id, frame->total, true, &whole.offset);
-		if (whole.bytes == NULL)
+		uint8_t *bytes = t->ops.message_allocate(t->context,
+			f->endpoint, f->id, frame->total, true, &event.offset);
+
+		if (bytes == NULL)
 			return false;
-		memcpy(whole.bytes, frame->payload, frame->length);
+		memcpy(bytes, frame->payload, frame->length);
 	}
-	if (!message_deliver(t, f, &whole)) {
+	if (!event_deliver(t, f, &event)) {
 		if (frame->total != 0)
 			t->ops.message_free(
-				t->context, f->endpoint, whole.offset);
+				t->context, f->endpoint, event.offset);
 		return false;
 	}
 	unstarve(t, f);
@@ -395,6 +406,8 @@ frame_receive(
 			f->deliver_next = frame->message + 1;
 		return ACCEPTED;
 	}
+	if (whole_receive(t, f, frame))
+		return ACCEPTED;
 	if (serial_before(frame->message, f->deliver_next)) {
 		slot = passed_find(f, frame->message);
 		/* Else it is delivered; a repeat. */
@@ -403,8 +416,6 @@ frame_receive(
 	}
 	if (frame->message - f->deliver_next >= TRANSPORT_MESSAGE_WINDOW)
 		return MALFORMED;
-	if (whole_receive(t, f, frame))
-		return ACCEPTED;
 	if (f->received == NULL) {
 		f->received = freelist_take(
 			&t->receive_windows, sizeof(*f->received));

@@ -66,18 +66,20 @@ recovery_forget(struct flow *f)
 
 /* Acknowledged. */
 
+/* @param slot where it is kept */
 static void
 message_acknowledged(
-	struct transport *t, struct flow *f, struct tx_message *message)
+	struct transport *t, struct flow *f, struct tx_message **slot)
 {
-	*send_message(f, message->id) = NULL;
+	struct tx_message *message = *slot;
+
+	*slot = NULL;
 	f->sent->passed_length -= serial_before(message->id, f->message_first);
 	if (!message->fin) {
 		t->counters.messages_sent++;
 		t->counters.bytes_sent += message->length;
 		t->ops.message_sent(t->context, f->endpoint, message);
 	}
-	send_pass(f);
 }
 
 static void
@@ -85,11 +87,10 @@ frames_acknowledged(
 	struct transport *t, struct flow *f, const struct sent_packet *sent)
 {
 	for (uint32_t i = 0; i < sent->frames; i++) {
-		uint32_t id = sent->message + i;
-		struct tx_message *message = *send_message(f, id);
+		struct tx_message **slot = send_message(f, sent->message + i);
 
-		if (--message->fragments_left == 0)
-			message_acknowledged(t, f, message);
+		if (--(*slot)->fragments_left == 0)
+			message_acknowledged(t, f, slot);
 	}
 }
 
@@ -290,6 +291,8 @@ acknowledge(struct transport *t, uint64_t now, struct flow *f,
 	}
 	if (*rtt_ns != 0)
 		rtt_sample(f, *rtt_ns);
+	if (acked != 0)
+		send_pass(f);
 	return acked;
 }
 

@@ -52,13 +52,11 @@ send_idle(const struct flow *f)
 }
 
 struct tx_message **
-send_message(const struct flow *f, uint32_t id)
+send_message_passed(const struct flow *f, uint32_t id)
 {
 	struct send_window *window = f->sent;
 	uint32_t i = 0;
 
-	if (!serial_before(id, f->message_first))
-		return &window->messages[id & MESSAGE_MASK];
 	while (window->passed[i] == NULL || window->passed[i]->id != id)
 		i++;
 	return &window->passed[i];
@@ -147,18 +145,26 @@ frame_kind(const struct tx_message *message)
 	return WIRE_FRAME_REQUEST + (message->kind - MACHNET_MESSAGE_REQUEST);
 }
 
+/* Does it not fit a packet? Of one that was not begun. */
 static bool
-is_large(const struct flow *f, const struct tx_message *message)
+is_large(const struct tx_message *message)
 {
-	return message->length > flow_fragment_bytes(f, frame_kind(message));
+	return message->fragments_left > 1;
 }
 
 static enum send_queue
 queue_of(const struct flow *f, const struct tx_message *message)
 {
-	if (!overtakes(f, frame_kind(message)))
+	if (!overtakes(f, message->frame))
 		return QUEUE_ORDERED;
-	return is_large(f, message) ? QUEUE_LARGE : QUEUE_SMALL;
+	return is_large(message) ? QUEUE_LARGE : QUEUE_SMALL;
+}
+
+/* On the wire, with the header of its frame. */
+static uint32_t
+bytes_of(const struct tx_message *message)
+{
+	return message->header + message->length;
 }
 
 static bool
@@ -166,41 +172,54 @@ may_begin(const struct flow *f, const struct tx_message *message)
 {
 	const struct send_window *window = f->sent;
 
-	if (window != NULL && is_large(f, message) &&
+	if (is_large(message) && window != NULL &&
 		(window->partial_length == PARTIAL_MAX ||
 			window->partial_bytes + message->length >
 				PARTIAL_BYTES_MAX))
 		return false;
+	if (message->queue != QUEUE_ORDERED)
+		return true;
 	/* Nothing follows FIN. */
 	if (message->fin && (f->queues[QUEUE_SMALL] != NULL ||
 				    f->queues[QUEUE_LARGE] != NULL))
 		return false;
-	return window == NULL || !window->partial_ordered ||
-	       overtakes(f, frame_kind(message));
+	return window == NULL || !window->partial_ordered;
 }
 
-/* The message that begins next, or NULL: of those that may the one that has
- * waited longest. */
-static struct tx_message *
-queue_next(const struct flow *f)
+/* How many messages the windows of ids of both sides let begin. */
+static uint32_t
+ids_left(const struct flow *f)
+{
+	if (!serial_before(f->message_begun, f->peer_limit))
+		return 0;
+	return u32_min(f->peer_limit - f->message_begun,
+		f->message_first + TRANSPORT_MESSAGE_WINDOW - f->message_begun);
+}
+
+/* Of the first in each queue that may begin the one that has waited longest, or
+ * NULL. */
+static inline struct tx_message *
+queues_first(const struct flow *f)
 {
 	struct tx_message *oldest = NULL;
 
-	if (f->queue_bytes == 0 ||
-		!serial_before(f->message_begun, f->peer_limit) ||
-		f->message_begun - f->message_first >= TRANSPORT_MESSAGE_WINDOW)
-		return NULL;
 	for (uint32_t i = 0; i < QUEUES; i++) {
 		struct tx_message *last = f->queues[i];
 
-		if (last == NULL ||
-			(oldest != NULL &&
-				serial_before(oldest->id, last->next->id)) ||
-			!may_begin(f, last->next))
-			continue;
-		oldest = last->next;
+		if (last != NULL &&
+			(oldest == NULL ||
+				serial_before(last->next->id, oldest->id)) &&
+			may_begin(f, last->next))
+			oldest = last->next;
 	}
 	return oldest;
+}
+
+/* The message that begins next, or NULL. */
+static struct tx_message *
+queue_next(const struct flow *f)
+{
+	return f->queue_bytes != 0 && ids_left(f) != 0 ? queues_first(f) : NULL;
 }
 
 /* As Nagle, in Minshall's version (draft-minshall-nagle-01), with a limit in
@@ -220,9 +239,7 @@ held_back(const struct flow *f, const struct tx_message *message, uint64_t now)
 			f->number_next - f->sent->number_oldest ||
 		f->sent->packets[small & WINDOW_MASK].state != SENT_INFLIGHT)
 		return false;
-	return f->queue_bytes + wire_frame_bytes(frame_kind(message)) +
-			       message->length <=
-		       room &&
+	return f->queue_bytes + bytes_of(message) <= room &&
 	       now < f->sent->hold_until_ns;
 }
 
@@ -312,20 +329,26 @@ void
 send_queue(struct transport *t, uint64_t now, struct flow *f,
 	struct tx_message *message)
 {
-	struct tx_message **queue = &f->queues[queue_of(f, message)];
-	uint32_t fragment = flow_fragment_bytes(f, frame_kind(message));
-	bool first = *queue == NULL;
+	uint32_t room = f->fragment_bytes + WIRE_FRAME_BYTES;
+	struct tx_message **queue;
+	uint32_t fragment;
+	bool first;
 
+	message->frame = frame_kind(message);
+	message->header = (uint8_t)wire_frame_bytes(message->frame);
 	message->id = f->message_next++;
 	message->begun = 0;
+	fragment = room - message->header;
 	message->fragments_left =
-		message->length == 0
+		message->length <= fragment
 			? 1
 			: (message->length + fragment - 1) / fragment;
+	message->queue = (uint8_t)queue_of(f, message);
 	if (f->queue_bytes == 0 && f->sent != NULL)
 		f->sent->hold_until_ns = now + HOLD_NS;
-	f->queue_bytes +=
-		wire_frame_bytes(frame_kind(message)) + message->length;
+	f->queue_bytes += bytes_of(message);
+	queue = &f->queues[message->queue];
+	first = *queue == NULL;
 	ring_append(queue, message);
 	/* One behind others changes nothing: they are in line, or blocked. */
 	if (!first)
@@ -340,17 +363,17 @@ static uint32_t
 fragment_length(
 	const struct flow *f, const struct tx_message *message, uint32_t offset)
 {
-	return u32_min(flow_fragment_bytes(f, frame_kind(message)),
+	return u32_min(f->fragment_bytes + WIRE_FRAME_BYTES - message->header,
 		message->length - offset);
 }
 
 static uint32_t
-frame_write(const struct flow *f, const struct tx_message *message,
-	uint32_t offset, uint8_t *bytes)
+frame_write(const struct tx_message *message, uint32_t offset, uint32_t part,
+	uint8_t *bytes)
 {
 	struct wire_frame frame = {
-		.kind = frame_kind(message),
-		.length = (uint16_t)fragment_length(f, message, offset),
+		.kind = message->frame,
+		.length = (uint16_t)part,
 		.message = message->id,
 		.total = message->length,
 		.offset = offset,
@@ -358,20 +381,26 @@ frame_write(const struct flow *f, const struct tx_message *message,
 	};
 	uint32_t length = wire_frame_write(bytes, &frame);
 
-	if (frame.length != 0)
-		memcpy(bytes + length, message->bytes + offset, frame.length);
-	return length + frame.length;
+	if (part != 0)
+		memcpy(bytes + length, message->bytes + offset, part);
+	return length + part;
 }
 
 static void
+queue_pop(struct flow *f, const struct tx_message *message)
+{
+	ring_pop(&f->queues[message->queue]);
+	f->queue_bytes -= bytes_of(message);
+}
+
+/* @return bytes that go into its first packet */
+static uint32_t
 message_begin(struct flow *f, struct tx_message *message)
 {
 	struct send_window *window = f->sent;
 	uint32_t part = fragment_length(f, message, 0);
 
-	ring_pop(&f->queues[queue_of(f, message)]);
-	f->queue_bytes -=
-		wire_frame_bytes(frame_kind(message)) + message->length;
+	queue_pop(f, message);
 	message->id = f->message_begun++;
 	message->begun = part;
 	window->messages[message->id & MESSAGE_MASK] = message;
@@ -379,8 +408,9 @@ message_begin(struct flow *f, struct tx_message *message)
 		ring_append(&window->partial, message);
 		window->partial_length++;
 		window->partial_bytes += message->length;
-		window->partial_ordered |= !overtakes(f, frame_kind(message));
+		window->partial_ordered |= message->queue == QUEUE_ORDERED;
 	}
+	return part;
 }
 
 /* Fill a packet from the queues: a fragment, then whole messages as long as
@@ -390,19 +420,21 @@ frames_from_queues(struct flow *f, struct sent_packet *sent, uint8_t *bytes,
 	uint32_t length)
 {
 	uint32_t room = WIRE_FRAME_BYTES + f->fragment_bytes;
-	struct tx_message *message;
+	uint32_t ids = ids_left(f);
 
-	while ((message = queue_next(f)) != NULL) {
-		uint32_t header = wire_frame_bytes(frame_kind(message));
+	for (; ids != 0 && f->queue_bytes != 0; ids--) {
+		struct tx_message *message = queues_first(f);
+		uint32_t part;
 
-		if (sent->frames != 0 &&
-			length + header + message->length > room)
+		if (message == NULL ||
+			(sent->frames != 0 &&
+				length + bytes_of(message) > room))
 			break;
-		message_begin(f, message);
+		part = message_begin(f, message);
 		if (sent->frames++ == 0)
 			sent->message = message->id;
-		length += frame_write(f, message, 0, bytes + length);
-		if (message->begun != message->length)
+		length += frame_write(message, 0, part, bytes + length);
+		if (part != message->length)
 			break;
 	}
 	return length;
@@ -415,12 +447,13 @@ frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 {
 	struct send_window *window = f->sent;
 	struct tx_message *message = window->partial->next;
-	uint32_t length = frame_write(f, message, message->begun, bytes);
+	uint32_t part = fragment_length(f, message, message->begun);
+	uint32_t length = frame_write(message, message->begun, part, bytes);
 
 	sent->message = message->id;
 	sent->offset = message->begun;
 	sent->frames = 1;
-	message->begun += fragment_length(f, message, message->begun);
+	message->begun += part;
 	if (message->begun != message->length) {
 		window->partial = message; /* the others are first */
 		return length;
@@ -428,7 +461,7 @@ frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 	ring_pop(&window->partial);
 	window->partial_length--;
 	window->partial_bytes -= message->length;
-	window->partial_ordered &= overtakes(f, frame_kind(message));
+	window->partial_ordered &= message->queue != QUEUE_ORDERED;
 	/* A packet has messages of consecutive ids. */
 	if (message->id + 1 == f->message_begun)
 		length = frames_from_queues(f, sent, bytes, length);
@@ -489,10 +522,12 @@ frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 	sent->offset = lost->offset;
 	sent->frames = lost->frames;
 	for (uint32_t i = 0; i < sent->frames; i++) {
-		uint32_t id = sent->message + i;
+		const struct tx_message *message =
+			*send_message(f, sent->message + i);
+		uint32_t offset = i == 0 ? sent->offset : 0;
 
-		length += frame_write(f, *send_message(f, id),
-			i == 0 ? sent->offset : 0, bytes + length);
+		length += frame_write(message, offset,
+			fragment_length(f, message, offset), bytes + length);
 	}
 	return length;
 }
@@ -590,13 +625,12 @@ send_discard(struct transport *t, struct flow *f)
 		while (f->queues[i] != NULL) {
 			struct tx_message *message = f->queues[i]->next;
 
-			ring_pop(&f->queues[i]);
+			queue_pop(f, message);
 			if (!message->fin)
 				t->ops.message_sent(
 					t->context, f->endpoint, message);
 		}
 	}
-	f->queue_bytes = 0;
 	f->message_first = f->message_next;
 	f->message_begun = f->message_next;
 	f->inflight = 0;

@@ -58,6 +58,9 @@ struct tx_message {
 	uint8_t kind;	  /* enum machnet_message_kind */
 	bool fin;	  /* the transport's own; false */
 	/* The transport's own: */
+	uint8_t frame;	/* enum wire_frame_kind */
+	uint8_t header; /* bytes of it */
+	uint8_t queue;	/* enum send_queue */
 	uint32_t id; /* before it was begun: its place among those that wait */
 	uint32_t begun; /* bytes that were put into a packet once */
 	uint32_t fragments_left;

@@ -96,55 +96,6 @@ wire_reader_init(struct wire_reader *reader, const struct wire_header *header,
 	return header->type != WIRE_ACK || reader->next == reader->end;
 }
 
-static bool
-frame_is_valid(const struct wire_frame *frame)
-{
-	switch (frame->kind) {
-	case WIRE_FRAME_MESSAGE:
-	case WIRE_FRAME_REQUEST:
-	case WIRE_FRAME_REPLY:
-	case WIRE_FRAME_FAILURE:
-	case WIRE_FRAME_CANCEL:
-		if (frame->total > MACHNET_MESSAGE_BYTES_MAX)
-			return false;
-		if (frame->length == 0 && frame->total != 0)
-			return false;
-		return (uint64_t)frame->offset + frame->length <= frame->total;
-	case WIRE_FRAME_FIN:
-		return frame->length == 0 && frame->total == 0 &&
-		       frame->offset == 0;
-	default:
-		return false;
-	}
-}
-
-int
-wire_reader_next(struct wire_reader *reader, struct wire_frame *frame)
-{
-	const uint8_t *bytes = reader->next;
-	uint32_t room = (uint32_t)(reader->end - bytes);
-	uint32_t header;
-
-	if (room == 0)
-		return 0;
-	header = wire_frame_bytes(bytes[0]);
-	if (room < header || bytes[1] != 0)
-		return -1;
-	frame->kind = bytes[0];
-	frame->length = load_le16(bytes + 2);
-	frame->message = load_le32(bytes + 4);
-	frame->total = load_le32(bytes + 8);
-	frame->offset = load_le32(bytes + 12);
-	frame->request = wire_frame_tagged(frame->kind)
-				 ? load_le32(bytes + WIRE_FRAME_BYTES)
-				 : 0;
-	frame->payload = bytes + header;
-	if (frame->length > room - header || !frame_is_valid(frame))
-		return -1;
-	reader->next = frame->payload + frame->length;
-	return 1;
-}
-
 uint32_t
 wire_ack_write(uint8_t *bytes, const struct wire_ack *ack)
 {
@@ -160,20 +111,6 @@ wire_ack_write(uint8_t *bytes, const struct wire_ack *ack)
 	for (uint32_t i = 0; i < ack->words_length; i++)
 		store_le64(bytes + WIRE_ACK_BYTES + 8 * i, ack->words[i]);
 	return WIRE_ACK_BYTES + 8u * ack->words_length;
-}
-
-uint32_t
-wire_frame_write(uint8_t *bytes, const struct wire_frame *frame)
-{
-	bytes[0] = frame->kind;
-	bytes[1] = 0;
-	store_le16(bytes + 2, frame->length);
-	store_le32(bytes + 4, frame->message);
-	store_le32(bytes + 8, frame->total);
-	store_le32(bytes + 12, frame->offset);
-	if (wire_frame_tagged(frame->kind))
-		store_le32(bytes + WIRE_FRAME_BYTES, frame->request);
-	return wire_frame_bytes(frame->kind);
 }
 
 /* A packet of this type, sent to a connection if and only if it may be. */

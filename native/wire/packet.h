@@ -306,33 +306,7 @@ bool wire_reader_init(struct wire_reader *reader,
 	const struct wire_header *header, struct wire_ack *ack,
 	const uint8_t *bytes, uint32_t length);
 
-/**
- * @return 1 and the frame, 0 at the end, -1 if malformed (unknown kind,
- *         payload or offset + length out of bounds, total over the largest
- *         message, FIN with a payload, total or offset, empty fragment of a
- *         message that is not empty); it stays malformed
- */
-int wire_reader_next(struct wire_reader *reader, struct wire_frame *frame);
-
 uint32_t wire_ack_write(uint8_t *bytes, const struct wire_ack *ack);
-
-/** Does a frame of that kind name a request? */
-static inline bool
-wire_frame_tagged(uint8_t kind)
-{
-	return kind >= WIRE_FRAME_REQUEST;
-}
-
-/** Bytes of the header of a frame. */
-static inline uint32_t
-wire_frame_bytes(uint8_t kind)
-{
-	return WIRE_FRAME_BYTES +
-	       (wire_frame_tagged(kind) ? WIRE_REQUEST_BYTES : 0);
-}
-
-/** The header of a frame; the caller writes the payload behind it. */
-uint32_t wire_frame_write(uint8_t *bytes, const struct wire_frame *frame);
 
 bool wire_syn_read(struct wire_syn *syn, const uint8_t *bytes, uint32_t length);
 bool wire_answer_read(

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/fuzz.h"
-#include "wire/packet.h"
+#include "wire/frame.h"
 
 #define PACKET_BYTES_MAX 4096u
 

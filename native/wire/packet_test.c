@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "wire/packet.h"
+#include "wire/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

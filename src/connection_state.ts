@@ -202,6 +202,10 @@ export class ConnectionState implements Leakable {
     return this.#phase !== Phase.Open;
   }
 
+  get isUnreferenced(): boolean {
+    return this.core.hasUnreferenced(this);
+  }
+
   /** Whether it is over, the engine's last word aside. */
   get isOver(): boolean {
     return this.#phase === Phase.Over;

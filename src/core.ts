@@ -68,6 +68,8 @@ export class Core implements Pumped, Leakable {
   readonly #paths = new Map<number, ConnectionPath>();
   // Connections with readers or handlers for whom something came in this turn.
   readonly #served: ConnectionState[] = [];
+  /** Whether the last that was said of something on it was `unref()`. */
+  isUnreferenced = false;
   #closing: Promise<void> | undefined;
   #looksLeft = 0;
   #sendsLeft = SENDS_PER_TURN;
@@ -278,7 +280,13 @@ export class Core implements Pumped, Leakable {
   /** Whether the process is to live for a connection or listener. */
   reference(state: ConnectionState | ListenerState, yes: boolean): void {
     this.#residents.reference(state, yes);
+    this.isUnreferenced = !yes;
     this.#watchIfUsed();
+  }
+
+  /** Whether the process is not to live for a connection or listener. */
+  hasUnreferenced(state: ConnectionState | ListenerState): boolean {
+    return this.#residents.hasUnreferenced(state);
   }
 
   // A channel on which nothing can happen is not looked into, and does not keep

@@ -10,16 +10,20 @@ export interface Leakable {
   readonly label: string;
   /** Whether someone closed it, or it ended by itself. */
   readonly isClosed: boolean;
+  /** Whether it may be left open: someone said so, with `unref()`. */
+  readonly isUnreferenced?: boolean;
   /** Close it as its own `close()` does. */
   close(): Promise<unknown>;
 }
 
 const registry = new FinalizationRegistry<Leakable>((inside) => {
   if (inside.isClosed) return;
-  console.warn(
-    `machnet: ${inside.label} was not closed, and nothing refers to it any ` +
-      'more, so it is closed here. Call close(), or declare it "await using"',
-  );
+  if (!inside.isUnreferenced) {
+    console.warn(
+      `machnet: ${inside.label} was not closed, and nothing refers to it any ` +
+        'more, so it is closed here. Call close(), or declare it "await using"',
+    );
+  }
   inside.close().catch(() => {}); // nobody is there to be told
 });
 

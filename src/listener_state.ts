@@ -44,6 +44,10 @@ export class ListenerState implements Leakable {
     return !this.#open;
   }
 
+  get isUnreferenced(): boolean {
+    return this.core.hasUnreferenced(this);
+  }
+
   /** A peer connected. */
   deliver(connection: ConnectionState): void {
     if (!this.#open) {

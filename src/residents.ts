@@ -76,6 +76,10 @@ export class Residents {
     else if (lives) this.#unreferenced.add(state);
   }
 
+  hasUnreferenced(state: ConnectionState | ListenerState): boolean {
+    return this.#unreferenced.has(state);
+  }
+
   /** Forget all. */
   clear(): void {
     this.#connections.clear();

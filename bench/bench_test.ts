@@ -32,7 +32,7 @@ test("bench/operations.ts: prints a line per operation", async () => {
   const file = "bench/operations.ts";
   const lines = await runScript({ runtime, file, parameters });
   const results = lines.filter((line) => / {2,}[1-9]\d*$/.test(line));
-  assert.equal(results.length, 5, lines.join("\n"));
+  assert.equal(results.length, 6, lines.join("\n"));
 });
 
 test("bench/javascript.ts: prints a line per way to receive and send", async () => {

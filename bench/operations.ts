@@ -19,7 +19,7 @@ import { type Column, heading, messageSize, row } from "./table.ts";
 const WINDOW = 64;
 
 const COLUMNS: readonly Column[] = [
-  { title: "operation", width: 46, align: "left" },
+  { title: "operation", width: 52, align: "left" },
   { title: "ns", width: 8 },
 ];
 
@@ -54,6 +54,11 @@ function operations(connection: Connection): Operation[] {
       const call = (): Promise<void> => exchange(connection, bytes);
       return { name: `${name}, ${WINDOW} under way`, times: WINDOW, call };
     }),
+    {
+      name: `request with ${small} and its reply, ${WINDOW} under way`,
+      times: WINDOW,
+      call: () => ask(connection, new Uint8Array(64)),
+    },
   ];
 }
 
@@ -67,6 +72,15 @@ async function exchange(
     const message = await connection.receive();
     do_not_optimize(message.data);
     message.release();
+  }
+}
+
+/** A window of requests, and their replies. */
+async function ask(connection: Connection, bytes: Uint8Array): Promise<void> {
+  const asked = Array.from({ length: WINDOW }, () => connection.request(bytes));
+  for (const reply of await Promise.all(asked)) {
+    do_not_optimize(reply.data);
+    reply.release();
   }
 }
 

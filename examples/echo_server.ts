@@ -1,5 +1,5 @@
 /**
- * Sends every message back to where it came from.
+ * Sends every message back to where it came from, requests as replies.
  *
  *     deno run --allow-ffi examples/echo_server.ts
  *     bun examples/echo_server.ts
@@ -29,6 +29,7 @@ for await (const connection of listener) {
 
 async function echo(connection: Connection): Promise<void> {
   await using _ = connection;
+  connection.serve((request) => request.data);
   for await (const message of connection) {
     // A view of shared memory, valid until the loop takes the next message.
     await connection.send(message.data);

@@ -118,6 +118,7 @@ compare(struct rss_map *map, struct rss_fact *reference,
 		.valid = true,
 	};
 	enum rss_verdict verdict = RSS_NEWS;
+	const struct rss_theory *theory;
 
 	/* One of before the map was forgotten tells nothing of the new key. */
 	if (reference->valid && reference->epoch == map->epoch)
@@ -128,7 +129,10 @@ compare(struct rss_map *map, struct rss_fact *reference,
 	fact.epoch = map->epoch;
 	if (verdict == RSS_WRONG || !reference->valid)
 		*reference = fact;
-	return verdict != RSS_FORETOLD;
+	theory = rss_map_theory(map);
+	/* What proves a theory is news as well. */
+	return verdict != RSS_FORETOLD ||
+	       (theory != NULL && !rss_theory_proved(theory));
 }
 
 static void

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* Bits that a theory must foretell to count as proved: by chance, one in 256
+/* Bits that a theory must foretell to count as proved: by chance, one in 4096
  * that are wrong does. */
-#define PROOF_BITS 8u
+#define PROOF_BITS 12u
 /* The same for one that was refuted before, and has had many chances. */
 #define REPROOF_BITS 24u
 #define STRIKES_MAX 2u
@@ -115,7 +115,19 @@ theory_wrong(struct rss_map *map, struct rss_theory *theory, bool same)
 		theory->refuted = true;
 	memset(&theory->space, 0, sizeof(theory->space));
 	theory->foretold = 0;
+	theory->counted = 0;
 	map->hint = (struct rss_key){0};
+}
+
+/* What was seen before proves nothing when it comes again. */
+static bool
+again(struct rss_theory *theory, uint32_t flips)
+{
+	uint64_t bit = UINT64_C(1) << (flips * 2654435769u >> 26);
+	bool counted = (theory->counted & bit) != 0;
+
+	theory->counted |= bit;
+	return counted;
 }
 
 /* @return what it says of the packet */
@@ -137,7 +149,7 @@ theory_learn(
 		return RSS_FORETOLD;
 	bits = (uint32_t)foretold * map->bits / length;
 	if (bits != 0) {
-		if (theory->foretold < REPROOF_BITS)
+		if (theory->foretold < REPROOF_BITS && !again(theory, flips))
 			theory->foretold += (uint16_t)bits;
 		theory->strikes = 0;
 		if (rss_theory_proved(theory))

@@ -46,6 +46,7 @@ enum rss_theory_name {
 struct rss_theory {
 	struct space space;
 	uint16_t foretold; /* bits of queues, since it was last wrong */
+	uint64_t counted;  /* a set of flips, by hash, that it did for */
 	uint8_t strikes;
 	bool refuted;
 };

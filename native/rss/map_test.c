@@ -105,6 +105,24 @@ all_is_foretold_in_the_end(void **state)
 }
 
 static void
+what_comes_again_proves_nothing(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 1, 16, SIM_TOEPLITZ);
+	learn(&f, 1 << 0);
+	learn(&f, 1 << 4);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(learn(&f, 1 << 2), RSS_FORETOLD);
+	assert_false(rss_theory_proved(&f.map.theories[RSS_TOEPLITZ]));
+	learn(&f, 1 << 1);
+	learn(&f, 1 << 3);
+	assert_true(rss_theory_proved(&f.map.theories[RSS_TOEPLITZ]));
+	sim_host_free(&f.host);
+}
+
+static void
 what_is_not_linear_is_refuted(void **state)
 {
 	unsigned trusted = 0;
@@ -252,6 +270,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_flips_foretell_the_bits_between),
 		cmocka_unit_test(all_is_foretold_in_the_end),
+		cmocka_unit_test(what_comes_again_proves_nothing),
 		cmocka_unit_test(what_is_not_linear_is_refuted),
 		cmocka_unit_test(a_new_key_is_noticed_and_learned),
 		cmocka_unit_test(one_packet_on_another_queue_changes_nothing),

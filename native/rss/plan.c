@@ -92,8 +92,7 @@ rss_plan_done(struct rss_plan *plan, struct rss_host *host, uint32_t address)
 
 	if (plan->bets && !plan->mirrored && plan->answers != 0 && peer != NULL)
 		for (unsigned w = 0; w < RSS_WAYS; w++) {
-			view_open(host, peer, &plan->ways[w], w, plan->rounds,
-				&view);
+			view_open(host, peer, plan, w, &view);
 			view_settle(host, &view);
 		}
 	return done(plan);
@@ -144,7 +143,7 @@ look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	for (unsigned w = 0; w < RSS_WAYS; w++) {
 		struct rss_way *way = &plan->ways[w];
 
-		view_open(host, peer, way, w, plan->rounds, &views[w]);
+		view_open(host, peer, plan, w, &views[w]);
 		if (way->state != RSS_OPEN)
 			continue;
 		/* What serves if nothing better is found. */
@@ -195,6 +194,16 @@ rss_plan_next(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	return length;
 }
 
+/* A pair that ought to hit, and that was tried along with pairs of the other
+ * direction, does not. */
+static void
+bet_lost(struct rss_way *way, uint32_t pair)
+{
+	if (way->state == RSS_HIT && !way->seen && way->wanted != RSS_ANY &&
+		way->pair == pair)
+		way->state = RSS_OPEN;
+}
+
 void
 rss_plan_answer(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	const struct rss_probe *probe, uint32_t queue_in, uint32_t queue_out,
@@ -218,6 +227,8 @@ rss_plan_answer(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	}
 	for (unsigned w = 0; w < RSS_WAYS; w++) {
 		hits[w] = queues[w] == plan->ways[w].wanted;
+		if (!hits[w])
+			bet_lost(&plan->ways[w], probe->pairs[w]);
 		if (!hits[w] && probe->methods[w] == RSS_REMEMBERED)
 			rss_forget(peer, w == RSS_OUT, plan->ways[w].wanted);
 	}

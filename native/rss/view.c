@@ -6,13 +6,35 @@
 #include "base/bits.h"
 #include "rss/solve.h"
 
-/* Of the first contact, when nothing is known of our own NIC: a pair, and two
- * flips, which foretell all queues three times out of four. */
-#define BURST_FIRST 3u
+/* Of the first contact: a pair, and flips, of which two foretell all queues
+ * three times out of four. When nothing is known of our own NIC either, what
+ * they foretell is seen before it is used, so that round trips count. */
+#define BURST_FIRST 4u
+#define BURST_FIRST_BETTING 3u
+
+/* Bits that a theory must have foretold to bet on it: by chance, one in 16 that
+ * are wrong does. */
+#define LIKELY_BITS 4u
+
+static bool
+likely(const struct rss_map *map)
+{
+	const struct rss_theory *theory = rss_map_theory(map);
+
+	return theory != NULL && theory->foretold >= LIKELY_BITS;
+}
+
+static bool
+likely_toeplitz(const struct rss_map *map)
+{
+	return rss_map_theory(map) == &map->theories[RSS_TOEPLITZ] &&
+	       likely(map);
+}
+
 static uint32_t
 spray_burst(uint32_t choices)
 {
-	return u32_min(u32_max(choices / 2, 2), RSS_BURST_MAX);
+	return u32_min(u32_max(choices / 4, 1), RSS_BURST_MAX);
 }
 
 static bool
@@ -58,7 +80,7 @@ learn_burst(const struct view *view, uint32_t rounds)
 		theory->space.rank < 2 * bits)
 		return (2 * bits - theory->space.rank + bits - 1) / bits;
 	/* Round trips count, too. */
-	return rounds < 3 ? 1 : 2;
+	return u32_min(1u << (u32_max(rounds, 2) - 2), 4);
 }
 
 /* Then one packet may be all that is missing. */
@@ -90,21 +112,23 @@ view_burst(struct rss_host *host, struct view *view, uint32_t rounds)
 	else if (view->reference == NULL && knows_something(view->map))
 		view->burst = 1;
 	else if (view->reference == NULL)
-		view->burst = BURST_FIRST;
+		view->burst = likely_toeplitz(&host->own) ? BURST_FIRST_BETTING
+							  : BURST_FIRST;
 	else
 		view->burst = learn_burst(view, rounds);
 }
 
 void
-view_open(struct rss_host *host, struct rss_peer *peer, struct rss_way *way,
-	unsigned name, uint32_t rounds, struct view *view)
+view_open(struct rss_host *host, struct rss_peer *peer, struct rss_plan *plan,
+	unsigned name, struct view *view)
 {
 	bool remote = name == RSS_OUT;
 	struct rss_direction *direction = remote ? &peer->out : &peer->in;
 	uint16_t base = host->options.base_port;
 
 	memset(view, 0, sizeof(*view));
-	view->way = way;
+	view->way = &plan->ways[name];
+	view->spent = plan->probes;
 	view->map = rss_direction_map(host, peer, remote);
 	if (direction->reference.valid &&
 		direction->reference.epoch == view->map->epoch)
@@ -119,7 +143,7 @@ view_open(struct rss_host *host, struct rss_peer *peer, struct rss_way *way,
 		view->remembers = rss_remembered(host, peer, remote,
 			view->way->wanted, &view->remembered);
 	view->flat = rss_flat(host, peer, remote);
-	view_burst(host, view, rounds);
+	view_burst(host, view, plan->rounds);
 }
 
 static uint32_t
@@ -150,7 +174,8 @@ view_choose(struct rss_host *host, struct view *view, unsigned i,
 	} else if (i == 0 && view->remembers) {
 		*pair = view->remembered;
 		*method = RSS_REMEMBERED;
-	} else if (view->solvable && (view->certain || i % 2 == 0)) {
+	} else if (view->solvable &&
+		   (view->certain || (view->spent + i) % 2 == 0)) {
 		/* Where chance decides, every other one goes on learning. */
 		solve(host, view, pair);
 		if (view->certain)
@@ -196,10 +221,20 @@ view_limit(const struct view *view)
 	return limit + limit / 2;
 }
 
+/* A bet that is lost is dear: the connection is open then, and each side has to
+ * look for its direction by itself. NICs of one cloud are alike, so that what
+ * holds for ours is taken to hold for the peer's. */
+static bool
+bets(const struct rss_host *host, const struct rss_map *map)
+{
+	return likely(map) ||
+	       (rss_map_theory(map) == &map->theories[RSS_TOEPLITZ] &&
+		       likely_toeplitz(&host->own));
+}
+
 void
 view_settle(struct rss_host *host, struct view *view)
 {
-	const struct rss_theory *theory = rss_map_theory(view->map);
 	struct rss_way *way = view->way;
 	uint32_t pair;
 
@@ -208,9 +243,7 @@ view_settle(struct rss_host *host, struct view *view)
 	if (view->remembers) {
 		way->pair = view->remembered;
 		way->method = RSS_REMEMBERED;
-	} else if (view->certain &&
-		   (theory == &view->map->theories[RSS_TOEPLITZ] ||
-			   rss_theory_proved(theory)) &&
+	} else if (view->certain && bets(host, view->map) &&
 		   solve(host, view, &pair)) {
 		way->pair = pair;
 		way->method = RSS_PREDICTED;

@@ -17,11 +17,12 @@ struct view {
 	bool solvable;	/* a pair is known that may hit */
 	bool certain;	/* that should */
 	bool flat;	/* the ports seem not to matter */
+	uint32_t spent; /* probes of the plan so far */
 	uint32_t burst; /* probes that it asks for */
 };
 
 void view_open(struct rss_host *host, struct rss_peer *peer,
-	struct rss_way *way, unsigned name, uint32_t rounds, struct view *view);
+	struct rss_plan *plan, unsigned name, struct view *view);
 
 /** The i-th pair of a burst. */
 void view_choose(struct rss_host *host, struct view *view, unsigned i,

@@ -78,17 +78,24 @@ for (const path of globSync("docs/*.md", { cwd: ROOT }).sort()) {
   });
 }
 
-test("docs/rss.md: its tables and its plot are those of the code", async () => {
-  const { tables, plot } = await figures();
-  const document = read("docs/rss.md");
-  const advice = "make bench-rss-simulation writes them anew";
-  for (const [name, table] of Object.entries(tables)) {
-    const [, shown] = new RegExp(`<!-- table: ${name} -->\n\n((?:[|].*\n)+)`)
-      .exec(document) ?? [];
-    assert.equal(shown, `${table}\n`, advice);
-  }
-  assert.equal(read("docs/rss.svg"), plot, advice);
-});
+// Some seconds of computing.
+const patience = { timeout: 600_000 };
+
+test(
+  "docs/rss.md: its tables and its plot are those of the code",
+  patience,
+  async () => {
+    const { tables, plot } = await figures();
+    const document = read("docs/rss.md");
+    const advice = "make bench-rss-simulation writes them anew";
+    for (const [name, table] of Object.entries(tables)) {
+      const [, shown] = new RegExp(`<!-- table: ${name} -->\n\n((?:[|].*\n)+)`)
+        .exec(document) ?? [];
+      assert.equal(shown, `${table}\n`, advice);
+    }
+    assert.equal(read("docs/rss.svg"), plot, advice);
+  },
+);
 
 /** Numbers in documents, and where they are defined. */
 const NUMBERS: readonly (readonly [string, RegExp, string, RegExp])[] = [

@@ -49,6 +49,7 @@ test("bench/javascript.ts: prints a line per way to receive and send", async () 
 const parts = [
   { part: "loss", figures: 27 },
   { part: "packets", figures: 2 },
+  { part: "rest", figures: 5 },
   { part: "idle", figures: 5 },
   { part: "readers", figures: 4 },
   { part: "incast", figures: 3 },

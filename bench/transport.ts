@@ -1,6 +1,6 @@
 /**
  * Measures what the transport is for: losing little to a bad network, few
- * packets, many connections, readers that stop, senders that come together.
+ * packets, rest, many connections, readers that stop, senders that come together.
  * Real sidecars, in labs that differ in one thing each, measured in turns;
  * medians of several rounds.
  *
@@ -21,6 +21,7 @@ import { incast } from "./transport/incast.ts";
 import { loss } from "./transport/loss.ts";
 import { packets } from "./transport/packets.ts";
 import { readers } from "./transport/readers.ts";
+import { rest } from "./transport/rest.ts";
 
 if (import.meta.main) {
   const { seconds, rounds, idle: connections, output, _: parts } = parseArgs(
@@ -28,7 +29,7 @@ if (import.meta.main) {
     { string: ["seconds", "rounds", "idle", "output"] },
   );
   await measureAll<IdleEffort>({
-    measurements: [loss, packets, idle, readers, incast, ecn, cost],
+    measurements: [loss, packets, rest, idle, readers, incast, ecn, cost],
     effort: {
       seconds: Number(seconds ?? 1),
       rounds: Number(rounds ?? 5),

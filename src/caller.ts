@@ -88,14 +88,18 @@ export class Caller {
   #send(bytes: Uint8Array, request: number, pending: Pending): void {
     const { sender } = this.#state;
     const kind = MessageKind.REQUEST;
-    const settle = (status: number): void => {
-      pending.giveUp = undefined;
-      if (status !== Status.OK) this.#fail(request, sender.failure(status));
-    };
     const status = sender.trySendTagged(bytes, kind, request);
     if (status === Status.AGAIN) {
-      pending.giveUp = sender.sendTagged(bytes, kind, request, settle);
-    } else settle(status);
+      pending.giveUp = sender.sendTagged(bytes, kind, request, (status) => {
+        pending.giveUp = undefined;
+        this.#checkSent(request, status);
+      });
+    } else this.#checkSent(request, status);
+  }
+
+  #checkSent(request: number, status: number): void {
+    if (status === Status.OK) return;
+    this.#take(request)?.reject(this.#state.sender.failure(status));
   }
 
   /** Cancel when one of the options says so. @returns A function that forgets. */
@@ -149,10 +153,6 @@ export class Caller {
     const pending = this.#take(request);
     pending?.reject(decodeError(core.view(offset, length)));
     core.release(offset, length);
-  }
-
-  #fail(request: number, error: Error): void {
-    this.#take(request)?.reject(error);
   }
 
   // Whatever number the peer says.

@@ -566,15 +566,20 @@ export class ConnectionHandle implements Connection {
     });
   }
 
-  async request(
-    bytes: Uint8Array,
-    options?: RequestOptions,
-  ): Promise<Message> {
-    if (!(bytes instanceof Uint8Array)) throw notBytes(bytes);
-    if (options !== undefined) {
-      checkTimeout(options.timeout, "Cannot send request");
-      options.signal?.throwIfAborted();
+  request(bytes: Uint8Array, options?: RequestOptions): Promise<Message> {
+    if (!(bytes instanceof Uint8Array)) return Promise.reject(notBytes(bytes));
+    if (options === undefined) {
+      return this.#state.caller.request(this, bytes, undefined);
     }
+    return this.#requestBounded(bytes, options);
+  }
+
+  async #requestBounded(
+    bytes: Uint8Array,
+    options: RequestOptions,
+  ): Promise<Message> {
+    checkTimeout(options.timeout, "Cannot send request");
+    options.signal?.throwIfAborted();
     return await this.#state.caller.request(this, bytes, options);
   }
 

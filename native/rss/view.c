@@ -80,7 +80,7 @@ learn_burst(const struct view *view, uint32_t rounds)
 		theory->space.rank < 2 * bits)
 		return (2 * bits - theory->space.rank + bits - 1) / bits;
 	/* Round trips count, too. */
-	return u32_min(1u << (u32_max(rounds, 2) - 2), 4);
+	return 1u << (u32_min(u32_max(rounds, 2), 4) - 2);
 }
 
 /* Then one packet may be all that is missing. */

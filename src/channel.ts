@@ -16,7 +16,7 @@ import { closeIfLeaked, keepWhile } from "./leaks.ts";
 import { type Listener, ListenerHandle } from "./listener.ts";
 import { ListenerState } from "./listener_state.ts";
 import { milliseconds, parseOptions, port, signal } from "./options.ts";
-import type { Answer } from "./requests.ts";
+import type { Answer } from "./engine_requests.ts";
 import { resolveHostname } from "./resolve.ts";
 
 /**

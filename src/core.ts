@@ -21,7 +21,7 @@ import {
   SPIN_US_DEFAULT,
   unpump,
 } from "./pump.ts";
-import { type Answer, noAnswer, Requests } from "./requests.ts";
+import { type Answer, EngineRequests, noAnswer } from "./engine_requests.ts";
 import { Returns } from "./returns.ts";
 import { Residents } from "./residents.ts";
 import { RoomQueue } from "./room.ts";
@@ -63,7 +63,7 @@ export class Core implements Pumped, Leakable {
   readonly #residents = new Residents();
   readonly #returns: Returns;
   readonly #sends = new RoomQueue();
-  readonly #requests = new Requests();
+  readonly #requests = new EngineRequests();
   // Of connections that are yet to be announced.
   readonly #paths = new Map<number, ConnectionPath>();
   // Connections with readers or handlers for whom something came in this turn.
@@ -214,9 +214,9 @@ export class Core implements Pumped, Leakable {
     this.#sends.fail(status, owner);
   }
 
-  // Requests
+  // EngineRequests
 
-  /** See {@linkcode Requests.request}. */
+  /** See {@linkcode EngineRequests.request}. */
   request(
     owner: object,
     attempt: () => number,
@@ -229,7 +229,7 @@ export class Core implements Pumped, Leakable {
     return false;
   }
 
-  /** See {@linkcode Requests.ask}. */
+  /** See {@linkcode EngineRequests.ask}. */
   ask(
     attempt: (token: number) => number,
     answered: (answer: Answer) => void,

@@ -16,8 +16,8 @@ export interface Answer {
   readonly port: number;
 }
 
-/** The requests of a channel. */
-export class Requests {
+/** What a channel asks of its engine. */
+export class EngineRequests {
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #queue = new RoomQueue();
   #token = 0;

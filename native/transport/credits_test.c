@@ -117,6 +117,36 @@ a_receiver_that_is_not_run_finds_all_that_was_sent(void **state)
 	incast_end(&incast);
 }
 
+/* What they were told is others' meanwhile. */
+static void
+senders_that_were_not_run_ask_for_credit(void **state)
+{
+	struct incast incast = incast_start();
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		incast_run(&incast, SENDERS, 5 * MS, false);
+		for (unsigned n = SENDERS / 2; n < SENDERS; n++)
+			incast.senders[n]->application->host->stalled_until_ns =
+				incast.s->now_ns + 10 * MS;
+		incast_run(&incast, SENDERS, 10 * MS, false);
+		incast_run(&incast, SENDERS, MS, true);
+	}
+	incast_end(&incast);
+}
+
+static void
+a_long_path_keeps_its_credit_from_ack_to_ack(void **state)
+{
+	struct pair pair = pair_start(NULL);
+
+	(void)state;
+	pair.s->network.delay_ns = 10 * MS;
+	connection_send(pair.client, 3000000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 2 * NS_PER_S);
+	simulation_destroy(pair.s);
+}
+
 /* Its packets may be among those that wait. */
 static void
 nobody_counts_as_silent_before_the_queue_was_emptied(void **state)
@@ -149,6 +179,8 @@ main(void)
 			senders_give_of_what_they_have_to_those_that_join_them),
 		cmocka_unit_test(
 			a_receiver_that_is_not_run_finds_all_that_was_sent),
+		cmocka_unit_test(senders_that_were_not_run_ask_for_credit),
+		cmocka_unit_test(a_long_path_keeps_its_credit_from_ack_to_ack),
 		cmocka_unit_test(
 			nobody_counts_as_silent_before_the_queue_was_emptied),
 	};

@@ -353,9 +353,6 @@ send_queue(struct transport *t, uint64_t now, struct flow *f,
 	/* One behind others changes nothing: they are in line, or blocked. */
 	if (!first)
 		return;
-	/* Credit of the past is not in force any more: ask, with one packet. */
-	if (f->inflight == 0 && now - f->sent_ns > CREDIT_IDLE_NS / 2)
-		f->peer_credit = (uint16_t)u32_min(f->peer_credit, 1);
 	send_ready(t, now, f);
 }
 
@@ -585,6 +582,16 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	return true;
 }
 
+/* Credit of the past is not in force any more, be it that there was nothing to
+ * send or that we were not run: then one packet asks for it. On a long path
+ * ACKs are late, and credit that was given to others meanwhile does less harm
+ * than asking at every round trip. */
+static uint64_t
+credit_life_ns(const struct flow *f)
+{
+	return u64_max(CREDIT_IDLE_NS / 2, UINT64_C(2) * f->srtt_ns);
+}
+
 bool
 send_turn(struct transport *t, uint64_t now, struct flow *f)
 {
@@ -596,6 +603,8 @@ send_turn(struct transport *t, uint64_t now, struct flow *f)
 		recovery_arm(t, now, f);
 		return true;
 	}
+	if (now - f->sent_ns > credit_life_ns(f))
+		f->peer_credit = (uint16_t)u32_min(f->peer_credit, 1);
 	f->deficit += FLOW_QUANTUM;
 	while (room && f->deficit > 0 && f->endpoint->deficit > 0 &&
 		send_possible(f, now))

@@ -177,6 +177,8 @@ rss_host_observe(struct rss_host *host, const struct rss_observation *seen)
 	if (seen->queue >= map->queues)
 		return false;
 	news = compare(map, &direction->reference, seen);
+	news |= seen->mirrored && !peer->mirrored;
+	peer->mirrored |= seen->mirrored;
 	/* Where it can be foretold it need not be remembered, except that a
 	 * pair that was seen to work is better. */
 	if ((direction->pairs_valid >> seen->queue & 1) == 0)

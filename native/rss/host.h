@@ -29,6 +29,7 @@ struct rss_observation {
 	uint8_t queue;
 	uint8_t queues; /* that the NIC has */
 	bool remote;	/* it was the peer's NIC, or so the peer says */
+	bool mirrored;	/* nothing else was answered, see struct rss_peer */
 };
 
 /* A pair that came in on a queue. */

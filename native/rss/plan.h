@@ -68,7 +68,7 @@ struct rss_plan {
 	bool bets;	/* what is foretold need not be seen */
 	bool mirrored;	/* the answer takes the SYN's pair back */
 	bool apart;	/* one that does not was answered */
-	uint8_t silent; /* bursts of which some were not answered */
+	uint8_t silent; /* bursts in a row that were not answered */
 	uint16_t rounds;
 	uint16_t limit; /* of packets of both sides */
 	uint16_t probes;

@@ -5,6 +5,21 @@
  */
 #include "transport/flow.h"
 
+static void
+observation_take(struct transport *t, const struct rss_observation *seen)
+{
+	if (rss_host_observe(t->rss, seen) && t->ops.observed != NULL &&
+		t->options.engines > 1)
+		t->ops.observed(t->context, seen);
+}
+
+static bool
+queue_valid(uint32_t queue, uint32_t queues)
+{
+	return queue < RSS_QUEUES_MAX && queues != 0 &&
+	       queues <= RSS_QUEUES_MAX;
+}
+
 void
 observe(struct transport *t, uint32_t address, uint32_t pair, uint32_t queue,
 	uint32_t queues, bool remote)
@@ -17,11 +32,8 @@ observe(struct transport *t, uint32_t address, uint32_t pair, uint32_t queue,
 		.remote = remote,
 	};
 
-	if (queue >= RSS_QUEUES_MAX || queues == 0 || queues > RSS_QUEUES_MAX)
-		return;
-	if (rss_host_observe(t->rss, &seen) && t->ops.observed != NULL &&
-		t->options.engines > 1)
-		t->ops.observed(t->context, &seen);
+	if (queue_valid(queue, queues))
+		observation_take(t, &seen);
 }
 
 void
@@ -95,8 +107,18 @@ search_learn(struct transport *t, struct search *search,
 	t->counters.probes_answered++;
 	rss_host_told(
 		t->rss, rss_host_meet(t->rss, address), answer->engines, key);
-	observe(t, address, probe->pairs[RSS_OUT], answer->cookie.engine,
-		answer->engines, true);
+	if (queue_valid(answer->cookie.engine, answer->engines)) {
+		const struct rss_observation there = {
+			.address = address,
+			.pair = probe->pairs[RSS_OUT],
+			.queue = (uint8_t)answer->cookie.engine,
+			.queues = (uint8_t)answer->engines,
+			.remote = true,
+			.mirrored = search->plan.mirrored,
+		};
+
+		observation_take(t, &there);
+	}
 	observe(t, address, probe->pairs[RSS_IN], t->queue, t->options.engines,
 		false);
 	rss_plan_answer(&search->plan, t->rss, address, probe, t->queue,

@@ -50,6 +50,10 @@ bench-quick: build $(MODULES) ## build, then measure the core of that, in 90 s
 bench-transport: build $(MODULES) ## build, then measure what the transport promises
 	@$(DENO) run -A bench/transport.ts
 
+.PHONY: bench-rss
+bench-rss: build $(MODULES) ## build, then measure how connections find their engines
+	@$(DENO) run -A bench/rss.ts
+
 .PHONY: bench-rss-simulation
 bench-rss-simulation: build $(MODULES) ## build, then make the figures of docs/rss.md anew
 	@$(DENO) run -A bench/rss_simulation.ts

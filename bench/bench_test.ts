@@ -47,17 +47,19 @@ test("bench/javascript.ts: prints a line per way to receive and send", async () 
 });
 
 const parts = [
-  { part: "loss", figures: 27 },
-  { part: "packets", figures: 2 },
-  { part: "rest", figures: 5 },
-  { part: "idle", figures: 5 },
-  { part: "readers", figures: 4 },
-  { part: "incast", figures: 3 },
-  { part: "ecn", figures: 5 },
+  { file: "transport", part: "loss", figures: 27 },
+  { file: "transport", part: "packets", figures: 2 },
+  { file: "transport", part: "rest", figures: 5 },
+  { file: "transport", part: "idle", figures: 5 },
+  { file: "transport", part: "readers", figures: 4 },
+  { file: "transport", part: "incast", figures: 3 },
+  { file: "transport", part: "ecn", figures: 5 },
+  { file: "rss", part: "first", figures: 16 },
+  { file: "rss", part: "next", figures: 4 },
 ];
-for (const { part, figures } of parts) {
-  test(`bench/transport.ts: measures ${part}`, async () => {
-    const file = "bench/transport.ts";
+for (const { file: name, part, figures } of parts) {
+  test(`bench/${name}.ts: measures ${part}`, async () => {
+    const file = `bench/${name}.ts`;
     const folder = mkdtempSync(`${tmpdir()}/machnet-bench-`);
     const output = `${folder}/figures.json`;
     try {
@@ -66,7 +68,8 @@ for (const { part, figures } of parts) {
         file,
         parameters: [
           part,
-          ...["--seconds", "0.02", "--rounds", "1", "--idle", "200"],
+          ...["--seconds", "0.02", "--rounds", "1"],
+          ...["--idle", "200", "--keys", "1"],
           ...["--output", output],
         ],
       });

@@ -1,0 +1,33 @@
+/**
+ * Measures what RSS-- is for: connections that land on their engines for few
+ * packets, and that come back to them. Real sidecars behind the vNICs of a
+ * fabric, whose keys they cannot read.
+ *
+ *     deno run --allow-all bench/rss.ts [PART...]
+ *     bun bench/rss.ts [PART...]
+ *
+ * Options: --keys (pairs of hosts with random keys, 200), --seconds (of
+ * measuring at a time, 1), --rounds (5), --output (a file for the figures as
+ * JSON, bench/results/rss.json).
+ */
+import process from "node:process";
+import { parseArgs } from "#std/cli/parse_args";
+import { measureAll } from "./measurement.ts";
+import { first, type KeysEffort, next } from "./rss/connect.ts";
+
+if (import.meta.main) {
+  const { keys, seconds, rounds, output, _: parts } = parseArgs(
+    process.argv.slice(2),
+    { string: ["keys", "seconds", "rounds", "output"] },
+  );
+  await measureAll<KeysEffort>({
+    measurements: [first, next],
+    effort: {
+      keys: Number(keys ?? 200),
+      seconds: Number(seconds ?? 1),
+      rounds: Number(rounds ?? 5),
+    },
+    parts,
+    output: output ?? "bench/results/rss.json",
+  });
+}

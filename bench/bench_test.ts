@@ -46,6 +46,17 @@ test("bench/javascript.ts: prints a line per way to receive and send", async () 
   assert.equal(results.length, 4, lines.join("\n"));
 });
 
+test("bench/spin.ts: prints a line per network and spin limit", async () => {
+  const file = "bench/spin.ts";
+  const lines = await runScript({
+    runtime,
+    file,
+    parameters: [...parameters, "--rounds", "1"],
+  });
+  const results = lines.filter((line) => /^ *\d+( +[\d.]+){4}$/.test(line));
+  assert.equal(results.length, 6 * 5, lines.join("\n"));
+});
+
 const parts = [
   { file: "transport", part: "loss", figures: 27 },
   { file: "transport", part: "packets", figures: 2 },

@@ -7,7 +7,8 @@
  *     bun bench/client.ts --transport tcp --hostname 10.0.0.2 --port 888
  *
  * Options: --transport (machnet by default), --socket (the control socket of
- * another sidecar than this machine's), --busy (never sleep), --size (bytes, 64
+ * another sidecar than this machine's), --busy (never sleep), --spin-us (of
+ * machnet: see attach()), --size (bytes, 64
  * by default), --window (requests under way at a time, 1), --seconds (2);
  * --stdin reads "SIZE WINDOW SECONDS" from each line of standard input instead.
  */
@@ -54,7 +55,7 @@ async function measure(end: End, place: Place, load: Load): Promise<Measured> {
 const options = parseArgs(process.argv.slice(2), {
   string: [
     ...["transport", "hostname", "port", "socket"],
-    ...["size", "window", "seconds"],
+    ...["size", "window", "seconds", "spin-us"],
   ],
   boolean: ["busy", "stdin"],
 });
@@ -63,7 +64,13 @@ if (hostname === undefined || port === undefined) {
   throw new TypeError("Cannot measure: --hostname and --port are needed");
 }
 const end = await loadEnd(transport);
-const place = { hostname, port: Number(port), socket };
+const { "spin-us": spinUs } = options;
+const place = {
+  hostname,
+  port: Number(port),
+  socket,
+  spinUs: spinUs === undefined ? undefined : Number(spinUs),
+};
 if (options.busy) stayBusy();
 if (options.stdin) {
   for await (const line of createInterface(process.stdin)) {

@@ -22,6 +22,8 @@ export interface Place {
   readonly port: number;
   /** Control socket of the sidecar on this side. */
   readonly socket?: string | undefined;
+  /** How long a channel looks for more before it sleeps. */
+  readonly spinUs?: number | undefined;
 }
 
 /** What becomes of replies. */

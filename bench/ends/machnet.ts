@@ -3,8 +3,10 @@ import { attach, type Connection } from "machnet";
 import { type Place, type Replies, type Requester, Requests } from "./end.ts";
 
 /** See {@linkcode End}. */
-export async function serve({ port, socket }: Place): Promise<number> {
-  const channel = await attach({ socket });
+export async function serve(
+  { port, socket, spinUs }: Place,
+): Promise<number> {
+  const channel = await attach({ socket, spinUs });
   const listener = await channel.listen({ port });
   (async () => {
     for await (const connection of listener) {
@@ -23,11 +25,11 @@ async function echo(connection: Connection): Promise<void> {
 
 /** See {@linkcode End}. */
 export async function connect(
-  { hostname, port, socket }: Place,
+  { hostname, port, socket, spinUs }: Place,
   size: number,
   replies: Replies,
 ): Promise<Requester> {
-  const channel = await attach({ socket });
+  const channel = await attach({ socket, spinUs });
   const connection = await channel.connect({ hostname, port });
   const requests = new Requests(size);
   const reading = (async () => {

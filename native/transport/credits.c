@@ -26,12 +26,11 @@ credits_init(struct transport *t)
 }
 
 void
-credits_share(struct transport *t, uint64_t now, struct flow *f)
+credits_share(struct transport *t, struct flow *f)
 {
 	uint32_t credit = f->credit - (f->credit != 0); /* this one came */
 	uint32_t share;
 
-	f->active_ns = now;
 	if (list_empty(&f->active_node))
 		t->active_length++;
 	else
@@ -80,7 +79,7 @@ credits_reclaim(struct transport *t, uint64_t now)
 		struct flow *f =
 			container_of(t->active.next, struct flow, active_node);
 
-		if (now - f->active_ns < CREDIT_IDLE_NS)
+		if (now - f->largest_ns < CREDIT_IDLE_NS)
 			return;
 		credits_return(t, f);
 	}

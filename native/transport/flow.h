@@ -321,7 +321,7 @@ struct flow {
 
 	/* Receiving. */
 	uint64_t largest;
-	uint64_t largest_ns;
+	uint64_t largest_ns;		   /* when it came */
 	uint64_t seen[WIRE_ACK_WORDS_MAX]; /* bit i: largest - 1 - i */
 	uint32_t deliver_next;		   /* id */
 	uint32_t allocated;		   /* all ids before it have memory */
@@ -339,7 +339,6 @@ struct flow {
 	uint16_t moves_before; /* of the route, when it was opened */
 	uint16_t path_told;    /* changes of the route that were */
 
-	uint64_t active_ns; /* when the last packet came */
 	uint64_t ack_due_ns;
 	struct receive_window *received;
 
@@ -362,7 +361,7 @@ struct flow {
 	uint32_t listener; /* passive: its id */
 	int32_t status;	   /* FLOW_ENDED: for the CLOSED event */
 };
-_Static_assert(sizeof(struct flow) <= 496, "an idle connection is small");
+_Static_assert(sizeof(struct flow) <= 488, "an idle connection is small");
 
 #ifndef INDEX_BUCKETS /* the fuzzer's is small */
 #define INDEX_BUCKETS (1u << 16)
@@ -584,7 +583,7 @@ void recovery_forget(struct flow *f);
 /* credits.c */
 void credits_init(struct transport *t);
 /** A packet came: give the flow its share of the RX queue. */
-void credits_share(struct transport *t, uint64_t now, struct flow *f);
+void credits_share(struct transport *t, struct flow *f);
 /** How many packets the peer may have in flight, for an ACK. */
 uint16_t credits_told(const struct flow *f);
 /** Take back what connections that fell silent hold. */

@@ -530,7 +530,7 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		return;
 	}
 	if (f->state != FLOW_LINGER)
-		credits_share(t, now, f);
+		credits_share(t, f);
 	switch (frames_receive(t, f, &reader)) {
 	case MALFORMED:
 		t->counters.packets_malformed++;

@@ -37,10 +37,10 @@ demo: build $(MODULES) ## build, then run examples/demo.ts
 .PHONY: bench
 bench: build $(MODULES) ## build, then measure against sockets, and operations
 	@$(DENO) run -A bench/system.ts
-	@echo
-	@$(DENO) run -A bench/operations.ts
-	@echo
-	@$(BUN) bench/operations.ts
+	@for script in javascript operations; do \
+		echo && $(DENO) run -A bench/$$script.ts && \
+		echo && $(BUN) bench/$$script.ts || exit; \
+	done
 
 .PHONY: bench-quick
 bench-quick: build $(MODULES) ## build, then measure the core of that, in 90 s

@@ -19,6 +19,7 @@ import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
 import { RUNTIME_NAMES } from "./processes.ts";
+import { verdict } from "./figure.ts";
 import { type Column, heading, row } from "./table.ts";
 
 const SIZE = 64;
@@ -33,7 +34,15 @@ const COLUMNS: readonly Column[] = [
   { title: "ns", width: 6 },
   { title: "of skeleton", width: 12 },
   { title: "bytes allocated", width: 16 },
+  { title: "", width: 20, align: "left" },
 ];
+
+/** Of the skeleton's time. */
+const MOST: Readonly<Record<string, number>> = {
+  "for await, send()": 2.5,
+  "receive(), send()": 2.5,
+  "batches(), sendMany()": 1,
+};
 
 /** A library whose engine answers each window at once with another one. */
 function endless(native: Library): Library {
@@ -224,11 +233,14 @@ if (import.meta.main) {
   );
   console.log(heading(COLUMNS));
   for (const [name, time] of Object.entries(times)) {
+    const value = time / times[SKELETON]!;
+    const most = MOST[name];
     console.log(row(COLUMNS, [
       name,
       time.toFixed(0),
-      (time / times[SKELETON]!).toFixed(2),
+      value.toFixed(2),
       Math.max(0, allocations[name]!).toFixed(0),
+      most === undefined ? "" : verdict({ name, value, target: { most } }),
     ]));
   }
   process.exit(); // nobody here answers who closes

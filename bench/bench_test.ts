@@ -67,6 +67,9 @@ const parts = [
   { file: "transport", part: "ecn", figures: 5 },
   { file: "rss", part: "first", figures: 16 },
   { file: "rss", part: "next", figures: 4 },
+  { file: "rss", part: "rekey", figures: 3 },
+  { file: "rss", part: "portless", figures: 2 },
+  { file: "rss", part: "crowd", figures: 5 },
 ];
 for (const { file: name, part, figures } of parts) {
   test(`bench/${name}.ts: measures ${part}`, async () => {

@@ -13,7 +13,9 @@
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
 import { measureAll } from "./measurement.ts";
+import { portless, rekey } from "./rss/change.ts";
 import { first, type KeysEffort, next } from "./rss/connect.ts";
+import { crowd } from "./rss/crowd.ts";
 
 if (import.meta.main) {
   const { keys, seconds, rounds, output, _: parts } = parseArgs(
@@ -21,7 +23,7 @@ if (import.meta.main) {
     { string: ["keys", "seconds", "rounds", "output"] },
   );
   await measureAll<KeysEffort>({
-    measurements: [first, next],
+    measurements: [first, next, rekey, portless, crowd],
     effort: {
       keys: Number(keys ?? 200),
       seconds: Number(seconds ?? 1),

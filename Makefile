@@ -71,6 +71,11 @@ fuzz-corpus: build-fuzz ## take what `make fuzz` learned into the repository
 		native/tools/fuzz-corpus.sh $$target || exit; \
 	done
 
+.PHONY: sim
+sim: build ## replay the simulation of a SEED, or of SEEDS many from it on
+	@MACHNET_SEED=$(SEED) MACHNET_SEEDS=$(SEEDS) \
+		native/build/transport/simulation_test
+
 .PHONY: packages
 packages: build-package $(MODULES) ## make the npm packages, in dist
 	packages/build.sh $(DENO)

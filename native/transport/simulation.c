@@ -34,11 +34,9 @@ simulation_chance(struct simulation *s, uint32_t of_10000)
 }
 
 void
-simulation_check(struct simulation *s, bool condition, const char *what,
-	const char *file, int line)
+simulation_fail(
+	struct simulation *s, const char *what, const char *file, int line)
 {
-	if (condition)
-		return;
 	print_error("seed %llu, at %.6f s\n", (unsigned long long)s->seed,
 		(double)(s->now_ns - s->begun_ns) / NS_PER_S);
 	_assert_true(0, what, file, line);
@@ -262,9 +260,11 @@ host_turn(struct host *host)
 {
 	uint64_t now_ns = host->simulation->now_ns;
 	uint32_t burst = u32_min(host->rx_length, RX_BURST);
+	bool busy;
 
 	if (now_ns < host->stalled_until_ns)
 		return;
+	busy = host_next_ns(host) <= now_ns;
 	host->device_used = 0;
 	transport_occupancy(host->transport,
 		(uint8_t)(host->rx_length * 255 / host->options.descriptors),
@@ -272,14 +272,15 @@ host_turn(struct host *host)
 	while (burst-- != 0) {
 		struct packet *packet = rx_pop(host);
 
-		if (rx_hand_over(host, packet))
-			continue;
-		transport_receive(host->transport, now_ns, &packet->path,
-			packet->queue, packet->bytes, packet->length,
-			packet->marked);
+		if (!rx_hand_over(host, packet))
+			transport_receive(host->transport, now_ns,
+				&packet->path, packet->queue, packet->bytes,
+				packet->length, packet->marked);
 		free(packet);
 	}
 	transport_poll(host->transport, now_ns);
+	if (busy)
+		invariants_check(host);
 }
 
 bool

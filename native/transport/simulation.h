@@ -311,10 +311,11 @@ void stranger_data(struct stranger *stranger, const struct wire_ack *ack,
 	const struct wire_frame *frame);
 
 /* simulation.c for simulation_application.c */
-void simulation_check(struct simulation *s, bool condition, const char *what,
-	const char *file, int line);
+void simulation_fail(
+	struct simulation *s, const char *what, const char *file, int line);
 #define CHECK(s, condition)                                                    \
-	simulation_check((s), (condition), #condition, __FILE__, __LINE__)
+	((condition) ? (void)0                                                 \
+		     : simulation_fail((s), #condition, __FILE__, __LINE__))
 extern const struct transport_ops application_ops;
 struct host *simulation_host(struct simulation *s, uint32_t address);
 
@@ -326,9 +327,13 @@ void packet_transmit(
 void network_step(struct simulation *s);
 /** The oldest in the RX queue: there is one. */
 struct packet *rx_pop(struct host *host);
-/** Give it to the engine that it is for. @return false: it is for this one */
+/** Give copies to the engines that it is for. @return false: it is for this
+ * one, too */
 bool rx_hand_over(struct host *host, struct packet *packet);
 void network_free(struct simulation *s);
+
+/* simulation_invariants.c for the others */
+void invariants_check(const struct host *host);
 
 /* simulation_stranger.c for the others */
 void stranger_receive(struct stranger *stranger, const struct packet *packet);

@@ -289,19 +289,30 @@ rx_pop(struct host *host)
 	return packet;
 }
 
+static void
+hand_over(struct host *from, uint32_t engine, struct packet *packet)
+{
+	if (engine == from->options.engine)
+		return;
+	from->machine->handovers++;
+	rx_push(&from->machine->engines[engine], packet_copy(packet));
+}
+
 bool
 rx_hand_over(struct host *host, struct packet *packet)
 {
-	uint32_t engine;
+	uint32_t engine = transport_engine_of(packet->bytes, packet->length);
 
 	if (packet->queue != host->options.engine)
 		return false; /* to us, by another engine */
-	engine = transport_engine_of(packet->bytes, packet->length);
-	if (engine >= host->options.engines || engine == packet->queue)
-		return false;
-	host->machine->handovers++;
-	rx_push(&host->machine->engines[engine], packet);
-	return true;
+	if (engine < host->options.engines) {
+		hand_over(host, engine, packet);
+		return engine != host->options.engine;
+	}
+	if (engine == TRANSPORT_ENGINE_ALL)
+		for (uint32_t i = 0; i < host->options.engines; i++)
+			hand_over(host, i, packet);
+	return false;
 }
 
 void

@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
  * Everything at once, from a seed: applications that connect, send, close,
- * reset, stall and die, on hosts that restart and vanish, over a network with
- * all faults. Then the network heals, and what is left must come to its end.
- * MACHNET_SEED=n runs one seed.
+ * reset, pause and die, on machines of one or more engines that stall, restart
+ * and vanish, over a network with all faults. Then it heals, and what is left
+ * must come to its end. `make sim SEED=n` runs one seed, `make sim SEED=n
+ * SEEDS=m` m of them from n on.
  */
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
 #include "transport/flow.h"
 #include "transport/simulation.h"
 
 #define S NS_PER_S
 #define MS NS_PER_MS
 
-#define SEEDS 120u
-#define ACTIONS 250u
+#ifdef __SANITIZE_ADDRESS__ /* each takes several times as long */
+#define SEEDS 300u
+#else
+#define SEEDS 2000u
+#endif
+#define ACTIONS 120u
+
+/* To print when it fails, also by a signal or a sanitizer. */
+static uint64_t seed_at_hand;
+static uint64_t packets;
 
 static struct application *
 any_application(struct simulation *s)
@@ -93,6 +106,19 @@ network_change(struct simulation *s)
 		network->jitter_ns = simulation_random(s, 500000);
 	if (simulation_chance(s, 5000))
 		network->loss = (uint32_t)simulation_random(s, 2000);
+	if (simulation_chance(s, 3000)) {
+		network->burst = (uint32_t)simulation_random(s, 50);
+		network->burst_packets = 1 + (uint32_t)simulation_random(s, 30);
+	}
+	if (simulation_chance(s, 3000))
+		network->corrupt = (uint32_t)simulation_random(s, 1000);
+	if (simulation_chance(s, 4000)) {
+		network->packet_ns = 100 << simulation_random(s, 8);
+		network->queue_packets =
+			16 + (uint32_t)simulation_random(s, 500);
+		network->mark_packets = (uint32_t)simulation_random(
+			s, network->queue_packets / 2);
+	}
 	if (simulation_chance(s, 5000))
 		network->duplicate = (uint32_t)simulation_random(s, 3000);
 	if (simulation_chance(s, 5000))
@@ -121,25 +147,43 @@ application_change(struct simulation *s, struct application *application)
 }
 
 static void
+applications_begin(struct simulation *s, const struct machine *machine)
+{
+	for (uint32_t i = 0; i < machine->engines_length; i++)
+		application_begin(s, &machine->engines[i]);
+}
+
+/* Its cable is pulled for a while. */
+static void
+cut(struct simulation *s, const struct machine *machine)
+{
+	for (uint32_t i = 0; i < machine->engines_length; i++)
+		machine->engines[i].up = false;
+	simulation_run(s, simulation_random(s, 4 * S));
+	for (uint32_t i = 0; i < machine->engines_length; i++)
+		machine->engines[i].up = true;
+	/* Cuts with only moments between outlast what is repeated. */
+	simulation_run(s, S);
+}
+
+static void
 fault(struct simulation *s)
 {
 	struct host *host = &s->hosts[simulation_random(s, s->hosts_length)];
+	struct machine *machine = host->machine;
 	/* So that somebody is left to do something. */
-	bool deadly = s->applications_length + 2 <= APPLICATIONS_MAX;
+	bool deadly = s->applications_length + machine->engines_length + 1 <=
+		      APPLICATIONS_MAX;
 
-	switch (simulation_random(s, 6)) {
+	switch (simulation_random(s, 8)) {
 	case 0:
-		host->up = false;
-		simulation_run(s, simulation_random(s, 4 * S));
-		host->up = true;
-		/* Cuts with only moments between outlast what is repeated. */
-		simulation_run(s, S);
+		cut(s, machine);
 		break;
 	case 1:
 		if (!deadly)
 			break;
 		host_restart(host);
-		application_begin(s, host);
+		applications_begin(s, machine);
 		break;
 	case 2:
 		if (!deadly)
@@ -147,6 +191,15 @@ fault(struct simulation *s)
 		application_begin(s, host);
 		application_kill(any_application(s));
 		application_begin(s, host);
+		break;
+	case 3:
+		host->stalled_until_ns =
+			s->now_ns +
+			simulation_random(s, MS << simulation_random(s, 12));
+		break;
+	case 4:
+		if (machine->vnic != NULL)
+			classifier_rekey(machine->vnic);
 		break;
 	default:
 		network_change(s);
@@ -185,8 +238,10 @@ static void
 heal(struct simulation *s)
 {
 	s->network = (struct network){.delay_ns = 20 * NS_PER_US};
-	for (uint32_t i = 0; i < s->hosts_length; i++)
+	for (uint32_t i = 0; i < s->hosts_length; i++) {
 		s->hosts[i].device_room = UINT32_MAX;
+		s->hosts[i].stalled_until_ns = 0;
+	}
 	for (uint32_t i = 0; i < s->applications_length; i++) {
 		struct application *application = s->applications[i];
 
@@ -265,18 +320,34 @@ close_all(struct simulation *s)
 	}
 }
 
+/* A machine, with one application on each of its engines. */
+static void
+machine_begin(struct simulation *s)
+{
+	struct classifier_options vnic = {
+		.hash = (enum classifier_hash)simulation_random(s, 3),
+		.table = (enum classifier_table)simulation_random(s, 2),
+	};
+	const struct host *host;
+
+	s->defaults.mtu =
+		(uint16_t)(TRANSPORT_MTU_MIN + simulation_random(s, 3000));
+	if (simulation_chance(s, 5000))
+		host = host_start(s);
+	else
+		host = engines_start(s, 2u << simulation_random(s, 2), &vnic);
+	applications_begin(s, host->machine);
+}
+
 static void
 run_seed(uint64_t seed)
 {
 	struct simulation *s = simulation_create(seed);
-	uint64_t hosts = 2 + simulation_random(s, 2);
+	uint64_t machines = 2 + simulation_random(s, 2);
 
 	s->defaults.descriptors = (uint16_t)(32 << simulation_random(s, 4));
-	for (uint64_t i = 0; i < hosts; i++) {
-		s->defaults.mtu = (uint16_t)(TRANSPORT_MTU_MIN +
-					     simulation_random(s, 3000));
-		application_begin(s, host_start(s));
-	}
+	for (uint64_t i = 0; i < machines; i++)
+		machine_begin(s);
 	network_change(s);
 	for (unsigned i = 0; i < ACTIONS; i++) {
 		act(s);
@@ -288,22 +359,64 @@ run_seed(uint64_t seed)
 	check_progress(s);
 	check_memory(s);
 	close_all(s);
+	packets += s->packets_sent;
 	simulation_destroy(s);
+}
+
+static uint64_t
+number_of(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text != NULL && *text != 0 ? strtoull(text, NULL, 10)
+					  : otherwise;
+}
+
+static double
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / NS_PER_S;
 }
 
 static void
 whatever_happens_the_promises_are_kept(void **state)
 {
-	const char *seed = getenv("MACHNET_SEED");
+	uint64_t first = number_of("MACHNET_SEED", 1);
+	uint64_t seeds = number_of(
+		"MACHNET_SEEDS", number_of("MACHNET_SEED", 0) != 0 ? 1 : SEEDS);
+	double begun = seconds();
 
 	(void)state;
-	if (seed != NULL) {
-		run_seed(strtoull(seed, NULL, 10));
-		return;
+	for (uint64_t i = 0; i < seeds; i++) {
+		seed_at_hand = first + i;
+		run_seed(seed_at_hand);
 	}
-	for (uint64_t i = 1; i <= SEEDS; i++)
-		run_seed(i);
+	print_message("# %llu seeds, %llu packets, %.0f packets a second\n",
+		(unsigned long long)seeds, (unsigned long long)packets,
+		(double)packets / (seconds() - begun));
 }
+
+static void
+print_seed(void)
+{
+	fprintf(stderr, "# replay: make sim SEED=%llu\n",
+		(unsigned long long)seed_at_hand);
+}
+
+static void
+aborted(int number)
+{
+	print_seed();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* Of the sanitizers, where there are any. */
+void __sanitizer_set_death_callback(void (*callback)(void))
+	__attribute__((weak));
 
 int
 main(void)
@@ -311,6 +424,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_happens_the_promises_are_kept),
 	};
+	int failed;
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	signal(SIGABRT, aborted);
+	if (__sanitizer_set_death_callback != NULL)
+		__sanitizer_set_death_callback(print_seed);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	if (failed != 0)
+		print_seed();
+	return failed;
 }

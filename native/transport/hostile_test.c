@@ -322,11 +322,17 @@ acks_of_what_was_never_sent_are_dropped(void **state)
 	for (unsigned i = 0; i < ARRAY_LENGTH(numbers); i++)
 		stranger_data(stranger,
 			&(struct wire_ack){.largest = numbers[i],
-				.message_limit = 0x7fffffff,
+				.message_limit = TRANSPORT_MESSAGE_WINDOW,
 				.credit = UINT16_MAX},
 			NULL);
 	assert_int_equal(host_counters(pair.server_host)->packets_malformed, 7);
 	assert_int_equal(host_counters(pair.server_host)->packets_stale, 4);
+	/* Nor can there be room behind more messages than were sent. */
+	stranger_data(stranger,
+		&(struct wire_ack){.largest = first - 1,
+			.message_limit = TRANSPORT_MESSAGE_WINDOW + 1},
+		NULL);
+	assert_int_equal(host_counters(pair.server_host)->packets_malformed, 8);
 	assert_false(application_accepted(pair.server_application)->closed);
 	check_alive(&pair);
 	simulation_destroy(pair.s);
@@ -351,8 +357,10 @@ acks_of_everything_at_once_harm_only_their_sender(void **state)
 		stranger_data(stranger,
 			&(struct wire_ack){
 				.largest = flow(server)->number_next - 1,
-				.message_limit = (uint32_t)simulation_random(
-					pair.s, UINT32_MAX),
+				.message_limit =
+					flow(server)->message_begun +
+					(uint32_t)simulation_random(pair.s,
+						i % 2 == 0 ? UINT32_MAX : 300),
 				.credit = UINT16_MAX,
 				.words_length =
 					(uint8_t)simulation_random(pair.s, 5),
@@ -374,8 +382,7 @@ acks_of_the_last_packet_only_harm_only_their_sender(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		struct pair pair = pair_start(NULL);
 		struct stranger *stranger = stranger_start(pair.s);
-		struct wire_ack ack = {.message_limit = 0x7fffffff,
-			.credit = UINT16_MAX,
+		struct wire_ack ack = {.credit = UINT16_MAX,
 			.words_length = WIRE_ACK_WORDS_MAX};
 		struct connection *server;
 
@@ -386,6 +393,8 @@ acks_of_the_last_packet_only_harm_only_their_sender(void **state)
 			assert_true(connection_send(server, lengths[i]));
 		for (unsigned n = 0; n < 1000; n++) {
 			ack.largest = flow(server)->number_next - 1;
+			ack.message_limit = flow(server)->message_begun +
+					    TRANSPORT_MESSAGE_WINDOW;
 			stranger_data(stranger, &ack, NULL);
 			simulation_run(pair.s, 100 * NS_PER_US);
 		}
@@ -401,6 +410,8 @@ acks_of_the_last_packet_only_harm_only_their_sender(void **state)
 		ack.words_length = 0;
 		for (unsigned n = 0; n < 3000; n++) {
 			ack.largest = flow(server)->number_next - 1;
+			ack.message_limit = flow(server)->message_begun +
+					    TRANSPORT_MESSAGE_WINDOW;
 			stranger_data(stranger, &ack, NULL);
 			simulation_run(pair.s, 10 * NS_PER_US);
 		}

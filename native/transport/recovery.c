@@ -349,7 +349,10 @@ recovery_ack(struct transport *t, uint64_t now, struct flow *f,
 	uint64_t rtt_ns;
 	uint32_t acked = 0;
 
-	if (ack->largest >= f->number_next) {
+	/* Of packets, or with room for messages, that are yet to come. */
+	if (ack->largest >= f->number_next ||
+		serial_before(f->message_begun + TRANSPORT_MESSAGE_WINDOW,
+			ack->message_limit)) {
 		t->counters.packets_malformed++;
 		return;
 	}

@@ -309,7 +309,7 @@ ack_forge(struct script *s, const struct flow *f, uint8_t *bytes)
 	struct wire_ack ack = {
 		.largest = f->number_next - 1 - delta(s),
 		.words_length = u8(s) % (WIRE_ACK_WORDS_MAX + 1),
-		.message_limit = f->message_first + fuzz_u16(&s->input),
+		.message_limit = f->message_first + fuzz_u16(&s->input) % 512,
 		.credit = u8(s),
 		.occupancy = u8(s),
 		.marked = u8(s),

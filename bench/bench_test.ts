@@ -70,6 +70,7 @@ const parts = [
   { file: "rss", part: "rekey", figures: 3 },
   { file: "rss", part: "portless", figures: 2 },
   { file: "rss", part: "crowd", figures: 5 },
+  { file: "rss", part: "flood", figures: 6 },
 ];
 for (const { file: name, part, figures } of parts) {
   test(`bench/${name}.ts: measures ${part}`, async () => {
@@ -83,7 +84,7 @@ for (const { file: name, part, figures } of parts) {
         parameters: [
           part,
           ...["--seconds", "0.02", "--rounds", "1"],
-          ...["--idle", "200", "--keys", "1"],
+          ...["--idle", "200", "--keys", "1", "--syns", "2000"],
           ...["--output", output],
         ],
       });

@@ -6,9 +6,9 @@
  *     deno run --allow-all bench/rss.ts [PART...]
  *     bun bench/rss.ts [PART...]
  *
- * Options: --keys (pairs of hosts with random keys, 200), --seconds (of
- * measuring at a time, 1), --rounds (5), --output (a file for the figures as
- * JSON, bench/results/rss.json).
+ * Options: --keys (pairs of hosts with random keys, 200), --syns (forged ones,
+ * 1000000), --seconds (of measuring at a time, 1), --rounds (5), --output (a
+ * file for the figures as JSON, bench/results/rss.json).
  */
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
@@ -16,16 +16,18 @@ import { measureAll } from "./measurement.ts";
 import { portless, rekey } from "./rss/change.ts";
 import { first, type KeysEffort, next } from "./rss/connect.ts";
 import { crowd } from "./rss/crowd.ts";
+import { flood, type FloodEffort } from "./rss/flood.ts";
 
 if (import.meta.main) {
-  const { keys, seconds, rounds, output, _: parts } = parseArgs(
+  const { keys, syns, seconds, rounds, output, _: parts } = parseArgs(
     process.argv.slice(2),
-    { string: ["keys", "seconds", "rounds", "output"] },
+    { string: ["keys", "syns", "seconds", "rounds", "output"] },
   );
-  await measureAll<KeysEffort>({
-    measurements: [first, next, rekey, portless, crowd],
+  await measureAll<KeysEffort & FloodEffort>({
+    measurements: [first, next, rekey, portless, crowd, flood],
     effort: {
       keys: Number(keys ?? 200),
+      syns: Number(syns ?? 1_000_000),
       seconds: Number(seconds ?? 1),
       rounds: Number(rounds ?? 5),
     },

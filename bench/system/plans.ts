@@ -22,9 +22,9 @@ function machnet(
   });
 }
 
-function native(wire: "memif" | "af_packet"): Contender {
+function native(wire: "memif" | "af_packet", mtu: number = 1500): Contender {
   const [transport, runtime, mode] = ["machnet-c", "c", "sidecars"] as const;
-  return { transport, wire, mtu: 1500, runtime, mode };
+  return { transport, wire, mtu, runtime, mode };
 }
 
 function rival(
@@ -55,7 +55,7 @@ export const QUICK: Plan = {
     window: 32,
   }]),
   seconds: 0.15,
-  rounds: 2,
+  rounds: 3,
 };
 
 /** `make bench`. */
@@ -63,6 +63,8 @@ export const FULL: Plan = {
   contenders: [
     ...machnet("memif"),
     native("memif"),
+    ...machnet("memif", 9000),
+    native("memif", 9000),
     ...machnet("af_packet"),
     native("af_packet"),
     ...machnet("af_packet", 9000),

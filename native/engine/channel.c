@@ -502,6 +502,17 @@ channel_message_capped(const struct channel *channel, uint32_t connection)
 			arena_lent_bytes(channel->received));
 }
 
+uint32_t
+channel_message_room(
+	const struct channel *channel, uint32_t connection, uint32_t bytes)
+{
+	return holdings_room(&channel->holdings, connection,
+		CHANNEL_BLOCKS_LENT_MAX - arena_lent_blocks(channel->received),
+		channel->layout.arena_bytes -
+			arena_lent_bytes(channel->received),
+		bytes);
+}
+
 uint8_t *
 channel_message_allocate(struct channel *channel, uint32_t connection,
 	uint32_t length, bool urgent, uint32_t *offset)

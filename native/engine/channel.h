@@ -79,6 +79,8 @@ void channel_wake(struct channel *channel);
 uint8_t *channel_message_allocate(struct channel *channel, uint32_t connection,
 	uint32_t length, bool urgent, uint32_t *offset);
 bool channel_message_capped(const struct channel *channel, uint32_t connection);
+uint32_t channel_message_room(
+	const struct channel *channel, uint32_t connection, uint32_t bytes);
 void channel_message_free(struct channel *channel, uint32_t offset);
 void channel_message_sent(struct channel *channel, struct tx_message *message);
 bool channel_deliver(

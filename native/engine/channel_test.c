@@ -66,6 +66,15 @@ message_capped(void *context, struct endpoint *endpoint, uint32_t connection)
 	return channel_message_capped(channel, connection);
 }
 
+static uint32_t
+message_room(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t bytes)
+{
+	(void)context;
+	(void)endpoint;
+	return channel_message_room(channel, connection, bytes);
+}
+
 static void
 message_free(void *context, struct endpoint *endpoint, uint32_t offset)
 {
@@ -139,6 +148,7 @@ set_up(void **state)
 		.packet_send = packet_send,
 		.message_allocate = message_allocate,
 		.message_capped = message_capped,
+		.message_room = message_room,
 		.message_free = message_free,
 		.message_sent = message_sent,
 		.deliver = deliver,

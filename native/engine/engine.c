@@ -89,6 +89,14 @@ message_capped(void *context, struct endpoint *endpoint, uint32_t connection)
 	return channel_message_capped(channel_of(endpoint), connection);
 }
 
+static uint32_t
+message_room(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t bytes)
+{
+	(void)context;
+	return channel_message_room(channel_of(endpoint), connection, bytes);
+}
+
 static void
 message_free(void *context, struct endpoint *endpoint, uint32_t offset)
 {
@@ -125,6 +133,7 @@ static const struct transport_ops transport_ops = {
 	.packet_send = packet_send,
 	.message_allocate = message_allocate,
 	.message_capped = message_capped,
+	.message_room = message_room,
 	.message_free = message_free,
 	.message_sent = message_sent,
 	.deliver = deliver,

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "shm/arena.h"
 #include "transport/transport.h"
 
@@ -63,4 +64,16 @@ holdings_over(const struct holdings *holdings, uint32_t connection,
 	const struct holding *holding = holding_of(holdings, connection);
 
 	return holding->blocks > free_blocks || holding->bytes > free_bytes;
+}
+
+uint32_t
+holdings_room(const struct holdings *holdings, uint32_t connection,
+	uint32_t free_blocks, uint64_t free_bytes, uint32_t bytes)
+{
+	const struct holding *holding = holding_of(holdings, connection);
+
+	if (holding->blocks >= free_blocks || holding->bytes >= free_bytes)
+		return 0;
+	return u32_min(free_blocks - holding->blocks,
+		(uint32_t)((free_bytes - holding->bytes) >> log2_ceil(bytes)));
 }

@@ -38,6 +38,11 @@ void holdings_lend(struct holdings *holdings, uint32_t connection,
 uint32_t holdings_return(
 	struct holdings *holdings, uint32_t offset, uint32_t bytes);
 
+/** For how many more blocks of so many bytes of the connection is there room,
+ * before the application holds more of it than is free? An estimate. */
+uint32_t holdings_room(const struct holdings *holdings, uint32_t connection,
+	uint32_t free_blocks, uint64_t free_bytes, uint32_t bytes);
+
 /** Does the application hold more of the connection than is free? */
 bool holdings_over(const struct holdings *holdings, uint32_t connection,
 	uint32_t free_blocks, uint64_t free_bytes);

@@ -23,6 +23,10 @@ a_connection_holds_as_much_as_is_free(void **state)
 	assert_false(holdings_over(&holdings, 7, 100, 2 * LARGE));
 	assert_true(holdings_over(&holdings, 7, 100, 2 * LARGE - 1));
 	assert_true(holdings_over(&holdings, 7, 1, 2 * LARGE));
+	assert_int_equal(holdings_room(&holdings, 7, 100, 2 * LARGE, 1400), 0);
+	assert_int_equal(
+		holdings_room(&holdings, 7, 5, 2 * LARGE + 4096, 1400), 2);
+	assert_int_equal(holdings_room(&holdings, 7, 3, 4 * LARGE, 1400), 1);
 	/* The others still have their share. */
 	assert_false(holdings_over(&holdings, 8, 0, 0));
 	assert_int_equal(holdings_return(&holdings, LARGE, LARGE), 7);

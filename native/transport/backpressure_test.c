@@ -47,7 +47,9 @@ memory_for_a_few_messages_at_a_time_is_enough(void **state)
 	for (unsigned i = 0; i < 2000; i++)
 		connection_send(pair.client, 5000);
 	RUN_UNTIL(pair.s, connection_delivered(pair.client), S);
-	assert_true(host_counters(pair.server_host)->messages_no_room != 0);
+	/* There is credit for what fits. */
+	assert_in_range(
+		host_counters(pair.server_host)->messages_no_room, 0, 10);
 	simulation_destroy(pair.s);
 }
 

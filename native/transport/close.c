@@ -61,6 +61,7 @@ leave_endpoint(struct transport *t, struct flow *f)
 
 	if (endpoint == NULL)
 		return;
+	credits_return(t, f);
 	if (f->ending != NULL && f->ending->reason_length != 0)
 		t->ops.message_free(
 			t->context, endpoint, f->ending->reason_offset);

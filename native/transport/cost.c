@@ -122,6 +122,18 @@ message_capped(void *context, struct endpoint *endpoint, uint32_t connection)
 	return false;
 }
 
+static uint32_t
+message_room(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t bytes)
+{
+	const struct side *side = context;
+
+	(void)endpoint;
+	(void)connection;
+	(void)bytes;
+	return side->free_length;
+}
+
 static void
 message_free(void *context, struct endpoint *endpoint, uint32_t offset)
 {
@@ -158,6 +170,7 @@ static const struct transport_ops ops = {
 	.packet_send = packet_send,
 	.message_allocate = message_allocate,
 	.message_capped = message_capped,
+	.message_room = message_room,
 	.message_free = message_free,
 	.message_sent = message_sent,
 	.deliver = deliver,

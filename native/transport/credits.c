@@ -6,6 +6,9 @@
  * connection that falls silent loses its credit, by the same rule on both
  * sides.
  *
+ * Nor is there credit for messages that the application has no memory for: what
+ * is refused comes again. Fragments of one that has memory need no more.
+ *
  * Credits in force are what the peer may have on its way to us, so they shrink
  * only by what came. Some of them it is not told of: they are for what it sends
  * in doubt, when nobody here looks at the queue (CREDIT_PROBES).
@@ -25,6 +28,31 @@ credits_init(struct transport *t)
 	t->credits_free = pool(t);
 }
 
+/* Credits that the application has memory for, beyond those in force. */
+static uint32_t
+room(const struct transport *t, const struct flow *f)
+{
+	const struct endpoint *endpoint = f->endpoint;
+	uint32_t all;
+
+	if (endpoint == NULL)
+		return 0;
+	all = endpoint->fragments_due + t->ops.message_room(t->context,
+						f->endpoint, f->id,
+						f->fragment_bytes);
+	return all > endpoint->credits ? all - endpoint->credits : 0;
+}
+
+static void
+credit_set(struct transport *t, struct flow *f, uint32_t credit)
+{
+	t->credits_free += f->credit;
+	t->credits_free -= credit;
+	if (f->endpoint != NULL)
+		f->endpoint->credits += credit - f->credit;
+	f->credit = (uint16_t)credit;
+}
+
 void
 credits_share(struct transport *t, struct flow *f)
 {
@@ -36,14 +64,12 @@ credits_share(struct transport *t, struct flow *f)
 	else
 		list_leave(&f->active_node);
 	list_append(&t->active, &f->active_node);
+	credit_set(t, f, credit);
 	share = u32_min(pool(t) / t->active_length, CREDIT_MAX);
-	t->credits_free += f->credit - credit;
-	if (credit < share) {
-		share = u32_min(share - credit, t->credits_free);
-		t->credits_free -= share;
-		credit += share;
-	}
-	f->credit = (uint16_t)credit;
+	if (credit >= share)
+		return;
+	share = u32_min(share - credit, t->credits_free);
+	credit_set(t, f, credit + u32_min(share, room(t, f)));
 }
 
 uint16_t
@@ -65,8 +91,7 @@ credits_return(struct transport *t, struct flow *f)
 		return;
 	list_leave(&f->active_node);
 	t->active_length--;
-	t->credits_free += f->credit;
-	f->credit = 0;
+	credit_set(t, f, 0);
 }
 
 void

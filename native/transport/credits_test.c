@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Many senders share the RX queue of one receiver: whenever its engine looks,
  * and however they come and go, the queue holds what was sent. */
+#include "base/bits.h"
 #include "transport/flow.h"
 #include "transport/simulation.h"
 
@@ -147,6 +148,54 @@ a_long_path_keeps_its_credit_from_ack_to_ack(void **state)
 	simulation_destroy(pair.s);
 }
 
+static void
+credits_are_not_more_than_the_application_has_memory_for(void **state)
+{
+	const uint32_t lengths[] = {1300, 7000};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LENGTH(lengths); i++) {
+		struct pair pair = pair_start(NULL);
+		struct simulation *s = pair.s;
+		struct application *server = pair.server_application;
+		struct connection *first = pair.client;
+
+		pair_connect(&pair);
+		server->reading = false;
+		server->memory_bytes = 100000;
+		for (unsigned n = 0; n < 200000 / lengths[i]; n++) {
+			connection_send(first, lengths[i]);
+			connection_send(pair.client, lengths[i]);
+		}
+		for (uint64_t end_ns = s->now_ns + 10 * MS;
+			simulation_step(s, end_ns);) {
+			uint32_t credits = server->endpoint.credits;
+
+			if (credits > server->endpoint.fragments_due)
+				credits -= server->endpoint.fragments_due;
+			else
+				credits = 0;
+			/* Each begins with a packet that needs none. */
+			assert_true(server->memory_used + 1300 * credits <=
+				    server->memory_bytes + 2 * 1300);
+		}
+		assert_true(server->memory_used > 90000);
+		/* Of each connection the one that needs no credit, again and
+		 * again. */
+		assert_in_range(
+			host_counters(pair.server_host)->messages_no_room, 1,
+			24);
+		server->reading = true;
+		application_resume(server, 64 << 20);
+		RUN_UNTIL(s,
+			connection_delivered(first) &&
+				connection_delivered(pair.client),
+			NS_PER_S);
+		assert_int_equal(server->endpoint.fragments_due, 0);
+		simulation_destroy(s);
+	}
+}
+
 /* Its packets may be among those that wait. */
 static void
 nobody_counts_as_silent_before_the_queue_was_emptied(void **state)
@@ -180,6 +229,8 @@ main(void)
 		cmocka_unit_test(
 			a_receiver_that_is_not_run_finds_all_that_was_sent),
 		cmocka_unit_test(senders_that_were_not_run_ask_for_credit),
+		cmocka_unit_test(
+			credits_are_not_more_than_the_application_has_memory_for),
 		cmocka_unit_test(a_long_path_keeps_its_credit_from_ack_to_ack),
 		cmocka_unit_test(
 			nobody_counts_as_silent_before_the_queue_was_emptied),

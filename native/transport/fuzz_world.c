@@ -114,6 +114,21 @@ message_capped_op(void *context, struct endpoint *endpoint, uint32_t connection)
 	return used > application->memory_bytes;
 }
 
+static uint32_t
+message_room_op(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t bytes)
+{
+	const struct host *host = context;
+	const struct application *application = &host->application;
+	uint32_t used = application->memory_used;
+
+	(void)connection;
+	FUZZ_CHECK(application->open && endpoint == &application->endpoint);
+	return used < application->memory_bytes
+		       ? (application->memory_bytes - used) / bytes
+		       : 0;
+}
+
 static uint8_t *
 message_allocate_op(void *context, struct endpoint *endpoint,
 	uint32_t connection, uint32_t length, bool urgent, uint32_t *offset)
@@ -355,6 +370,7 @@ static const struct transport_ops ops = {
 	.packet_send = packet_send_op,
 	.message_allocate = message_allocate_op,
 	.message_capped = message_capped_op,
+	.message_room = message_room_op,
 	.message_free = message_free_op,
 	.message_sent = message_sent_op,
 	.deliver = deliver_op,

@@ -197,6 +197,7 @@ static void
 slot_clear(struct transport *t, struct flow *f, struct rx_message *slot)
 {
 	map_return(t, f, slot);
+	f->endpoint->fragments_due -= slot->fragments_left;
 	memset(slot, 0, sizeof(*slot));
 	f->received->used--;
 	window_return_unused(t, f);
@@ -235,6 +236,7 @@ slot_open(struct transport *t, struct flow *f, const struct wire_frame *frame)
 	}
 	slot->total = frame->total;
 	slot->fragments_left = fragments == 0 ? 1 : fragments;
+	endpoint->fragments_due += slot->fragments_left;
 	slot->kind = frame->kind;
 	slot->request = frame->request;
 	slot->state = RX_PARTIAL;
@@ -261,6 +263,7 @@ slot_fill(struct transport *t, struct flow *f, struct rx_message *slot,
 	if (frame->length != 0)
 		memcpy(slot->bytes + frame->offset, frame->payload,
 			frame->length);
+	f->endpoint->fragments_due--;
 	if (--slot->fragments_left == 0) {
 		slot->state = RX_COMPLETE;
 		f->ahead += overtakes(f, slot->kind);
@@ -502,6 +505,7 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 {
 	struct wire_reader reader;
 	struct wire_ack ack;
+	enum verdict verdict;
 
 	if (!wire_reader_init(&reader, header, &ack, bytes, length)) {
 		t->counters.packets_malformed++;
@@ -529,9 +533,10 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		receive_want_ack(t, f);
 		return;
 	}
+	verdict = frames_receive(t, f, &reader);
 	if (f->state != FLOW_LINGER)
 		credits_share(t, f);
-	switch (frames_receive(t, f, &reader)) {
+	switch (verdict) {
 	case MALFORMED:
 		t->counters.packets_malformed++;
 		return;

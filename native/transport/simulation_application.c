@@ -102,6 +102,19 @@ message_capped_op(void *context, struct endpoint *endpoint, uint32_t connection)
 	return false;
 }
 
+static uint32_t
+message_room_op(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint32_t bytes)
+{
+	const struct application *application = application_of(endpoint);
+	uint64_t used = application->memory_used;
+	uint64_t limit = application->memory_bytes;
+
+	(void)context;
+	(void)connection;
+	return used < limit ? (uint32_t)((limit - used) / bytes) : 0;
+}
+
 static void
 message_free_op(void *context, struct endpoint *endpoint, uint32_t offset)
 {
@@ -258,6 +271,7 @@ const struct transport_ops application_ops = {
 	.packet_send = packet_send_op,
 	.message_allocate = message_allocate_op,
 	.message_capped = message_capped_op,
+	.message_room = message_room_op,
 	.message_free = message_free_op,
 	.message_sent = message_sent_op,
 	.deliver = deliver_op,

@@ -89,6 +89,8 @@ struct endpoint {
 	struct list pending; /* that have events to deliver */
 	struct list starved; /* whose peers were told to wait for memory */
 	uint32_t flows_length;
+	uint32_t credits;	   /* in force, of all its flows */
+	uint32_t fragments_due;	   /* of messages that have memory */
 	struct fragment_map *maps; /* free ones */
 	bool full;		   /* an event found no room */
 };
@@ -113,6 +115,10 @@ struct transport_ops {
 	 * connection? Then only transport_released for it makes room. */
 	bool (*message_capped)(
 		void *context, struct endpoint *endpoint, uint32_t connection);
+	/* For how many more messages of so many bytes of that connection is
+	 * there memory? An estimate. */
+	uint32_t (*message_room)(void *context, struct endpoint *endpoint,
+		uint32_t connection, uint32_t bytes);
 	/* Undo message_allocate for a message that is not delivered. */
 	void (*message_free)(
 		void *context, struct endpoint *endpoint, uint32_t offset);

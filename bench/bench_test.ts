@@ -71,6 +71,7 @@ const parts = [
   { file: "rss", part: "portless", figures: 2 },
   { file: "rss", part: "crowd", figures: 5 },
   { file: "rss", part: "flood", figures: 6 },
+  { file: "rss", part: "engines", figures: 3 },
 ];
 for (const { file: name, part, figures } of parts) {
   test(`bench/${name}.ts: measures ${part}`, async () => {

@@ -13,10 +13,11 @@
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
 import { measureAll } from "./measurement.ts";
-import { portless, rekey } from "./rss/change.ts";
 import { first, type KeysEffort, next } from "./rss/connect.ts";
 import { crowd } from "./rss/crowd.ts";
 import { flood, type FloodEffort } from "./rss/flood.ts";
+import { rekey } from "./rss/rekey.ts";
+import { engines, portless } from "./rss/streaming.ts";
 
 if (import.meta.main) {
   const { keys, syns, seconds, rounds, output, _: parts } = parseArgs(
@@ -24,7 +25,7 @@ if (import.meta.main) {
     { string: ["keys", "syns", "seconds", "rounds", "output"] },
   );
   await measureAll<KeysEffort & FloodEffort>({
-    measurements: [first, next, rekey, portless, crowd, flood],
+    measurements: [first, next, rekey, portless, crowd, flood, engines],
     effort: {
       keys: Number(keys ?? 200),
       syns: Number(syns ?? 1_000_000),

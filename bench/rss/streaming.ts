@@ -1,59 +1,34 @@
-/** What becomes of connections when their vNICs change. */
-import { Lab } from "machnet";
+/** What messages cost on their engines and off them, on few and on many. */
+import { Lab, type LabOptions } from "machnet";
 import type { Figure } from "../figure.ts";
 import { median, sleep, Stream } from "../load.ts";
 import type { Effort, Measurement } from "../measurement.ts";
 import { cpuSeconds } from "../system/program.ts";
 import { Mesh } from "./mesh.ts";
 
-const ENGINES = 4;
-const CONNECTIONS = 64;
+const CONNECTIONS = 16;
 const SIZE = 64;
-const WATCH_MS = 2000;
+const ENGINES = [1, 2, 4] as const;
 
-/** New keys under traffic. */
-export const rekey: Measurement = {
-  name: "rekey",
-  conditions: `new keys at both hosts while ${CONNECTIONS} connections over ` +
-    `all pairs of ${ENGINES} engines stream ${SIZE} B messages, each checked`,
-  async measure({ rounds }: Effort): Promise<Figure[]> {
-    await using lab = await Lab.start({ hosts: 2, queues: ENGINES, seed: 7 });
-    await using mesh = await Mesh.open(lab.hosts, ENGINES);
-    await mesh.connect(CONNECTIONS);
-    const streams = mesh.pairs.map((ends) => new Stream(ends, SIZE));
-    await sleep(1000);
-    const back: number[] = [];
-    const moved: number[] = [];
+/** Streams over several engines. */
+export const engines: Measurement = {
+  name: "engines",
+  conditions:
+    `${CONNECTIONS} connections of a script over all pairs of engines ` +
+    `stream ${SIZE} B messages; more engines than cores take turns`,
+  async measure({ seconds, rounds }: Effort): Promise<Figure[]> {
+    const rates: number[][] = ENGINES.map(() => []);
     for (let round = 0; round < rounds; round++) {
-      let count = await mesh.handedOver();
-      const before = count;
-      await lab.rekey();
-      const begun = performance.now();
-      let last = begun;
-      while (performance.now() < begun + WATCH_MS) {
-        await sleep(5);
-        const now = await mesh.handedOver();
-        if (now > count) last = performance.now();
-        count = now;
+      for (const [index, queues] of ENGINES.entries()) {
+        await using lab = await streaming({ queues });
+        rates[index]!.push((await lab.run(seconds)).rate);
       }
-      back.push(last - begun);
-      moved.push(count - before);
     }
-    // Throws if a message is missing, comes twice or out of turn.
-    await Promise.all(streams.map((stream) => stream.finish()));
-    return [
-      {
-        name: "all back on their engines after, at the longest",
-        value: Math.max(...back),
-        unit: "ms",
-        target: { most: 1000 },
-      },
-      { name: "packets handed over until then", value: median(moved) },
-      {
-        name: "messages delivered, each once and in order",
-        value: streams.reduce((sum, { received }) => sum + received, 0),
-      },
-    ];
+    return ENGINES.map((count, index) => ({
+      name: count === 1 ? "1 engine" : `${count} engines`,
+      value: Math.round(median(rates[index]!)),
+      unit: "/s",
+    }));
   },
 };
 
@@ -64,8 +39,8 @@ export const portless: Measurement = {
     "16 connections over all pairs of 4 engines stream 64 B messages " +
     "past a hash that ignores UDP ports, and past one that does not, in turns",
   async measure({ seconds, rounds }: Effort): Promise<Figure[]> {
-    await using plain = await streaming("toeplitz");
-    await using ignoring = await streaming("no-udp-ports");
+    await using plain = await streaming({ queues: 4 });
+    await using ignoring = await streaming({ queues: 4, hash: "no-udp-ports" });
     const ratios: number[] = [];
     const off: number[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -85,9 +60,12 @@ export const portless: Measurement = {
   },
 };
 
-/** Per message. */
 interface Cost {
+  /** Messages per second. */
+  readonly rate: number;
+  /** Of both sidecars, per message. */
   readonly cpuNs: number;
+  /** Packets per message. */
   readonly handedOver: number;
 }
 
@@ -97,13 +75,13 @@ interface Streaming extends AsyncDisposable {
 }
 
 async function streaming(
-  hash: "toeplitz" | "no-udp-ports",
+  options: Pick<LabOptions, "hash"> & { readonly queues: number },
 ): Promise<Streaming> {
-  const lab = await Lab.start({ hosts: 2, queues: ENGINES, seed: 7, hash });
+  const lab = await Lab.start({ ...options, hosts: 2, seed: 7 });
   return {
     async run(seconds: number): Promise<Cost> {
-      await using mesh = await Mesh.open(lab.hosts, ENGINES);
-      await mesh.connect(ENGINES ** 2);
+      await using mesh = await Mesh.open(lab.hosts, options.queues);
+      await mesh.connect(CONNECTIONS);
       await mesh.pass(10);
       const streams = mesh.pairs.map((ends) => new Stream(ends, SIZE));
       await sleep(200 * seconds);
@@ -113,13 +91,19 @@ async function streaming(
         streams.reduce((sum, { received }) => sum + received, 0),
       ];
       const before = await read();
+      const begun = performance.now();
       await sleep(1000 * seconds);
+      const elapsed = (performance.now() - begun) / 1000;
       const after = await read();
       await Promise.all(streams.map((stream) => stream.finish()));
       const [cpu, handed, messages] = after.map((value, index) =>
         value - before[index]!
       );
-      return { cpuNs: cpu! / messages!, handedOver: handed! / messages! };
+      return {
+        rate: messages! / elapsed,
+        cpuNs: cpu! / messages!,
+        handedOver: handed! / messages!,
+      };
     },
     [Symbol.asyncDispose]: () => lab.close(),
   };

@@ -12,6 +12,9 @@
 /* The same where answers came on other pairs, through a firewall that knows
  * those, perhaps. */
 #define SILENT_APART_MAX 3u
+/* For each queue that a pair may come in on: one in ten million searches finds
+ * none. */
+#define BACKGROUND_PACKETS 32u
 #define MIRRORED_PACKETS_MAX 512u
 
 void
@@ -152,6 +155,7 @@ look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 {
 	struct rss_peer *peer = rss_host_meet(host, address);
 	uint32_t length = 1;
+	uint32_t limit;
 
 	if (peer->mirrored && plan->ways[RSS_IN].wanted != RSS_ANY)
 		plan->mirrored = true;
@@ -169,8 +173,13 @@ look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 			continue;
 		}
 		length = u32_max(length, views[w].burst);
-		plan->limit =
-			(uint16_t)u32_max(plan->limit, view_limit(&views[w]));
+		limit = view_limit(&views[w]);
+		/* Nobody waits for it. */
+		if (plan->ways[RSS_IN].wanted == RSS_ANY)
+			limit = u32_max(limit,
+				BACKGROUND_PACKETS *
+					rss_map_choices(&views[w].scratch));
+		plan->limit = (uint16_t)u32_max(plan->limit, limit);
 	}
 	if (plan->mirrored)
 		plan->limit =

@@ -23,7 +23,9 @@
 
 #include "rss/host.h"
 
-#define RSS_BURST_MAX 16u
+/* So that 64 clients at once do not overflow a queue of 256 descriptors, even
+ * if all of them come in on it. */
+#define RSS_BURST_MAX 4u
 #define RSS_ANY 0xffu
 
 /* From the best to the worst. */

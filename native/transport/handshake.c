@@ -452,8 +452,12 @@ syn_receive(struct transport *t, uint64_t now,
 	struct wire_syn confirmed = *syn;
 	uint8_t *packet;
 
-	if (!syn_acceptable(t, syn) || !answer_allowed(t))
+	if (!syn_acceptable(t, syn))
 		return;
+	if (!answer_allowed(t)) {
+		t->counters.syns_dropped++;
+		return;
+	}
 	observe(t, path->address, path_pair_in(path), t->queue,
 		t->options.engines, false);
 	answer.owner = confirmed.engine = owner_choose(t, syn);
@@ -465,6 +469,7 @@ syn_receive(struct transport *t, uint64_t now,
 	if (packet == NULL)
 		return;
 	cookie_mac(t, path, &confirmed, &answer.cookie, answer.cookie.mac);
+	t->counters.syns_answered++;
 	packet_send(t, &back,
 		wire_answer_write(packet, syn->client, number, &answer));
 }

@@ -74,11 +74,6 @@ struct machine {
 	uint32_t engines_length;
 	uint32_t handovers; /* packets that came in at another engine */
 	uint64_t port_free_ns;
-	/* Packets on each queue in this microsecond, and the most that there
-	 * were. */
-	uint32_t burst[CLASSIFIER_QUEUES_MAX];
-	uint32_t burst_max;
-	uint64_t burst_ns;
 };
 
 /* A machine with one engine, or one engine of a machine. */

@@ -222,16 +222,6 @@ packet_transmit(
 
 /* RX queues. */
 
-static void
-burst_count(struct machine *machine, uint64_t now_ns, uint32_t queue)
-{
-	if (machine->burst_ns != now_ns)
-		memset(machine->burst, 0, sizeof(machine->burst));
-	machine->burst_ns = now_ns;
-	machine->burst_max =
-		u32_max(machine->burst_max, ++machine->burst[queue]);
-}
-
 /* The queue is full: it is lost. */
 static void
 rx_push(struct host *host, struct packet *packet)
@@ -266,7 +256,6 @@ packet_deliver(struct simulation *s, struct packet *packet)
 			free(packet);
 			return;
 		}
-		burst_count(to->machine, s->now_ns, packet->queue);
 		to = &to->machine->engines[packet->queue];
 	}
 	rx_push(to, packet);

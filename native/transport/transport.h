@@ -181,6 +181,8 @@ struct transport_options {
 	X(resets_forged)                                                       \
 	X(pings_sent)                                                          \
 	X(packets_misdirected)                                                 \
+	X(syns_answered)                                                       \
+	X(syns_dropped)                                                        \
 	X(probes_sent)                                                         \
 	X(probes_answered)                                                     \
 	X(probe_rounds)                                                        \

@@ -13,7 +13,7 @@
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
 import { measureAll } from "./measurement.ts";
-import { first, type KeysEffort, next } from "./rss/connect.ts";
+import { first, type KeysEffort, next, sprayed } from "./rss/connect.ts";
 import { crowd } from "./rss/crowd.ts";
 import { flood, type FloodEffort } from "./rss/flood.ts";
 import { rekey } from "./rss/rekey.ts";
@@ -25,7 +25,16 @@ if (import.meta.main) {
     { string: ["keys", "syns", "seconds", "rounds", "output"] },
   );
   await measureAll<KeysEffort & FloodEffort>({
-    measurements: [first, next, rekey, portless, crowd, flood, engines],
+    measurements: [
+      ...first,
+      sprayed,
+      next,
+      rekey,
+      portless,
+      crowd,
+      flood,
+      engines,
+    ],
     effort: {
       keys: Number(keys ?? 200),
       syns: Number(syns ?? 1_000_000),

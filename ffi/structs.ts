@@ -75,7 +75,7 @@ export const STRUCTS = {
     },
   },
   machnet_engine_options: {
-    size: 696,
+    size: 700,
     fields: {
       device: 0,
       ip: 256,
@@ -84,7 +84,8 @@ export const STRUCTS = {
       mtu: 428,
       engines: 432,
       poll: 436,
-      cores: 440,
+      peer_timeout_ms: 440,
+      cores: 444,
     },
   },
 } as const;
@@ -211,6 +212,7 @@ export interface EngineFields {
   mtu: number;
   engines: number;
   poll: number;
+  peerTimeoutMs: number;
   cores: string;
 }
 
@@ -245,5 +247,6 @@ export function engineOptions(fields: EngineFields): Uint8Array {
   view.setUint32(at.mtu, fields.mtu, true);
   view.setUint32(at.engines, fields.engines, true);
   view.setUint32(at.poll, fields.poll, true);
+  view.setUint32(at.peer_timeout_ms, fields.peerTimeoutMs, true);
   return bytes;
 }

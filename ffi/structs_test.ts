@@ -119,13 +119,17 @@ test("engineOptions() writes its fields", () => {
     mtu: 9000,
     engines: 2,
     poll: PollMode.busy,
+    peerTimeoutMs: 500,
     cores: "3,5",
   });
   assert.equal(fromCString(bytes), "tap:m0");
   assert.equal(fromCString(bytes.subarray(256)), "10.0.0.1/24");
   assert.equal(fromCString(bytes.subarray(320)), "/tmp/é.sock");
-  assert.deepEqual([...new Uint32Array(bytes.buffer, 428, 3)], [9000, 2, 1]);
-  assert.equal(fromCString(bytes.subarray(440)), "3,5");
+  assert.deepEqual(
+    [...new Uint32Array(bytes.buffer, 428, 4)],
+    [9000, 2, 1, 500],
+  );
+  assert.equal(fromCString(bytes.subarray(444)), "3,5");
 });
 
 test("engineOptions() refuses what does not fit", () => {
@@ -138,6 +142,7 @@ test("engineOptions() refuses what does not fit", () => {
       mtu: 0,
       engines: 0,
       poll: 0,
+      peerTimeoutMs: 0,
       cores: "",
     }), { name: "RangeError", message: /socket is longer than 107 bytes/ });
 });

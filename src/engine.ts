@@ -64,6 +64,11 @@ export interface EngineOptions {
   readonly engines?: number | undefined;
   /** A core for each engine; by default the kernel chooses. */
   readonly cores?: readonly number[] | undefined;
+  /**
+   * Milliseconds of silence after which another host is lost, and connections
+   * to it end with `CONNECTION_LOST`: 100 to 60 000, by default 3000.
+   */
+  readonly peerTimeoutMs?: number | undefined;
   /** Stops starting. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,6 +85,7 @@ const schema = z.strictObject({
   poll: z.enum(["adaptive", "busy"]).optional(),
   engines: z.int().min(1).max(64).optional(),
   cores: z.array(z.int().min(0).max(1023)).readonly().optional(),
+  peerTimeoutMs: z.int().min(100).max(60_000).optional(),
   signal,
 }).refine(
   ({ engines = 1, cores }) => cores === undefined || cores.length === engines,
@@ -187,6 +193,7 @@ export class Engine implements AsyncDisposable {
       mtu: mtu ?? 0,
       engines: checked.engines ?? 1,
       poll: PollMode[poll ?? "adaptive"],
+      peerTimeoutMs: checked.peerTimeoutMs ?? 0,
       cores: checked.cores?.join() ?? "",
     });
     const error = new ErrorBuffer();

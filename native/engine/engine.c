@@ -390,6 +390,7 @@ transport_start(struct engine *engine, struct machnet_error *error)
 		.descriptors = options->port->rx_descriptors,
 		.flows_max = TRANSPORT_FLOWS_MAX,
 		.instance = options->instance,
+		.peer_timeout_ms = options->peer_timeout_ms,
 	};
 
 	memcpy(transport.secret, options->secret, sizeof(transport.secret));

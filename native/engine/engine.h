@@ -31,7 +31,8 @@ struct engine_options {
 	uint32_t prefix_length;
 	uint32_t gateway; /* 0: none */
 	uint32_t poll;	  /* enum machnet_poll_mode */
-	int32_t core;	  /* to run on; -1: any */
+	uint32_t peer_timeout_ms;
+	int32_t core; /* to run on; -1: any */
 	/* For struct transport_options: */
 	uint16_t engines;
 	uint64_t instance;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/neighbors.h"
+#include "transport/transport.h"
 #include "wire/ethernet.h"
 
 /* What cpu_set_t holds. */
@@ -174,6 +175,16 @@ configuration_read(struct configuration *configuration,
 			"busy (%d)",
 			options->poll, MACHNET_POLL_ADAPTIVE,
 			MACHNET_POLL_BUSY);
+	configuration->peer_timeout_ms = options->peer_timeout_ms == 0
+						 ? TRANSPORT_PEER_TIMEOUT_MS
+						 : options->peer_timeout_ms;
+	if (configuration->peer_timeout_ms < TRANSPORT_PEER_TIMEOUT_MS_MIN ||
+		configuration->peer_timeout_ms > TRANSPORT_PEER_TIMEOUT_MS_MAX)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use a peer timeout of %u ms: it may be %u to "
+			"%u",
+			options->peer_timeout_ms, TRANSPORT_PEER_TIMEOUT_MS_MIN,
+			TRANSPORT_PEER_TIMEOUT_MS_MAX);
 	memcpy(configuration->device, options->device,
 		sizeof(configuration->device));
 	memcpy(configuration->socket, options->socket,

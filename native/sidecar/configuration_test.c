@@ -51,6 +51,7 @@ what_is_given_is_used(void **state)
 	given.mtu = 4000;
 	given.engines = 64;
 	given.poll = MACHNET_POLL_BUSY;
+	given.peer_timeout_ms = 60000;
 	accepted(&given);
 	assert_string_equal(configuration.device, "memif:/tmp/wire");
 	assert_string_equal(configuration.socket, "/tmp/control");
@@ -59,6 +60,7 @@ what_is_given_is_used(void **state)
 	assert_int_equal(configuration.gateway, 0x0a010001);
 	assert_int_equal(configuration.mtu, 4000);
 	assert_int_equal(configuration.poll, MACHNET_POLL_BUSY);
+	assert_int_equal(configuration.peer_timeout_ms, 60000);
 	assert_int_equal(configuration.engines, 64);
 }
 
@@ -181,6 +183,11 @@ the_others_have_bounds(void **state)
 	given = options("10.0.0.2/24", "");
 	given.poll = 2;
 	refused(&given, "Cannot use poll mode 2");
+	given.poll = MACHNET_POLL_ADAPTIVE;
+	given.peer_timeout_ms = 99;
+	refused(&given, "Cannot use a peer timeout of 99 ms");
+	given.peer_timeout_ms = 60001;
+	refused(&given, "Cannot use a peer timeout of 60001 ms");
 	given = options("10.0.0.2/24", "");
 	memset(given.device, 'x', sizeof(given.device));
 	refused(&given, "too long");

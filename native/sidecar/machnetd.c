@@ -27,6 +27,7 @@ enum option_key {
 	OPTION_POLL = 'p',
 	OPTION_SOCKET = 's',
 	OPTION_EXIT_WITH_PARENT = 256,
+	OPTION_PEER_TIMEOUT,
 };
 
 static const struct argp_option argp_options[] = {
@@ -47,6 +48,9 @@ static const struct argp_option argp_options[] = {
 		0},
 	{"poll", OPTION_POLL, "busy|adaptive", 0,
 		"busy: for dedicated cores; adaptive: sleep when idle", 0},
+	{"peer-timeout", OPTION_PEER_TIMEOUT, "MS", 0,
+		"silence after which another host is lost, 100 to 60000; 3000",
+		0},
 	{"socket", OPTION_SOCKET, "PATH", 0,
 		"control socket; by default $MACHNET_SOCKET, or "
 		"/run/machnet/machnet.sock as root, or "
@@ -110,6 +114,9 @@ parse_option(int key, char *text, struct argp_state *state)
 		return 0;
 	case OPTION_ENGINES:
 		options->engines = number(text, state);
+		return 0;
+	case OPTION_PEER_TIMEOUT:
+		options->peer_timeout_ms = number(text, state);
 		return 0;
 	case OPTION_POLL:
 		if (strcmp(text, "busy") == 0)

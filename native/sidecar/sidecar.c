@@ -157,6 +157,7 @@ engines_open(struct sidecar *sidecar, struct machnet_error *error)
 		.prefix_length = configuration->prefix_length,
 		.gateway = configuration->gateway,
 		.poll = configuration->poll,
+		.peer_timeout_ms = configuration->peer_timeout_ms,
 		.engines = (uint16_t)configuration->engines,
 		.services = sidecar->services,
 	};

@@ -46,19 +46,18 @@
 #define LINGER_NS (1 * NS_PER_S)
 #define COOKIE_LIFE_MS 5000u
 #define COOKIE_SKEW_MS 1000
-/* With waits that double up to the second 5 s: a network that was cut for so
- * long has made the peer give up by itself. */
-#define RESET_TRIES 24u
+/* With waits that double up to the second 2 s more than the time after which
+ * the peer, should it hear nothing, gives up by itself. */
+#define RESET_TRIES 12u
 #define RESET_WAIT_MAX_NS (250 * NS_PER_MS)
 /* A client that has nothing to send says by the first that it is there; one
  * that is silent until the second is asked. */
 #define ACCEPT_ACK_NS (500 * NS_PER_MS)
 #define ACCEPT_PROBE_NS (1 * NS_PER_S)
-/* A peer that is silent gets a PING after the first, again after each of the
- * second, and is lost after the third. */
-#define PEER_SILENT_NS (500 * NS_PER_MS)
-#define PING_RETRY_NS (250 * NS_PER_MS)
-#define PEER_LOST_NS (3 * NS_PER_S)
+/* A peer gets a PING after this share of the time after which it is lost, at
+ * most the second, and again after each half of that. */
+#define PEER_SILENT_SHARE 6u
+#define PEER_SILENT_MAX_NS (500 * NS_PER_MS)
 /* Packets after a missing one that show it to be lost (RFC 9002, 6.1.1), until
  * the path is seen to change their order. */
 #define REORDER_PACKETS 3u

@@ -52,6 +52,55 @@ an_idle_connection_to_a_vanished_host_is_lost(void **state)
 }
 
 static void
+the_time_until_a_host_is_lost_can_be_chosen(void **state)
+{
+	static const uint32_t times_ms[] = {TRANSPORT_PEER_TIMEOUT_MS_MIN, 1000,
+		TRANSPORT_PEER_TIMEOUT_MS_MAX};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct simulation *s = simulation_create(i);
+		uint64_t start_ns, timeout_ns = times_ms[i] * MS;
+		struct pair pair;
+
+		s->defaults.peer_timeout_ms = times_ms[i];
+		pair = pair_start(s);
+		simulation_run(s, 2 * timeout_ns);
+		assert_false(pair.client->closed);
+		start_ns = s->now_ns;
+		pair.server_host->up = false;
+		RUN_UNTIL(s, pair.client->closed && pair.server->closed,
+			2 * timeout_ns);
+		/* Something was heard within the last sixth, and twelfth. */
+		assert_in_range(s->now_ns - start_ns, timeout_ns * 3 / 4,
+			timeout_ns * 5 / 4 + MS);
+		assert_int_equal(pair.client->status, MACHNET_CONNECTION_LOST);
+		assert_int_equal(pair.server->status, MACHNET_CONNECTION_LOST);
+		/* Memory is back when it was told for long enough. */
+		simulation_run(s, timeout_ns + 12 * S);
+		assert_int_equal(
+			transport_flows(pair.client_host->transport), 0);
+		simulation_destroy(s);
+	}
+}
+
+/* As when both machines were suspended: nobody was asked meanwhile. */
+static void
+engines_that_did_not_run_lose_nobody_for_that(void **state)
+{
+	struct pair pair = pair_start(NULL);
+
+	(void)state;
+	simulation_run(pair.s, S);
+	pair.client_host->stalled_until_ns = pair.s->now_ns + 10 * S;
+	pair.server_host->stalled_until_ns = pair.s->now_ns + 10 * S;
+	simulation_run(pair.s, 20 * S);
+	assert_false(pair.client->closed);
+	assert_false(pair.server->closed);
+	simulation_destroy(pair.s);
+}
+
+static void
 a_busy_connection_to_a_vanished_host_is_lost(void **state)
 {
 	struct pair pair = pair_start(NULL);
@@ -316,6 +365,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_connection_to_a_living_host_stays),
 		cmocka_unit_test(an_idle_connection_to_a_vanished_host_is_lost),
+		cmocka_unit_test(the_time_until_a_host_is_lost_can_be_chosen),
+		cmocka_unit_test(engines_that_did_not_run_lose_nobody_for_that),
 		cmocka_unit_test(a_busy_connection_to_a_vanished_host_is_lost),
 		cmocka_unit_test(a_short_cut_is_survived),
 		cmocka_unit_test(both_sides_of_a_one_way_cut_give_up),

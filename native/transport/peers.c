@@ -15,6 +15,18 @@ bucket(struct transport *t, uint32_t address)
 }
 _Static_assert(PEER_BUCKETS == 1u << (32 - 22), "the top bits of the product");
 
+static uint64_t
+lost_ns(const struct transport *t)
+{
+	return t->options.peer_timeout_ms * NS_PER_MS;
+}
+
+static uint64_t
+silent_ns(const struct transport *t)
+{
+	return u64_min(lost_ns(t) / PEER_SILENT_SHARE, PEER_SILENT_MAX_NS);
+}
+
 struct peer *
 peer_find(struct transport *t, uint32_t address)
 {
@@ -42,7 +54,7 @@ peer_join(struct transport *t, uint64_t now, struct flow *f,
 		timer_init(&peer->timer);
 		peer->next = *chain;
 		*chain = peer;
-		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
+		wheel_set(&t->peer_timers, &peer->timer, now + silent_ns(t));
 	}
 	if (list_empty(&peer->flows))
 		peer->heard_ns = now;
@@ -149,29 +161,34 @@ ping_send(struct transport *t, struct peer *peer)
 void
 peer_timeout(struct transport *t, uint64_t now, struct peer *peer)
 {
-	uint64_t silent_ns = now - peer->heard_ns;
+	uint64_t due_ns = peer->timer.tick << WHEEL_TICK_NS_LOG2;
+	uint64_t silence_ns;
 
 	if (peer->references == 0) {
 		peer_free(t, peer);
 		return;
 	}
 	if (list_empty(&peer->flows)) {
-		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
+		wheel_set(&t->peer_timers, &peer->timer, now + silent_ns(t));
 		return;
 	}
-	if (silent_ns >= PEER_LOST_NS) {
+	/* While our own engine did not run nobody was asked. */
+	if (now - due_ns > silent_ns(t))
+		peer->heard_ns = u64_min(now, peer->heard_ns + now - due_ns);
+	silence_ns = now - peer->heard_ns;
+	if (silence_ns >= lost_ns(t)) {
 		peer->heard_ns = now;
-		wheel_set(&t->peer_timers, &peer->timer, now + PEER_SILENT_NS);
+		wheel_set(&t->peer_timers, &peer->timer, now + silent_ns(t));
 		end_all(t, now, peer, MACHNET_CONNECTION_LOST, NULL);
 		return;
 	}
-	if (silent_ns < PEER_SILENT_NS) {
+	if (silence_ns < silent_ns(t)) {
 		wheel_set(&t->peer_timers, &peer->timer,
-			peer->heard_ns + PEER_SILENT_NS);
+			peer->heard_ns + silent_ns(t));
 		return;
 	}
 	ping_send(t, peer);
-	wheel_set(&t->peer_timers, &peer->timer, now + PING_RETRY_NS);
+	wheel_set(&t->peer_timers, &peer->timer, now + silent_ns(t) / 2);
 }
 
 void

@@ -37,6 +37,8 @@ transport_create(const struct transport_options *options,
 		free(t);
 		return NULL;
 	}
+	if (t->options.peer_timeout_ms == 0)
+		t->options.peer_timeout_ms = TRANSPORT_PEER_TIMEOUT_MS;
 	random_init(&t->random, options->seed);
 	if (t->options.ports.first == 0)
 		t->options.ports = (struct rss_ports){
@@ -361,6 +363,17 @@ state_timeout(struct transport *t, uint64_t now, struct flow *f)
 	}
 }
 
+static uint32_t
+reset_tries(const struct transport *t)
+{
+	static_assert(RESET_TRIES + TRANSPORT_PEER_TIMEOUT_MS_MAX * NS_PER_MS /
+					      RESET_WAIT_MAX_NS <=
+			      UINT8_MAX,
+		"flow.tries");
+	return RESET_TRIES + (uint32_t)(t->options.peer_timeout_ms * NS_PER_MS /
+					RESET_WAIT_MAX_NS);
+}
+
 static void
 retry_timeout(struct transport *t, uint64_t now, struct flow *f)
 {
@@ -376,13 +389,14 @@ retry_timeout(struct transport *t, uint64_t now, struct flow *f)
 		recovery_timeout(t, now, f);
 		break;
 	case FLOW_RESETTING:
-		if (++f->tries >= RESET_TRIES) {
+		if (++f->tries >= reset_tries(t)) {
 			flow_linger(t, now, f);
 			break;
 		}
 		reset_send(t, f);
-		f->rto_deadline_ns = now + u64_min(RTO_INITIAL_NS << f->tries,
-						   RESET_WAIT_MAX_NS);
+		f->rto_deadline_ns =
+			now + u64_min(RTO_INITIAL_NS << u32_min(f->tries, 8),
+				      RESET_WAIT_MAX_NS);
 		break;
 	default:
 		break;

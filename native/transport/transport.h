@@ -144,12 +144,17 @@ struct transport_options {
 	uint8_t seed[32];     /* of ids, keys and packet numbers: secret */
 	uint64_t instance;    /* of this sidecar: random, never 0 */
 	uint8_t secret[16];   /* of the cookies, the same on all engines */
+	/* Silence after which another host is lost; 0: as below. */
+	uint32_t peer_timeout_ms;
 	struct listeners *listeners; /* borrowed */
 	struct rss_ports ports; /* all zero: as above; else a range that holds
 				 * TRANSPORT_UDP_PORT */
 };
 
 #define TRANSPORT_FLOWS_MAX (CONNECTION_INDICES - 1)
+#define TRANSPORT_PEER_TIMEOUT_MS 3000u
+#define TRANSPORT_PEER_TIMEOUT_MS_MIN 100u
+#define TRANSPORT_PEER_TIMEOUT_MS_MAX 60000u
 
 #define TRANSPORT_COUNTERS(X)                                                  \
 	X(packets_received)                                                    \

@@ -29,8 +29,10 @@ struct machnet_engine_options {
 	char gateway[32];			/* a.b.c.d, or empty */
 	char socket[MACHNET_SOCKET_PATH_BYTES]; /* empty: the default */
 	uint32_t mtu;				/* 0: the device's own */
-	uint32_t engines; /* each with a queue pair, at most 64; 0: 1 */
-	uint32_t poll;	  /* enum machnet_poll_mode */
+	uint32_t engines;	  /* each with a queue pair, at most 64; 0: 1 */
+	uint32_t poll;		  /* enum machnet_poll_mode */
+	uint32_t peer_timeout_ms; /* hosts silent for so long are lost: 100 to
+				   * 60000; 0: 3000 */
 	char cores[MACHNET_CORES_BYTES]; /* one for each engine, as in 2,4-6; or
 					  * empty: the kernel chooses */
 };

@@ -101,11 +101,21 @@ export function bestResults(results: readonly Result[]): BestResult[] {
       [transport, wire, mtu, runtime, size, window].join(" "),
   );
   return [...groups.values()].map((group) => {
-    const { mode, runs, disturbedRuns, machine, ...best } = group.reduce((
-      best,
-      other,
-    ) => isBetter(other, best) ? other : best);
-    return best;
+    const best = group.reduce((best, other) =>
+      isBetter(other, best) ? other : best
+    );
+    return {
+      transport: best.transport,
+      wire: best.wire,
+      mtu: best.mtu,
+      runtime: best.runtime,
+      size: best.size,
+      window: best.window,
+      requestsPerSecond: best.requestsPerSecond,
+      latencyUs: best.latencyUs,
+      cpuSecondsPer100k: best.cpuSecondsPer100k,
+      packetsPerRequest: best.packetsPerRequest,
+    };
   });
 }
 

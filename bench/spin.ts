@@ -7,7 +7,8 @@
  *     bun bench/spin.ts
  *
  * Options: --seconds (of measuring each at a time, 0.5 by default), --rounds (the
- * medians count, 3).
+ * medians count, 3), --networks (round-trip times in microseconds, with commas
+ * between them).
  */
 import { Lab } from "machnet";
 import process from "node:process";
@@ -19,7 +20,7 @@ import { type Column, heading, microseconds, row } from "./table.ts";
 import { median } from "./load.ts";
 
 const SPIN_US = [0, 30, 100, 300, 1000];
-const ROUND_TRIP_US = [0, 50, 100, 200, 500, 2000];
+const ROUND_TRIP_US = "0,50,100,200,500,2000";
 const PATIENCE_MS = 60_000;
 
 const COLUMNS: readonly Column[] = [
@@ -103,7 +104,7 @@ class Pair {
 
 if (import.meta.main) {
   const options = parseArgs(process.argv.slice(2), {
-    string: ["seconds", "rounds"],
+    string: ["seconds", "rounds", "networks"],
   });
   const seconds = Number(options.seconds ?? 0.5);
   const rounds = Number(options.rounds ?? 3);
@@ -111,7 +112,8 @@ if (import.meta.main) {
     `64 B there and back, one at a time, ${RUNTIME_NAMES[runtime]}\n`,
   );
   console.log(heading(COLUMNS));
-  for (const roundTripUs of ROUND_TRIP_US) {
+  const networks = (options.networks ?? ROUND_TRIP_US).split(",").map(Number);
+  for (const roundTripUs of networks) {
     await using lab = await Lab.start({
       hosts: 2,
       profile: "ideal",

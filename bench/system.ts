@@ -137,7 +137,17 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => process.exit(128 + constants.signals[name]));
 }
 
-const results = await measurePlan(choosePlan());
+const plan = choosePlan();
+if (plan.contenders.length === 0 || plan.loads.length === 0) {
+  console.error("Cannot measure: no contender, size or window is left; --only");
+  console.error("takes names as they stand in the tables: machnet bun memif");
+  process.exit(1);
+}
+const results = await measurePlan(plan);
+if (results.length === 0) {
+  console.error("Cannot measure anything: the lines above say why");
+  process.exit(1);
+}
 printResults(results);
 console.log("\nRatios, and what they are to be\n");
 printFigures(targets(results));

@@ -3,7 +3,7 @@ import { logarithmic, svg, text } from "../svg.ts";
 import { contenderName, type Result } from "./results.ts";
 
 const WIDTH = 1000;
-const LABEL_WIDTH = 190;
+const LABEL_WIDTH = 240;
 const GAP = 40;
 const ROW_HEIGHT = 18;
 const HEADING_HEIGHT = 48;

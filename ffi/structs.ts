@@ -75,7 +75,7 @@ export const STRUCTS = {
     },
   },
   machnet_engine_options: {
-    size: 700,
+    size: 704,
     fields: {
       device: 0,
       ip: 256,
@@ -86,6 +86,7 @@ export const STRUCTS = {
       poll: 436,
       peer_timeout_ms: 440,
       cores: 444,
+      drive: 700,
     },
   },
 } as const;
@@ -126,6 +127,9 @@ export const PathMethod = {
 
 /** `enum machnet_poll_mode`. */
 export const PollMode = { adaptive: 0, busy: 1 } as const;
+
+/** `enum machnet_drive`. */
+export const Drive = { thread: 0, inline: 1 } as const;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -214,6 +218,7 @@ export interface EngineFields {
   poll: number;
   peerTimeoutMs: number;
   cores: string;
+  drive: number;
 }
 
 /**
@@ -229,7 +234,7 @@ export function engineOptions(fields: EngineFields): Uint8Array {
     ip: at.gateway,
     gateway: at.socket,
     socket: at.mtu,
-    cores: size,
+    cores: at.drive,
   } as const;
   for (const name of Object.keys(ends) as (keyof typeof ends)[]) {
     const end = ends[name];
@@ -248,5 +253,6 @@ export function engineOptions(fields: EngineFields): Uint8Array {
   view.setUint32(at.engines, fields.engines, true);
   view.setUint32(at.poll, fields.poll, true);
   view.setUint32(at.peer_timeout_ms, fields.peerTimeoutMs, true);
+  view.setUint32(at.drive, fields.drive, true);
   return bytes;
 }

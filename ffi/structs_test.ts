@@ -7,6 +7,7 @@ import {
   ABI_VERSION,
   attachOptions,
   cString,
+  Drive,
   engineOptions,
   ErrorBuffer,
   EventKind,
@@ -83,6 +84,10 @@ test(
         `MACHNET_POLL_${name.toUpperCase()}`,
         value,
       ]),
+      ...Object.entries(Drive).map(([name, value]): [string, number] => [
+        `MACHNET_DRIVE_${name.toUpperCase()}`,
+        value,
+      ]),
       ...Object.entries(PathMethod).map(([name, value]): [string, number] => [
         `MACHNET_PATH_${name.toUpperCase()}`,
         value,
@@ -121,6 +126,7 @@ test("engineOptions() writes its fields", () => {
     poll: PollMode.busy,
     peerTimeoutMs: 500,
     cores: "3,5",
+    drive: Drive.inline,
   });
   assert.equal(fromCString(bytes), "tap:m0");
   assert.equal(fromCString(bytes.subarray(256)), "10.0.0.1/24");
@@ -130,6 +136,7 @@ test("engineOptions() writes its fields", () => {
     [9000, 2, 1, 500],
   );
   assert.equal(fromCString(bytes.subarray(444)), "3,5");
+  assert.deepEqual([...new Uint32Array(bytes.buffer, 700)], [1]);
 });
 
 test("engineOptions() refuses what does not fit", () => {
@@ -144,6 +151,7 @@ test("engineOptions() refuses what does not fit", () => {
       poll: 0,
       peerTimeoutMs: 0,
       cores: "",
+      drive: 0,
     }), { name: "RangeError", message: /socket is longer than 107 bytes/ });
 });
 

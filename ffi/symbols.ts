@@ -115,6 +115,13 @@ export const CLIENT_SYMBOLS = {
     ],
     result: "i32",
   },
+  machnet_channel_drive: {
+    parameters: [
+      "u32", // channel
+      "pointer", // driver
+    ],
+    result: "i32",
+  },
   machnet_mapping_release: {
     parameters: [
       "pointer", // base
@@ -273,6 +280,7 @@ export const ENGINE_SYMBOLS = {
     result: "i32",
   },
   machnet_engine_stop: { parameters: [], result: "i32" },
+  machnet_engine_driver: { parameters: [], result: "pointer" },
   machnet_engine_socket: {
     parameters: [
       "bytes", // path

@@ -14,7 +14,7 @@ function read(path: string): string {
 
 // What the FFI needs to know of a C type.
 function ffiType(declaration: string): string {
-  if (/\bvoid \*(base|context)$/.test(declaration)) return "pointer";
+  if (/\bvoid \*(base|context|driver)$/.test(declaration)) return "pointer";
   if (declaration.includes("*")) return "bytes";
   if (declaration.startsWith("uint32_t")) return "u32";
   if (declaration.startsWith("int32_t")) return "i32";

@@ -101,10 +101,12 @@ export async function attach(options: AttachOptions = {}): Promise<Channel> {
  * Attach to a sidecar that an object of this process stands for.
  *
  * @param sidecar Not to be taken for leaked while there is the channel.
+ * @param driver Runs its engine, where scripts are to do that.
  */
 export async function attachTo(
   sidecar: object | undefined,
   options: AttachOptions,
+  driver?: unknown,
 ): Promise<Channel> {
   const attempt = "Cannot attach to the sidecar";
   const { socket, arenaBytes, spinUs, engine, timeout, signal } = parseOptions(
@@ -128,6 +130,7 @@ export async function attachTo(
     begin: (fd, error) => calls.machnet_attach_begin(path, fields, fd, error),
     end: (job, error) => calls.machnet_attach_end(job, channelBytes, error),
   }, signal);
+  if (driver !== undefined) calls.machnet_channel_drive(channel[0]!, driver);
   return new ChannelHandle(openCore(native, channel[0]!, spinUs), sidecar);
 }
 

@@ -8,6 +8,7 @@ import { MachnetError } from "../ffi/error.ts";
 import { engineLibrary, library } from "../ffi/library.ts";
 import { Status } from "../ffi/status.ts";
 import {
+  Drive,
   engineOptions,
   ErrorBuffer,
   fromCString,
@@ -69,6 +70,13 @@ export interface EngineOptions {
    * to it end with `CONNECTION_LOST`: 100 to 60 000, by default 3000.
    */
   readonly peerTimeoutMs?: number | undefined;
+  /**
+   * Who runs the engine: `thread`, the default, or `inline`: this script
+   * whenever it looks into a channel of `engine.attach()`, so that nothing
+   * passes from thread to thread, and a helper thread while it sleeps or is
+   * busy. For small machines; with one engine, and `adaptive`.
+   */
+  readonly drive?: "thread" | "inline" | undefined;
   /** Stops starting. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -86,10 +94,15 @@ const schema = z.strictObject({
   engines: z.int().min(1).max(64).optional(),
   cores: z.array(z.int().min(0).max(1023)).readonly().optional(),
   peerTimeoutMs: z.int().min(100).max(60_000).optional(),
+  drive: z.enum(["thread", "inline"]).optional(),
   signal,
 }).refine(
   ({ engines = 1, cores }) => cores === undefined || cores.length === engines,
   { path: ["cores"], message: "Not one for each engine" },
+).refine(
+  ({ drive, engines = 1, poll }) =>
+    drive !== "inline" || (engines === 1 && poll !== "busy"),
+  { path: ["drive"], message: "For one engine that does not poll busily" },
 ) satisfies z.ZodType<EngineOptions>;
 
 function isNetwork(text: string): boolean {
@@ -127,8 +140,8 @@ class RunningEngine implements Leakable {
 }
 
 /**
- * A sidecar inside this process: it drives a device on threads of its own, and
- * this script and others attach to it. There is one per process at a time; it
+ * A sidecar inside this process: it drives a device, on threads of its own or
+ * inline, and this script and others attach to it. There is one per process at a time; it
  * keeps the process alive until it is closed.
  *
  * @example
@@ -149,10 +162,16 @@ export class Engine implements AsyncDisposable {
   readonly socket: string;
 
   readonly #running: RunningEngine;
+  readonly #driver: unknown;
 
-  private constructor(socket: string, running: RunningEngine) {
+  private constructor(
+    socket: string,
+    running: RunningEngine,
+    driver: unknown,
+  ) {
     this.socket = socket;
     this.#running = running;
+    this.#driver = driver;
     closeIfLeaked(this, running);
   }
 
@@ -195,6 +214,7 @@ export class Engine implements AsyncDisposable {
       poll: PollMode[poll ?? "adaptive"],
       peerTimeoutMs: checked.peerTimeoutMs ?? 0,
       cores: checked.cores?.join() ?? "",
+      drive: Drive[checked.drive ?? "thread"],
     });
     const error = new ErrorBuffer();
     const fd = new Int32Array(1);
@@ -234,6 +254,7 @@ export class Engine implements AsyncDisposable {
     return new Engine(
       fromCString(path),
       new RunningEngine(`engine on ${device}`, calls, ended.promise),
+      checked.drive === "inline" ? calls.machnet_engine_driver() : undefined,
     );
   }
 
@@ -283,7 +304,7 @@ export class Engine implements AsyncDisposable {
    * ```
    */
   attach(options?: Omit<AttachOptions, "socket">): Promise<Channel> {
-    return attachTo(this, { ...options, socket: this.socket });
+    return attachTo(this, { ...options, socket: this.socket }, this.#driver);
   }
 
   /**

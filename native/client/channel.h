@@ -17,6 +17,9 @@
 /* Of one process. */
 #define CHANNELS_MAX 256u
 
+/* What machnet_engine_driver returns, see there. */
+typedef void machnet_driver(uint32_t leaves);
+
 /* What a call was refused for with MACHNET_AGAIN, until it has come. */
 enum channel_lack {
 	CHANNEL_LACKS_SUBMISSION = 1u,
@@ -44,6 +47,7 @@ struct channel {
 	uint32_t engine;
 	struct channel_layout layout;
 	struct mapping *mapping;
+	machnet_driver *driver; /* runs the engine, or NULL */
 };
 
 /* What the sidecar hands over. The descriptors have an owner at any time. */

@@ -101,6 +101,8 @@ look(struct channel *channel, struct machnet_event *events, uint32_t capacity)
 {
 	int32_t ended, count;
 
+	if (channel->driver != NULL)
+		channel->driver(0);
 	count = events_take(channel, events, capacity);
 	if (count != 0)
 		return count;
@@ -201,8 +203,21 @@ machnet_wait(uint32_t handle, uint32_t room)
 	 * we wait, or we see what it published before it looked. */
 	atomic_thread_fence(memory_order_seq_cst);
 	result = something_to_do(channel, room);
+	if (result == 0 && channel->driver != NULL)
+		channel->driver(1);
 	if (result != 0)
 		atomic_store_explicit(&channel->header->application_waits,
 			CHANNEL_WAIT_NONE, memory_order_relaxed);
+	return result;
+}
+
+int32_t
+machnet_channel_drive(uint32_t handle, void *driver)
+{
+	struct channel *channel;
+	int32_t result = channel_find(handle, &channel);
+
+	if (result == MACHNET_OK)
+		channel->driver = (machnet_driver *)driver;
 	return result;
 }

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "engine/channel.h"
+#include "engine/drive.h"
 #include "engine/exchange.h"
 #include "engine/handover.h"
 #include "engine/mail.h"
@@ -44,8 +45,11 @@ struct engine {
 	struct mail notices;
 	int epoll;
 	uint64_t worked_ns; /* when there was work last */
+	bool idle;	    /* there was none in the last turn */
+	bool asleep;	    /* those who have work for it ring */
 	bool stopping;
 	uint64_t stop_ns;
+	unsigned lcore; /* of its thread, and of who drives it instead */
 	pthread_t thread;
 };
 
@@ -230,6 +234,8 @@ obey(struct engine *engine, uint64_t now)
 		case ENGINE_STOP:
 			engine->stopping = true;
 			engine->stop_ns = now + STOP_NS;
+			if (engine->options.drive != NULL)
+				drive_close(engine->options.drive);
 			break;
 		}
 	}
@@ -306,43 +312,130 @@ pause_ns(const struct engine *engine, uint64_t now)
 	return deadline <= now ? 0 : u64_min(pause, deadline - now);
 }
 
-static void
-sleep_until(struct engine *engine, uint64_t now)
+/* Let everybody ring who has work. @return false: there is some */
+static bool
+fall_asleep(struct engine *engine)
 {
-	struct pollfd poll_fd = {.fd = engine->epoll, .events = POLLIN};
-	struct epoll_event events[16];
-	struct timespec timeout = {.tv_nsec = (long)pause_ns(engine, now)};
-	bool quiet = timeout.tv_nsec != 0;
+	const struct engine_options *options = &engine->options;
+	bool quiet = true;
 
-	if (engine->options.exchange != NULL)
-		quiet &= exchange_sleep(
-			engine->options.exchange, engine->options.queue);
+	engine->asleep = true;
+	if (options->exchange != NULL)
+		quiet &= exchange_sleep(options->exchange, options->queue);
 	for (uint32_t i = 0; i < engine->channels_length; i++)
 		quiet &= channel_sleep(engine->channels[i]);
-	if (quiet && !mail_waiting(&engine->orders)) {
-		engine->counters.sleeps++;
-		if (ppoll(&poll_fd, 1, &timeout, NULL) > 0) {
-			/* A doorbell: more will come. */
-			epoll_wait(
-				engine->epoll, events, ARRAY_LENGTH(events), 0);
-			engine->worked_ns = clock_now_ns();
-		}
-	}
-	for (uint32_t i = 0; i < engine->channels_length; i++)
-		channel_wake(engine->channels[i]);
-	if (engine->options.exchange != NULL)
-		exchange_wake(engine->options.exchange, engine->options.queue);
+	return quiet && !mail_waiting(&engine->orders);
 }
 
 static void
+wake_up(struct engine *engine)
+{
+	const struct engine_options *options = &engine->options;
+
+	engine->asleep = false;
+	for (uint32_t i = 0; i < engine->channels_length; i++)
+		channel_wake(engine->channels[i]);
+	if (options->exchange != NULL)
+		exchange_wake(options->exchange, options->queue);
+}
+
+/* Which is what the drive is taken for, but for a look at the clock. */
+static void
+turn_run(struct engine *engine, uint64_t now)
+{
+	if (engine->asleep)
+		wake_up(engine);
+	engine->idle = !turn(engine, now);
+	if (!engine->idle)
+		engine->worked_ns = now;
+}
+
+void
+engine_drive(struct engine *engine, uint64_t now)
+{
+	unsigned lcore = port_lcore_enter(engine->lcore);
+
+	turn_run(engine, now);
+	port_lcore_enter(lcore);
+}
+
+/* The thread. */
+
+/* @return false: another thread drives the engine, or did meanwhile */
+static bool
+take(struct engine *engine, uint64_t now)
+{
+	struct drive *drive = engine->options.drive;
+
+	if (drive == NULL)
+		return true;
+	if (!drive_away(drive, now)) {
+		drive_watch(drive, now);
+		return false;
+	}
+	if (drive_take(drive))
+		return true;
+	sched_yield();
+	return false;
+}
+
+static void
+give(struct engine *engine)
+{
+	if (engine->options.drive != NULL)
+		drive_give(engine->options.drive);
+}
+
+/* Without the drive, though with what fall_asleep did.
+ * @return whether somebody rang */
+static bool
+sleep_for(struct engine *engine, uint64_t pause)
+{
+	struct pollfd poll_fd = {.fd = engine->epoll, .events = POLLIN};
+	struct timespec timeout = {.tv_nsec = (long)pause};
+	struct epoll_event events[16];
+
+	if (ppoll(&poll_fd, 1, &timeout, NULL) <= 0)
+		return false;
+	epoll_wait(engine->epoll, events, ARRAY_LENGTH(events), 0);
+	return true;
+}
+
+/* Gives the drive back. @return whether somebody rang */
+static bool
+sleep_until(struct engine *engine, uint64_t now)
+{
+	struct drive *drive = engine->options.drive;
+	uint64_t pause = pause_ns(engine, now);
+	bool rang = false, quiet;
+
+	if (drive != NULL)
+		drive_block(drive);
+	quiet = pause != 0 && fall_asleep(engine);
+	engine->counters.sleeps += quiet;
+	give(engine);
+	if (quiet)
+		rang = sleep_for(engine, pause);
+	if (drive != NULL)
+		drive_unblock(drive);
+	return rang;
+}
+
+/* Gives the drive back. @return whether somebody rang */
+static bool
 rest(struct engine *engine, uint64_t now)
 {
-	if (engine->options.poll == MACHNET_POLL_BUSY)
-		return;
-	if (now - engine->worked_ns < AWAKE_NS)
-		sched_yield();
-	else
-		sleep_until(engine, now);
+	bool yields = now - engine->worked_ns < AWAKE_NS;
+
+	if (!engine->idle || engine->options.poll == MACHNET_POLL_BUSY) {
+		give(engine);
+		return false;
+	}
+	if (!yields)
+		return sleep_until(engine, now);
+	give(engine);
+	sched_yield();
+	return false;
 }
 
 static bool
@@ -353,24 +446,44 @@ stopped(struct engine *engine, uint64_t now)
 	return transport_settled(engine->transport) || now >= engine->stop_ns;
 }
 
+/* Turns, until it has stopped; then the drive stays taken. */
+static void
+turns_run(struct engine *engine)
+{
+	bool rang = true;
+
+	for (;;) {
+		uint64_t now = clock_now_ns();
+
+		if (!take(engine, now))
+			continue;
+		if (stopped(engine, now))
+			return;
+		/* A doorbell: more will come. */
+		if (rang)
+			engine->worked_ns = now;
+		turn_run(engine, now);
+		rang = rest(engine, now);
+	}
+}
+
 static void *
 run(void *argument)
 {
 	struct engine *engine = argument;
-	uint64_t now = clock_now_ns();
 
 	port_thread_begin(NULL);
+	engine->lcore = port_lcore();
 	if (engine->options.queue == 0)
 		network_announce(&engine->network);
-	engine->worked_ns = now;
-	while (!stopped(engine, now)) {
-		if (turn(engine, now))
-			engine->worked_ns = now;
-		else
-			rest(engine, now);
-		now = clock_now_ns();
-	}
+	if (engine->options.drive != NULL)
+		drive_open(engine->options.drive, engine);
+	turns_run(engine);
 	network_end(&engine->network);
+	if (engine->options.drive != NULL) {
+		engine->options.drive->engine = NULL;
+		drive_give(engine->options.drive);
+	}
 	port_thread_end();
 	notify(engine, ENGINE_STOPPED, NULL, NULL);
 	return NULL;
@@ -451,6 +564,9 @@ thread_start(struct engine *engine, struct machnet_error *error)
 	if (options->exchange != NULL)
 		epoll_ctl(engine->epoll, EPOLL_CTL_ADD,
 			exchange_fd(options->exchange, options->queue),
+			&interest);
+	if (options->drive != NULL)
+		epoll_ctl(engine->epoll, EPOLL_CTL_ADD, options->drive->fd,
 			&interest);
 	result = thread_create(engine);
 	if (result == 0)

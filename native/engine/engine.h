@@ -19,6 +19,7 @@
 #define ENGINE_CHANNELS_MAX 128u
 
 struct channel;
+struct drive;
 struct engine;
 struct exchange;
 
@@ -32,7 +33,8 @@ struct engine_options {
 	uint32_t gateway; /* 0: none */
 	uint32_t poll;	  /* enum machnet_poll_mode */
 	uint32_t peer_timeout_ms;
-	int32_t core; /* to run on; -1: any */
+	struct drive *drive; /* borrowed; NULL: its thread runs all turns */
+	int32_t core;	     /* to run on; -1: any */
 	/* For struct transport_options: */
 	uint16_t engines;
 	uint64_t instance;
@@ -103,7 +105,7 @@ struct engine_notice {
 };
 
 /**
- * Make an engine and start its thread.
+ * Make an engine and start its thread, which is the helper if it has a drive.
  * @return its status; on failure nothing is left
  */
 int32_t engine_start(struct engine **engine,
@@ -117,6 +119,9 @@ bool engine_notice(struct engine *engine, struct engine_notice *notice);
 
 /** Orders are few and never lost: the queue grows if need be. */
 void engine_order(struct engine *engine, const struct engine_order *order);
+
+/** Run one turn of an engine that has a drive, for who took that. */
+void engine_drive(struct engine *engine, uint64_t now_ns);
 
 /** After ENGINE_STOPPED, of this engine and of those that it has an exchange
  * with: join the thread, free everything. Channels must have been dropped. */

@@ -127,6 +127,28 @@ int32_t port_eal_start(
 int32_t port_thread_begin(struct machnet_error *error);
 void port_thread_end(void);
 
+/** What registering made of the calling thread, for port_lcore_enter. */
+static inline unsigned
+port_lcore(void)
+{
+	return rte_lcore_id();
+}
+
+/**
+ * Be that thread to DPDK, until the next call: mbufs come from its cache, which
+ * it must leave alone meanwhile. So threads that run a queue in turns need not
+ * all register.
+ * @return what the thread was before
+ */
+static inline unsigned
+port_lcore_enter(unsigned lcore)
+{
+	unsigned before = rte_lcore_id();
+
+	RTE_PER_LCORE(_lcore_id) = lcore;
+	return before;
+}
+
 /**
  * Open a device: attach, configure, start. Starts EAL with the defaults if
  * nobody did.

@@ -185,12 +185,25 @@ configuration_read(struct configuration *configuration,
 			"%u",
 			options->peer_timeout_ms, TRANSPORT_PEER_TIMEOUT_MS_MIN,
 			TRANSPORT_PEER_TIMEOUT_MS_MAX);
+	if (options->drive > MACHNET_DRIVE_INLINE)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use drive %u: there are thread (%d) and inline "
+			"(%d)",
+			options->drive, MACHNET_DRIVE_THREAD,
+			MACHNET_DRIVE_INLINE);
+	if (options->drive == MACHNET_DRIVE_INLINE &&
+		(configuration->engines != 1 ||
+			options->poll == MACHNET_POLL_BUSY))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot drive inline: there must be one engine, and it "
+			"must not poll busily");
 	memcpy(configuration->device, options->device,
 		sizeof(configuration->device));
 	memcpy(configuration->socket, options->socket,
 		sizeof(configuration->socket));
 	configuration->mtu = options->mtu;
 	configuration->poll = options->poll;
+	configuration->drive = options->drive;
 	if (configuration->socket[0] == '\0' &&
 		machnet_socket_path_default(configuration->socket,
 			sizeof(configuration->socket)) < 0)

@@ -17,6 +17,7 @@ struct configuration {
 	uint32_t mtu;	  /* 0: the device's own */
 	uint32_t poll;
 	uint32_t peer_timeout_ms;
+	uint32_t drive;
 	uint32_t engines;		   /* at least 1 */
 	int32_t cores[CONNECTION_ENGINES]; /* of each; -1: any */
 };

@@ -189,6 +189,17 @@ the_others_have_bounds(void **state)
 	given.peer_timeout_ms = 60001;
 	refused(&given, "Cannot use a peer timeout of 60001 ms");
 	given = options("10.0.0.2/24", "");
+	given.drive = 2;
+	refused(&given, "Cannot use drive 2");
+	given.drive = MACHNET_DRIVE_INLINE;
+	accepted(&given);
+	assert_int_equal(configuration.drive, MACHNET_DRIVE_INLINE);
+	given.engines = 2;
+	refused(&given, "Cannot drive inline");
+	given.engines = 1;
+	given.poll = MACHNET_POLL_BUSY;
+	refused(&given, "Cannot drive inline");
+	given = options("10.0.0.2/24", "");
 	memset(given.device, 'x', sizeof(given.device));
 	refused(&given, "too long");
 	given = options("10.0.0.2/24", "");

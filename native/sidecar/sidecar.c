@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/clock.h"
+#include "engine/drive.h"
 #include "engine/engine.h"
 #include "engine/exchange.h"
 #include "machnet/engine.h"
@@ -41,6 +43,9 @@ struct sidecar {
 	int ready_fd; /* our end of the caller's stream */
 	pthread_t thread;
 };
+
+/* Of the engine that the application runs, if one does. */
+static struct drive drive = {.closed = 1};
 
 /* Guards what follows, not the sidecar itself, which is its thread's. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -163,6 +168,12 @@ engines_open(struct sidecar *sidecar, struct machnet_error *error)
 	};
 	int32_t status;
 
+	if (configuration->drive == MACHNET_DRIVE_INLINE) {
+		if (!drive_init(&drive))
+			return error_set(error, MACHNET_SYSTEM_ERROR,
+				"Cannot start an engine: out of descriptors");
+		options.drive = &drive;
+	}
 	if (getrandom(&options.instance, sizeof(options.instance), 0) < 0 ||
 		getrandom(options.secret, sizeof(options.secret), 0) < 0)
 		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
@@ -396,4 +407,27 @@ machnet_engine_socket(char *path, uint32_t capacity)
 	}
 	pthread_mutex_unlock(&lock);
 	return length;
+}
+
+static void
+driver(uint32_t leaves)
+{
+	uint64_t now_ns;
+
+	if (leaves != 0) {
+		drive_leave(&drive);
+		return;
+	}
+	now_ns = clock_now_ns();
+	if (!drive_enter(&drive, now_ns) || !drive_take(&drive))
+		return;
+	if (drive.engine != NULL)
+		engine_drive(drive.engine, now_ns);
+	drive_give(&drive);
+}
+
+void *
+machnet_engine_driver(void)
+{
+	return (void *)driver;
 }

@@ -5,10 +5,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../../mod.ts";
-import { skip } from "../testing/hosts.ts";
+import { skip, sleep } from "../testing/hosts.ts";
+import { matches, pattern } from "../testing/pattern.ts";
 import { startScript } from "../testing/script.ts";
 
 /** A directory for a test's files. */
@@ -138,4 +140,63 @@ test("two processes with an engine each exchange messages", {
   await connection.send(message.data);
   assert.equal(await script.line(), "hello");
   assert.equal(await script.ended, 0);
+});
+
+test("scripts run their inline engines, and helpers while they are busy", {
+  skip,
+}, async () => {
+  using directory = scratch();
+  const options = {
+    device: `memif:${directory.path}/wire.memif,server`,
+    ip: "10.91.0.1/24",
+    socket: `${directory.path}/engine.sock`,
+    drive: "inline",
+  } as const;
+  await assert.rejects(Engine.start({ ...options, engines: 2 }), /drive/);
+  await using engine = await Engine.start(options);
+  await using channel = await engine.attach();
+  const script = startScript("busy_engine.ts", [directory.path]);
+  assert.equal(await script.line(), "listening");
+  const peer = { hostname: "10.91.0.2", port: 888 };
+  await using connection = await channel.connect(peer);
+  for (let number = 0; number < 2000; number++) {
+    const length = number % 100 === 0 ? 100_000 : number;
+    await connection.send(pattern(number, length));
+    using message = await connection.receive();
+    assert.ok(matches(message.data, number, length));
+  }
+  await connection.send(new TextEncoder().encode("be busy"));
+  using _ = await connection.receive();
+  // The script does not run, its engine does.
+  await using other = await channel.connect(peer);
+  await other.send(pattern(1, 1_000_000));
+  while ((await engine.stats())["bytes_sent"]! < 1_000_000) await sleep(1);
+  writeFileSync(`${directory.path}/enough`, "");
+  await connection.close();
+  using echo = await other.receive();
+  assert.ok(matches(echo.data, 1, 1_000_000));
+  await other.close();
+  script.process.kill();
+  await script.ended;
+});
+
+test("other processes attach to an inline engine", { skip }, async () => {
+  using directory = scratch();
+  const wire = `memif:${directory.path}/wire.memif`;
+  await using engine = await Engine.start({
+    device: `${wire},server`,
+    ip: "10.91.0.1/24",
+    socket: `${directory.path}/engine.sock`,
+    drive: "inline",
+  });
+  const script = startScript("hold.ts", [engine.socket]);
+  assert.equal(await script.line(), "listening");
+  const client = startScript("busy_engine.ts", [directory.path]);
+  assert.equal(await client.line(), "listening");
+  await using channel = await engine.attach();
+  assert.equal((await engine.stats())["channels"], 2);
+  client.process.kill();
+  script.process.kill();
+  await Promise.all([client.ended, script.ended]);
+  assert.equal(channel.address, "10.91.0.1");
 });

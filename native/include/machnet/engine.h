@@ -17,6 +17,15 @@ enum machnet_poll_mode {
 	MACHNET_POLL_BUSY = 1,	   /* for dedicated cores */
 };
 
+enum machnet_drive {
+	/* Every engine has a thread that runs it. */
+	MACHNET_DRIVE_THREAD = 0,
+	/* There is one engine, and the application runs it when it polls, see
+	 * machnet_channel_drive, so that nothing passes from thread to thread.
+	 * A helper thread does while the application is away. */
+	MACHNET_DRIVE_INLINE = 1,
+};
+
 #define MACHNET_DEVICE_BYTES 256u
 #define MACHNET_CORES_BYTES 256u
 
@@ -35,6 +44,7 @@ struct machnet_engine_options {
 				   * 60000; 0: 3000 */
 	char cores[MACHNET_CORES_BYTES]; /* one for each engine, as in 2,4-6; or
 					  * empty: the kernel chooses */
+	uint32_t drive;			 /* enum machnet_drive */
 };
 
 /**
@@ -57,6 +67,13 @@ MACHNET_API int32_t machnet_engine_result(struct machnet_error *error);
  * removed. The stream from machnet_engine_start ends when all is done.
  */
 MACHNET_API int32_t machnet_engine_stop(void);
+
+/**
+ * What an application passes to machnet_channel_drive for its channels to an
+ * engine that was started with MACHNET_DRIVE_INLINE. It stays valid, and does
+ * nothing while no such engine runs.
+ */
+MACHNET_API void *machnet_engine_driver(void);
 
 /** The control socket in use. Written with its NUL. @return its length */
 MACHNET_API int32_t machnet_engine_socket(char *path, uint32_t capacity);

@@ -288,6 +288,14 @@ MACHNET_API int32_t machnet_poll(uint32_t channel, struct machnet_event *events,
  */
 MACHNET_API int32_t machnet_wait(uint32_t channel, uint32_t room);
 
+/**
+ * Let the calls of this channel run the engine at its other end, which lives in
+ * this process: machnet_poll runs a turn of it before each look, machnet_wait
+ * leaves it to others.
+ * @param driver what machnet_engine_driver returned, or NULL: no more
+ */
+MACHNET_API int32_t machnet_channel_drive(uint32_t channel, void *driver);
+
 enum machnet_connect_flag {
 	/* Messages, in both directions, may overtake one another: a small one
 	 * does not wait for a large one that was sent before it. */

@@ -352,7 +352,8 @@ forged_pongs_are_not_believed(void **state)
 	for (unsigned i = 0; i < 400; i++) {
 		host_receive(pair.client_host, &path, bytes,
 			wire_ping_write(bytes, WIRE_PONG, 0,
-				simulation_random(pair.s, 1000), 666));
+				simulation_random(pair.s, 1000),
+				&(struct wire_ping){.instance = 666}));
 		simulation_run(pair.s, 10 * MS);
 	}
 	assert_int_equal(pair.client->status, MACHNET_CONNECTION_LOST);

@@ -141,9 +141,27 @@ peer_instance(struct transport *t, uint64_t now, struct peer *peer,
 	return true;
 }
 
+/* That of a connection that is open, or else of one that is to be. */
+static struct transport_path
+ping_path(const struct peer *peer, struct wire_ping *ping)
+{
+	const struct route *route = peer->routes;
+	uint32_t pair = rss_pair_swap(path_pair_out(&peer->path));
+
+	while (route != NULL && route->references == 0)
+		route = route->next;
+	if (route != NULL)
+		pair = route->pair_in;
+	ping->answer_from = rss_pair_sender(pair);
+	ping->answer_to = rss_pair_receiver(pair);
+	return route != NULL ? route->path : peer->path;
+}
+
 static void
 ping_send(struct transport *t, struct peer *peer)
 {
+	struct wire_ping ping = {.instance = t->options.instance};
+	struct transport_path path = ping_path(peer, &ping);
 	uint8_t *packet = packet_begin(t);
 
 	if (packet == NULL)
@@ -152,10 +170,10 @@ ping_send(struct transport *t, struct peer *peer)
 	while (peer->ping == 0)
 		peer->ping = random_u64(&t->random);
 	t->counters.pings_sent++;
-	packet_send(t, &peer->path,
+	packet_send(t, &path,
 		wire_ping_write(packet, WIRE_PING,
 			connection_id(0, t->options.engine, 0), peer->ping,
-			t->options.instance));
+			&ping));
 }
 
 void
@@ -191,32 +209,49 @@ peer_timeout(struct transport *t, uint64_t now, struct peer *peer)
 	wheel_set(&t->peer_timers, &peer->timer, now + silent_ns(t) / 2);
 }
 
+static void
+pong_send(struct transport *t, const struct transport_path *path,
+	const struct wire_header *header, const struct wire_ping *asked)
+{
+	const struct wire_ping pong = {.instance = t->options.instance};
+	struct transport_path back = {
+		.address = path->address,
+		.local_port = asked->answer_from,
+		.remote_port = asked->answer_to,
+	};
+	uint8_t *packet;
+
+	if (!transport_port_valid(t, back.local_port) ||
+		!transport_port_valid(t, back.remote_port)) {
+		t->counters.packets_malformed++;
+		return;
+	}
+	if (t->answers_left == 0) {
+		t->counters.packets_unanswered++;
+		return;
+	}
+	t->answers_left--;
+	packet = packet_begin(t);
+	if (packet != NULL)
+		packet_send(t, &back,
+			wire_ping_write(packet, WIRE_PONG, header->connection,
+				header->number, &pong));
+}
+
 void
 ping_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct wire_header *header,
 	const uint8_t *bytes, uint32_t length)
 {
 	struct peer *peer;
-	uint64_t instance;
+	struct wire_ping ping;
 
-	if (!wire_ping_read(&instance, bytes, length)) {
+	if (!wire_ping_read(&ping, bytes, length)) {
 		t->counters.packets_malformed++;
 		return;
 	}
 	if (header->type == WIRE_PING) {
-		uint8_t *packet;
-
-		if (t->answers_left == 0) {
-			t->counters.packets_unanswered++;
-			return;
-		}
-		t->answers_left--;
-		packet = packet_begin(t);
-		if (packet != NULL)
-			packet_send(t, path,
-				wire_ping_write(packet, WIRE_PONG,
-					header->connection, header->number,
-					t->options.instance));
+		pong_send(t, path, header, &ping);
 		return;
 	}
 	peer = peer_find(t, path->address);
@@ -225,5 +260,5 @@ ping_receive(struct transport *t, uint64_t now,
 		return;
 	}
 	peer->ping = 0;
-	peer_instance(t, now, peer, instance, NULL);
+	peer_instance(t, now, peer, ping.instance, NULL);
 }

@@ -480,12 +480,16 @@ step_ping(struct script *s)
 	const struct peer *peer = peer_find(s->host->transport, address);
 	uint8_t how = u8(s);
 	uint64_t instance = peer != NULL ? peer->instance : 0;
+	const struct wire_ping ping = {
+		.instance = instance + (how >> 1) % 2,
+		.answer_from = TRANSPORT_UDP_PORT + (how >> 2) % 2,
+		.answer_to = TRANSPORT_UDP_PORT,
+	};
 	uint8_t bytes[WIRE_PING_BYTES];
 
 	forge(s, address, bytes,
 		wire_ping_write(bytes, (how & 1) != 0 ? WIRE_PING : WIRE_PONG,
-			0, peer != NULL ? peer->ping : 0,
-			instance + (how >> 1) % 2));
+			0, peer != NULL ? peer->ping : 0, &ping));
 }
 
 static void (*const steps[])(struct script *) = {

@@ -359,22 +359,26 @@ wire_reset_write(
 }
 
 bool
-wire_ping_read(uint64_t *instance, const uint8_t *bytes, uint32_t length)
+wire_ping_read(struct wire_ping *ping, const uint8_t *bytes, uint32_t length)
 {
 	if (length != WIRE_PING_BYTES ||
 		(!is_type(bytes, length, WIRE_PING, true) &&
 			!is_type(bytes, length, WIRE_PONG, true)))
 		return false;
-	*instance = load_le64(bytes + 16);
+	ping->instance = load_le64(bytes + 16);
+	ping->answer_from = load_le16(bytes + 24);
+	ping->answer_to = load_le16(bytes + 26);
 	return true;
 }
 
 uint32_t
 wire_ping_write(uint8_t *bytes, uint8_t type, uint32_t connection,
-	uint64_t number, uint64_t instance)
+	uint64_t number, const struct wire_ping *ping)
 {
 	assert(type == WIRE_PING || type == WIRE_PONG);
 	start_packet(bytes, type, connection, number);
-	store_le64(bytes + 16, instance);
+	store_le64(bytes + 16, ping->instance);
+	store_le16(bytes + 24, ping->answer_from);
+	store_le16(bytes + 26, ping->answer_to);
 	return WIRE_PING_BYTES;
 }

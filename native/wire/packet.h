@@ -115,7 +115,9 @@
  *
  *   PING (7), PONG (8): liveness of a pair of engines; `number` is random and
  *   echoed, and so is `connection`, which names the engine that asks
- *   16  u64  instance of the sender
+ *   16  u64  instance of the sender     24  u16  UDP port to answer from
+ *   26  u16  UDP port to answer to, of PING only: the PONG comes in on the
+ *            queue of the engine that asks
  */
 #ifndef WIRE_PACKET_H
 #define WIRE_PACKET_H
@@ -135,7 +137,7 @@
 #define WIRE_TAG_BYTES 16u
 #define WIRE_HANDSHAKE_BYTES 256u
 #define WIRE_RESET_BYTES 40u /* without the reason */
-#define WIRE_PING_BYTES 24u
+#define WIRE_PING_BYTES 28u
 #define WIRE_ENGINE_ANY 0xffffu
 /* How many packet numbers a sender may have open. */
 #define WIRE_PACKET_WINDOW 256u
@@ -264,6 +266,12 @@ struct wire_accept {
 	uint64_t first_number;
 };
 
+struct wire_ping {
+	uint64_t instance;
+	uint16_t answer_from; /* PONG: 0 */
+	uint16_t answer_to;
+};
+
 struct wire_reset {
 	uint64_t key;
 	uint64_t echo;
@@ -317,7 +325,8 @@ bool wire_accept_read(
 	struct wire_accept *accept, const uint8_t *bytes, uint32_t length);
 bool wire_reset_read(
 	struct wire_reset *reset, const uint8_t *bytes, uint32_t length);
-bool wire_ping_read(uint64_t *instance, const uint8_t *bytes, uint32_t length);
+bool wire_ping_read(
+	struct wire_ping *ping, const uint8_t *bytes, uint32_t length);
 
 /* With their header, padded as said above. A SYN takes WIRE_HANDSHAKE_BYTES. */
 uint32_t wire_syn_write(
@@ -332,6 +341,6 @@ uint32_t wire_reset_write(
 	uint8_t *bytes, uint32_t connection, const struct wire_reset *reset);
 /** @param type WIRE_PING or WIRE_PONG */
 uint32_t wire_ping_write(uint8_t *bytes, uint8_t type, uint32_t connection,
-	uint64_t number, uint64_t instance);
+	uint64_t number, const struct wire_ping *ping);
 
 #endif

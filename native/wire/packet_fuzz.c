@@ -84,12 +84,12 @@ reset_again(const uint8_t *bytes, uint32_t length)
 static void
 ping_again(const uint8_t *bytes, uint32_t length)
 {
-	uint64_t instance;
+	struct wire_ping ping;
 
-	if (!wire_ping_read(&instance, bytes, length))
+	if (!wire_ping_read(&ping, bytes, length))
 		return;
 	FUZZ_CHECK(wire_ping_write(written, bytes[1], load_le32(bytes + 4),
-			   load_le64(bytes + 8), instance) == length);
+			   load_le64(bytes + 8), &ping) == length);
 	FUZZ_CHECK(same(bytes, 0, length));
 }
 

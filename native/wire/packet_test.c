@@ -150,18 +150,24 @@ write_reset(uint8_t *bytes)
 	return wire_reset_write(bytes, 7, &reset);
 }
 
+static const struct wire_ping ping = {
+	.instance = 0xa1a2a3a4a5a6a7a8,
+	.answer_from = 0x7801,
+	.answer_to = 0x7802,
+};
+
 static uint32_t
 write_ping(uint8_t *bytes)
 {
-	return wire_ping_write(bytes, WIRE_PING, 0x00140000, 0x1020304050607080,
-		0xa1a2a3a4a5a6a7a8);
+	return wire_ping_write(
+		bytes, WIRE_PING, 0x00140000, 0x1020304050607080, &ping);
 }
 
 static uint32_t
 write_pong(uint8_t *bytes)
 {
-	return wire_ping_write(bytes, WIRE_PONG, 0x00140000, 0x1020304050607080,
-		0xa1a2a3a4a5a6a7a8);
+	return wire_ping_write(
+		bytes, WIRE_PONG, 0x00140000, 0x1020304050607080, &ping);
 }
 
 /* An ACK with two words. */
@@ -275,9 +281,9 @@ reset_is_valid(const uint8_t *bytes, uint32_t length)
 static bool
 ping_is_valid(const uint8_t *bytes, uint32_t length)
 {
-	uint64_t instance;
+	struct wire_ping read;
 
-	return wire_ping_read(&instance, bytes, length);
+	return wire_ping_read(&read, bytes, length);
 }
 
 #define GOLDEN_NUMBER "8070605040302010"
@@ -316,9 +322,9 @@ static const struct {
 		"01060000 07000000 0000000000000000 5857565554535251"
 		"0102030405060708 0a0b0c0d eaff 0300 776879"},
 	{WIRE_PING, write_ping, ping_is_valid,
-		"01070000 00001400" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1"},
+		"01070000 00001400" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1 0178 0278"},
 	{WIRE_PONG, write_pong, ping_is_valid,
-		"01080000 00001400" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1"},
+		"01080000 00001400" GOLDEN_NUMBER "a8a7a6a5a4a3a2a1 0178 0278"},
 	{WIRE_ACK, write_ack, ack_is_valid,
 		"01090100 07000000" GOLDEN_NUMBER
 		"0100000000000000 00000000 00000000 0000 02 b5 c6d7 0000"
@@ -484,7 +490,7 @@ reset_and_ping_survive_the_round_trip(void **state)
 	struct wire_reset read;
 	uint8_t reason[MACHNET_REASON_BYTES_MAX];
 	uint8_t bytes[PACKET_BYTES_MAX];
-	uint64_t instance;
+	struct wire_ping ping_read;
 
 	(void)state;
 	assert_true(wire_reset_read(&read, bytes, write_reset(bytes)));
@@ -510,9 +516,11 @@ reset_and_ping_survive_the_round_trip(void **state)
 	assert_true(wire_reset_read(&read, bytes, WIRE_RESET_BYTES));
 	assert_int_equal(read.reason_length, 0);
 
-	assert_true(wire_ping_read(&instance, bytes, write_ping(bytes)));
-	assert_int_equal(instance, 0xa1a2a3a4a5a6a7a8);
-	assert_true(wire_ping_read(&instance, bytes, write_pong(bytes)));
+	assert_true(wire_ping_read(&ping_read, bytes, write_ping(bytes)));
+	assert_int_equal(ping_read.instance, ping.instance);
+	assert_int_equal(ping_read.answer_from, ping.answer_from);
+	assert_int_equal(ping_read.answer_to, ping.answer_to);
+	assert_true(wire_ping_read(&ping_read, bytes, write_pong(bytes)));
 }
 
 /*

@@ -55,6 +55,7 @@ test("bench/spin.ts: prints a line per network and spin limit", async () => {
 
 const parts = [
   { file: "transport", part: "loss", figures: 27 },
+  { file: "transport", part: "simulated", figures: 12 },
   { file: "transport", part: "packets", figures: 2 },
   { file: "transport", part: "rest", figures: 5 },
   { file: "transport", part: "idle", figures: 5 },

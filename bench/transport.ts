@@ -21,6 +21,7 @@ import { incast } from "./transport/incast.ts";
 import { loss } from "./transport/loss.ts";
 import { packets } from "./transport/packets.ts";
 import { readers } from "./transport/readers.ts";
+import { simulated } from "./transport/simulated.ts";
 import { rest } from "./transport/rest.ts";
 
 if (import.meta.main) {
@@ -29,7 +30,17 @@ if (import.meta.main) {
     { string: ["seconds", "rounds", "idle", "output"] },
   );
   await measureAll<IdleEffort>({
-    measurements: [loss, packets, rest, idle, readers, incast, ecn, cost],
+    measurements: [
+      loss,
+      simulated,
+      packets,
+      rest,
+      idle,
+      readers,
+      incast,
+      ecn,
+      cost,
+    ],
     effort: {
       seconds: Number(seconds ?? 1),
       rounds: Number(rounds ?? 5),

@@ -23,7 +23,7 @@ const LATENCY_US = 20;
 
 /** After so long a tail-loss probe is sent, as in recovery.c, if the round trip
  * takes about as long as a request and its reply. */
-function tailProbeNs(rttNs: number): number {
+export function tailProbeNs(rttNs: number): number {
   const ackDelayNs = Math.min(Math.max(rttNs / 4, 50_000), 200_000);
   return Math.max(2 * rttNs + ackDelayNs, 200_000);
 }

@@ -605,7 +605,9 @@ send_turn(struct transport *t, uint64_t now, struct flow *f)
 	}
 	if (now - f->sent_ns > credit_life_ns(f))
 		f->peer_credit = (uint16_t)u32_min(f->peer_credit, 1);
-	f->deficit += FLOW_QUANTUM;
+	/* Else its turn goes on that found the device full. */
+	if (f->deficit <= 0)
+		f->deficit += FLOW_QUANTUM;
 	while (room && f->deficit > 0 && f->endpoint->deficit > 0 &&
 		send_possible(f, now))
 		room = packet_build(t, now, f);

@@ -566,13 +566,20 @@ endpoint_turn(struct transport *t, uint64_t now, struct endpoint *endpoint)
 {
 	bool room = true;
 
-	endpoint->deficit += ENDPOINT_QUANTUM;
+	/* Else its turn goes on that found the device full. */
+	if (endpoint->deficit <= 0)
+		endpoint->deficit += ENDPOINT_QUANTUM;
 	while (room && endpoint->deficit > 0 && !list_empty(&endpoint->ready)) {
 		struct flow *f = container_of(
 			endpoint->ready.next, struct flow, ready_node);
 
 		list_leave(&f->ready_node);
 		room = send_turn(t, now, f);
+		/* It goes on where it had to stop. */
+		if (f->deficit > 0 && !list_empty(&f->ready_node)) {
+			list_leave(&f->ready_node);
+			list_append(endpoint->ready.next, &f->ready_node);
+		}
 	}
 	if (list_empty(&endpoint->ready))
 		endpoint->deficit = 0;
@@ -595,6 +602,10 @@ endpoints_turn(struct transport *t, uint64_t now)
 
 		list_leave(&endpoint->ready_node);
 		room = endpoint_turn(t, now, endpoint);
+		if (endpoint->deficit > 0) {
+			list_leave(&endpoint->ready_node);
+			list_append(turns.next, &endpoint->ready_node);
+		}
 	}
 	/* Those that found the device full come first the next time. */
 	list_take(&turns, &t->ready);

@@ -137,6 +137,56 @@ the_time_that_an_ack_waits_is_not_round_trip_time(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* @return packets sent again, over a port that holds few packets */
+static uint64_t
+retransmitted_over_port(uint32_t mark_packets)
+{
+	struct pair pair = pair_warm();
+	uint64_t count;
+
+	pair.s->network.packet_ns = 2 * US;
+	pair.s->network.queue_packets = 16;
+	pair.s->network.mark_packets = mark_packets;
+	for (unsigned i = 0; i < 4; i++)
+		connection_send(pair.client, 4 << 20);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 5 * S);
+	count = host_counters(pair.client_host)->packets_retransmitted;
+	simulation_destroy(pair.s);
+	return count;
+}
+
+static void
+marks_keep_a_port_from_overflowing(void **state)
+{
+	uint64_t unmarked = retransmitted_over_port(0);
+
+	(void)state;
+	assert_true(unmarked > 100);
+	assert_true(retransmitted_over_port(4) < unmarked / 4);
+}
+
+/* As long as max(50 us, a quarter of the round trip of 40 us). */
+static void
+an_answer_carries_an_ack_that_waits_for_it(void **state)
+{
+	static const uint64_t thinking_ns[] = {40 * US, 80 * US};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair pair = pair_warm();
+		uint64_t acks = host_counters(pair.server_host)->acks_sent;
+
+		connection_send(pair.client, 64);
+		RUN_UNTIL(pair.s, connection_delivered(pair.client), MS);
+		simulation_run(pair.s, thinking_ns[i]);
+		connection_send(pair.server, 64);
+		simulation_run(pair.s, MS);
+		assert_int_equal(
+			host_counters(pair.server_host)->acks_sent - acks, i);
+		simulation_destroy(pair.s);
+	}
+}
+
 static void
 an_idle_connection_begins_with_one_packet(void **state)
 {
@@ -164,6 +214,8 @@ main(void)
 		cmocka_unit_test(a_request_and_its_reply_take_two_packets),
 		cmocka_unit_test(
 			the_time_that_an_ack_waits_is_not_round_trip_time),
+		cmocka_unit_test(marks_keep_a_port_from_overflowing),
+		cmocka_unit_test(an_answer_carries_an_ack_that_waits_for_it),
 		cmocka_unit_test(an_idle_connection_begins_with_one_packet),
 	};
 

@@ -28,8 +28,7 @@
  * that, up to a limit. Where there are several, the one that wakes first wakes
  * the others. */
 #define AWAKE_NS (200 * NS_PER_US)
-#define SLEEP_MAX_NS (4 * NS_PER_MS)
-#define SLEEP_MAX_SEVERAL_NS (8 * NS_PER_MS)
+#define SLEEP_MAX_NS (8 * NS_PER_MS)
 /* How long a stopping engine waits for peers to know. */
 #define STOP_NS (200 * NS_PER_MS)
 
@@ -302,9 +301,7 @@ static uint64_t
 pause_ns(const struct engine *engine, uint64_t now)
 {
 	uint64_t deadline = transport_deadline_ns(engine->transport);
-	uint64_t pause = u64_min((now - engine->worked_ns) / 4,
-		engine->options.engines > 1 ? SLEEP_MAX_SEVERAL_NS
-					    : SLEEP_MAX_NS);
+	uint64_t pause = u64_min((now - engine->worked_ns) / 4, SLEEP_MAX_NS);
 
 	/* Of what is due there is nothing that could be sent. */
 	if (engine->network.stuck)

@@ -214,7 +214,7 @@ export class Core implements Pumped, Leakable {
     this.#sends.fail(status, owner);
   }
 
-  // EngineRequests
+  // What is asked of the engine
 
   /** See {@linkcode EngineRequests.request}. */
   request(

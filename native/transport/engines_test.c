@@ -53,6 +53,29 @@ first_connections_take_few_packets(void **state)
 	}
 }
 
+/* Not lost, but after the SYNs were sent again: somebody slept. */
+static void
+late_answers_cost_no_round(void **state)
+{
+	const struct classifier_options vnic = {.hash = CLASSIFIER_TOEPLITZ};
+	uint32_t rounds = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct world w = world_start(seed, 4, &vnic);
+		struct connection *client;
+
+		w.s->network.delay_ns = 9 * MS;
+		client = application_connect(w.clients.applications[1],
+			w.servers.engines, PORT + 2, 0);
+		RUN_UNTIL(w.s, client->connected, S);
+		rounds += client->path->rounds;
+		simulation_destroy(w.s);
+	}
+	/* On average: it is 4.6 where late answers are not heard. */
+	assert_in_range(rounds, 20, 20 * 3);
+}
+
 /* The published method sprays for both directions at once. */
 static void
 where_nothing_can_be_learned_spraying_finds_pairs(void **state)
@@ -214,6 +237,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_connections_take_few_packets),
+		cmocka_unit_test(late_answers_cost_no_round),
 		cmocka_unit_test(
 			where_nothing_can_be_learned_spraying_finds_pairs),
 		cmocka_unit_test(any_number_of_queues_and_any_table_will_do),

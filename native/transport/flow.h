@@ -39,6 +39,9 @@
 #define RTO_INITIAL_NS (5 * NS_PER_MS)
 #define RTO_MIN_NS (1 * NS_PER_MS)
 #define RTO_MAX_NS (100 * NS_PER_MS)
+/* The same for SYN and CONFIRM, which may find everybody asleep that is between
+ * the two engines, and the other one as well. */
+#define SETUP_WAIT_NS (15 * NS_PER_MS)
 #define CONNECT_TIMEOUT_MS_DEFAULT 1000u
 #define CLOSE_TIMEOUT_MS_DEFAULT 5000u
 /* How long a finished connection still answers repeats; on the passive side as
@@ -202,6 +205,7 @@ struct search {
 	uint64_t number; /* of the first of the burst; the others follow */
 	uint32_t open;	 /* bit i: the i-th is not answered yet */
 	uint32_t length;
+	bool resent; /* those that are open */
 	/* Of all plans that it took. */
 	uint32_t packets; /* SYNs and answers */
 	uint32_t rounds;
@@ -445,6 +449,14 @@ void observe(struct transport *t, uint32_t address, uint32_t pair,
 /** The next burst, to be sent. @return its length, 0: the plan is done */
 uint32_t search_next(
 	struct transport *t, struct search *search, uint32_t address);
+/**
+ * Some of the burst were not answered in time: send them again, once. Under
+ * their numbers, so that answers that were only late count, and no round is
+ * lost.
+ * @return false: there is nothing to be sent again, the next burst is due
+ */
+bool search_resend(struct transport *t, struct search *search, uint32_t address,
+	struct wire_syn *syn);
 /** @return the i-th of the burst that is answered, or NULL */
 const struct rss_probe *search_answered(struct search *search, uint64_t number);
 /** Learn from an answer to a probe. @param owner engine to look for */

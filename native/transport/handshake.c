@@ -158,9 +158,12 @@ syn_next(struct transport *t, uint64_t now, struct flow *f)
 static void
 retry_arm(struct transport *t, uint64_t now, struct flow *f)
 {
+	uint32_t doublings = u32_min(f->tries, 8);
+
+	/* What is sent twice may do without a longer wait. */
+	doublings -= doublings != 0;
 	f->rto_deadline_ns =
-		now +
-		u64_min(RTO_INITIAL_NS << u32_min(f->tries, 8), RTO_MAX_NS);
+		now + u64_min(SETUP_WAIT_NS << doublings, RTO_MAX_NS);
 	flow_arm(t, f);
 }
 
@@ -168,6 +171,7 @@ void
 handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 {
 	struct search *search = &f->setup->search;
+	struct wire_syn syn = syn_of(t, f);
 
 	/* One that grows old while the backlog is full is of no use. */
 	if (f->state == FLOW_CONFIRM &&
@@ -177,13 +181,10 @@ handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 		rss_plan_begin(&search->plan, t->options.engine);
 		search->open = 0;
 	}
-	if (f->state == FLOW_CONFIRM) {
+	if (f->state == FLOW_CONFIRM)
 		confirm_send(t, now, f);
-	} else {
-		if (search->open != 0)
-			rss_plan_silence(&search->plan);
+	else if (!search_resend(t, search, f->peer->path.address, &syn))
 		syn_next(t, now, f);
-	}
 	retry_arm(t, now, f);
 }
 
@@ -441,7 +442,6 @@ syn_receive(struct transport *t, uint64_t now,
 		.engines = t->options.engines,
 		.mtu = t->options.mtu,
 		.instance = t->options.instance,
-		.nic_key = nic_key(t),
 	};
 	struct transport_path back = {
 		.address = path->address,
@@ -458,6 +458,9 @@ syn_receive(struct transport *t, uint64_t now,
 		t->counters.syns_dropped++;
 		return;
 	}
+	/* Before this SYN teaches: what its answer tells anyway would seem to
+	 * prove the key. */
+	answer.nic_key = nic_key(t);
 	observe(t, path->address, path_pair_in(path), t->queue,
 		t->options.engines, false);
 	answer.owner = confirmed.engine = owner_choose(t, syn);

@@ -150,7 +150,7 @@ connecting_to_nobody_times_out(void **state)
 	RUN_UNTIL(pair.s, connection->closed, S);
 	assert_int_equal(connection->status, MACHNET_CONNECTION_TIMED_OUT);
 	assert_in_range(pair.s->now_ns - start_ns, 250 * MS, 251 * MS);
-	/* 5, 10, 20, 40, 80, 100 ms. */
+	/* 15, 15, 30, 60, 100 ms. */
 	assert_in_range(pair.client_host->sent[WIRE_SYN], 5, 8);
 	start_ns = pair.s->now_ns;
 	connection = application_connect(

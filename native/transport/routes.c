@@ -9,7 +9,6 @@
 
 #include "transport/flow.h"
 
-#define SEARCH_WAIT_NS RTO_INITIAL_NS
 /* Bursts that found no answer at all before a search is given up. */
 #define SEARCH_SILENT_MAX 8u
 /* After a search that found nothing, doubled each time. */
@@ -116,20 +115,32 @@ route_heard(struct transport *t, struct route *route,
 	observe(t, path->address, pair, t->queue, t->options.engines, false);
 }
 
-static void
-search_send(struct transport *t, uint64_t now, struct route *route)
+static struct wire_syn
+syn_of(const struct transport *t, const struct route *route)
 {
-	uint32_t address = route->peer->path.address;
-	struct wire_syn syn = {
+	return (struct wire_syn){
 		/* Finds this engine again, and no connection. */
 		.client = connection_id(1, t->options.engine, 0),
 		.mtu = t->options.mtu,
 		.engine = route->engine,
 	};
+}
+
+static void
+search_wait(struct transport *t, uint64_t now, struct route *route)
+{
+	wheel_set(&t->route_timers, &route->timer, now + SETUP_WAIT_NS);
+}
+
+static void
+search_send(struct transport *t, uint64_t now, struct route *route)
+{
+	uint32_t address = route->peer->path.address;
+	struct wire_syn syn = syn_of(t, route);
 
 	for (uint32_t i = 0; i < route->search.length; i++)
 		syn_send(t, &route->search, i, address, &syn);
-	wheel_set(&t->route_timers, &route->timer, now + SEARCH_WAIT_NS);
+	search_wait(t, now, route);
 }
 
 static void
@@ -185,11 +196,14 @@ route_repair(struct transport *t, uint64_t now, struct route *route)
 void
 route_timeout(struct transport *t, uint64_t now, struct route *route)
 {
+	struct wire_syn syn = syn_of(t, route);
+
 	if (!route->searching)
 		return;
-	if (route->search.open != 0)
-		rss_plan_silence(&route->search.plan);
-	search_go_on(t, now, route);
+	if (search_resend(t, &route->search, route->peer->path.address, &syn))
+		search_wait(t, now, route);
+	else
+		search_go_on(t, now, route);
 }
 
 void

@@ -60,6 +60,7 @@ search_next(struct transport *t, struct search *search, uint32_t address)
 		rss_plan_next(&search->plan, t->rss, address, search->probes);
 	search->open = (uint32_t)((UINT64_C(1) << search->length) - 1);
 	search->number = random_u64(&t->random);
+	search->resent = false;
 	search->packets += search->length;
 	search->rounds += search->length != 0;
 	t->counters.probe_rounds += search->length != 0;
@@ -80,6 +81,27 @@ syn_send(struct transport *t, const struct search *search, uint32_t i,
 	syn->answer_to = rss_pair_receiver(probe->pairs[RSS_IN]);
 	t->counters.probes_sent++;
 	packet_send(t, &path, wire_syn_write(packet, search->number + i, syn));
+}
+
+bool
+search_resend(struct transport *t, struct search *search, uint32_t address,
+	struct wire_syn *syn)
+{
+	bool mirrored = search->plan.mirrored;
+
+	if (search->open == 0)
+		return false;
+	rss_plan_silence(&search->plan);
+	if (search->resent || search->plan.mirrored != mirrored)
+		return false;
+	search->resent = true;
+	for (uint32_t i = 0; i < search->length; i++) {
+		if ((search->open >> i & 1) == 0)
+			continue;
+		search->packets++;
+		syn_send(t, search, i, address, syn);
+	}
+	return true;
 }
 
 const struct rss_probe *

@@ -8,15 +8,22 @@
  *
  * Options: --transport (machnet by default), --socket (the control socket of
  * another sidecar than this machine's), --busy (never sleep), --spin-us (of
- * machnet: see attach()), --size (bytes, 64
- * by default), --window (requests under way at a time, 1), --seconds (2);
- * --stdin reads "SIZE WINDOW SECONDS" from each line of standard input instead.
+ * machnet: see attach()), --size (bytes, 64 by default), --window (requests under
+ * way at a time, 1), --seconds (2); --stdin reads "SIZE WINDOW SECONDS" from each
+ * line of standard input instead; --device, --ip and --mtu (of machnet: run an
+ * engine inline, see Engine.start(), in place of a sidecar).
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "#std/cli/parse_args";
 import { stayBusy } from "./busy.ts";
-import { type End, loadEnd, type Place } from "./ends/end.ts";
+import {
+  type End,
+  loadEnd,
+  parsePlace,
+  type Place,
+  PLACE_OPTIONS,
+} from "./ends/end.ts";
 import {
   type Load,
   type Measured,
@@ -53,24 +60,14 @@ async function measure(end: End, place: Place, load: Load): Promise<Measured> {
 }
 
 const options = parseArgs(process.argv.slice(2), {
-  string: [
-    ...["transport", "hostname", "port", "socket"],
-    ...["size", "window", "seconds", "spin-us"],
-  ],
+  string: [...PLACE_OPTIONS, "transport", "size", "window", "seconds"],
   boolean: ["busy", "stdin"],
 });
-const { transport = "machnet", hostname, port, socket } = options;
-if (hostname === undefined || port === undefined) {
+if (options.hostname === undefined || options.port === undefined) {
   throw new TypeError("Cannot measure: --hostname and --port are needed");
 }
-const end = await loadEnd(transport);
-const { "spin-us": spinUs } = options;
-const place = {
-  hostname,
-  port: Number(port),
-  socket,
-  spinUs: spinUs === undefined ? undefined : Number(spinUs),
-};
+const place = parsePlace(options);
+const end = await loadEnd(options.transport ?? "machnet");
 if (options.busy) stayBusy();
 if (options.stdin) {
   for await (const line of createInterface(process.stdin)) {

@@ -7,31 +7,22 @@
  * Options: --transport (machnet, the default, udp, tcp, websocket or http),
  * --hostname (to listen on, for all but machnet; 0.0.0.0 by default), --port (0
  * lets it be chosen), --socket (the control socket of another sidecar than this
- * machine's), --busy (never sleep), --spin-us (of machnet: see attach()).
+ * machine's), --busy (never sleep), --spin-us (of machnet: see attach()), --device,
+ * --ip and --mtu (of machnet: run an engine inline, see Engine.start(), in place of
+ * a sidecar).
  * bench/client.ts measures it.
  */
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
 import { stayBusy } from "./busy.ts";
-import { loadEnd } from "./ends/end.ts";
+import { loadEnd, parsePlace, PLACE_OPTIONS } from "./ends/end.ts";
 
-const {
-  transport = "machnet",
-  hostname = "0.0.0.0",
-  port = "0",
-  socket,
-  busy,
-  "spin-us": spinUs,
-} = parseArgs(process.argv.slice(2), {
-  string: ["transport", "hostname", "port", "socket", "spin-us"],
+const options = parseArgs(process.argv.slice(2), {
+  string: [...PLACE_OPTIONS, "transport"],
   boolean: ["busy"],
 });
-const { serve } = await loadEnd(transport);
-const bound = await serve({
-  hostname,
-  port: Number(port),
-  socket,
-  spinUs: spinUs === undefined ? undefined : Number(spinUs),
-});
-if (busy) stayBusy();
-console.log(`listening on ${hostname}:${bound}`);
+const place = parsePlace(options);
+const { serve } = await loadEnd(options.transport ?? "machnet");
+const port = await serve(place);
+if (options.busy) stayBusy();
+console.log(`listening on ${place.hostname}:${port}`);

@@ -16,14 +16,55 @@ export const TRANSPORTS = [
 /** One of them. */
 export type Transport = typeof TRANSPORTS[number];
 
+/** An engine that a script is to run itself: see Engine.start(). */
+export interface InlineEngine {
+  readonly device: string;
+  readonly ip: string;
+  readonly mtu?: number | undefined;
+}
+
 /** Where a server is, and for machnet by which sidecar. */
 export interface Place {
   readonly hostname: string;
   readonly port: number;
-  /** Control socket of the sidecar on this side. */
+  /** Control socket of the sidecar on this side, or of the script's engine. */
   readonly socket?: string | undefined;
+  /** In place of a sidecar. */
+  readonly engine?: InlineEngine | undefined;
   /** How long a channel looks for more before it sleeps. */
   readonly spinUs?: number | undefined;
+}
+
+/** The options that name a place, on the command line. */
+export const PLACE_OPTIONS = [
+  "hostname",
+  "port",
+  "socket",
+  "spin-us",
+  "device",
+  "ip",
+  "mtu",
+] as const;
+
+/** The place that a command line names. */
+export function parsePlace(
+  options: { readonly [Name in typeof PLACE_OPTIONS[number]]?: string },
+): Place {
+  const { hostname = "0.0.0.0", port = "0", socket, device, ip, mtu } = options;
+  const number = (text: string | undefined): number | undefined =>
+    text === undefined ? undefined : Number(text);
+  if (device !== undefined && ip === undefined) {
+    throw new TypeError("Cannot run an engine: --device needs --ip");
+  }
+  return {
+    hostname,
+    port: Number(port),
+    socket,
+    spinUs: number(options["spin-us"]),
+    engine: device === undefined
+      ? undefined
+      : { device, ip: ip!, mtu: number(mtu) },
+  };
 }
 
 /** What becomes of replies. */

@@ -1,13 +1,22 @@
-/** This project, over a sidecar, in Deno and in Bun. */
-import { attach, type Connection } from "machnet";
+/** This project, in Deno and in Bun, over a sidecar or an inline engine. */
+import { attach, type Channel, type Connection, Engine } from "machnet";
 import { type Place, type Replies, type Requester, Requests } from "./end.ts";
 
+// A process can have one.
+let engine: Promise<Engine> | undefined;
+
+async function open(
+  { socket, spinUs, engine: options }: Place,
+): Promise<Channel> {
+  if (options === undefined) return await attach({ socket, spinUs });
+  engine ??= Engine.start({ ...options, socket, drive: "inline" });
+  return await (await engine).attach({ spinUs });
+}
+
 /** See {@linkcode End}. */
-export async function serve(
-  { port, socket, spinUs }: Place,
-): Promise<number> {
-  const channel = await attach({ socket, spinUs });
-  const listener = await channel.listen({ port });
+export async function serve(place: Place): Promise<number> {
+  const channel = await open(place);
+  const listener = await channel.listen({ port: place.port });
   (async () => {
     for await (const connection of listener) {
       echo(connection).catch((error: unknown) => console.error(`${error}`));
@@ -25,11 +34,12 @@ async function echo(connection: Connection): Promise<void> {
 
 /** See {@linkcode End}. */
 export async function connect(
-  { hostname, port, socket, spinUs }: Place,
+  place: Place,
   size: number,
   replies: Replies,
 ): Promise<Requester> {
-  const channel = await attach({ socket, spinUs });
+  const { hostname, port } = place;
+  const channel = await open(place);
   const connection = await channel.connect({ hostname, port });
   const requests = new Requests(size);
   const reading = (async () => {

@@ -8,7 +8,7 @@ import type { Load, Measured } from "../measure.ts";
 import { ROOT, runtimePath } from "../processes.ts";
 import { cpuSeconds, Program, signal } from "./program.ts";
 import { busySeconds } from "./speed.ts";
-import type { Wire, WireName, Wires } from "./wires.ts";
+import type { Wire, WireEnd, WireName, Wires } from "./wires.ts";
 
 /** What is compared: see issue and README for the names. */
 export type TransportName =
@@ -25,10 +25,11 @@ export type TransportName =
 export type RuntimeName = "bun" | "deno" | "node" | "c";
 
 /**
- * How it runs: `sidecars`, two of them beside the two ends; for others `as-is`;
- * `one-core`, both ends on the same; `busy`, both ends never sleep.
+ * How it runs: `sidecars`, two of them beside the two ends; `inline`, both ends
+ * run their engines themselves; for others `as-is`; `one-core`, both ends on the
+ * same; `busy`, both ends never sleep.
  */
-export type Mode = "sidecars" | "as-is" | "one-core" | "busy";
+export type Mode = "sidecars" | "inline" | "as-is" | "one-core" | "busy";
 
 /** A contender. */
 export interface Contender {
@@ -96,6 +97,21 @@ function scriptCommand(
   ];
 }
 
+/** Options that say what machnet's script is to use. */
+function wireOptions({ socket, engine }: WireEnd): string[] {
+  return [
+    ...socket === undefined ? [] : ["--socket", socket],
+    ...engine === undefined ? [] : [
+      "--device",
+      engine.device,
+      "--ip",
+      engine.ip,
+      "--mtu",
+      `${engine.mtu}`,
+    ],
+  ];
+}
+
 function serverCommand(contender: Contender, { server }: Wire): string[] {
   const { address, socket } = server;
   if (contender.transport === "machnet-c") {
@@ -106,18 +122,18 @@ function serverCommand(contender: Contender, { server }: Wire): string[] {
   }
   return [
     ...scriptCommand(contender, "server"),
-    ...socket === undefined ? ["--hostname", address] : ["--socket", socket],
+    ...socket === undefined ? ["--hostname", address] : wireOptions(server),
   ];
 }
 
 function clientCommand(
   contender: Contender,
-  { server: { address }, client: { socket } }: Wire,
+  { server: { address }, client }: Wire,
   port: string,
 ): string[] {
   if (contender.transport === "machnet-c") {
     const program = "native/build/bench/machnet-load";
-    return [program, "client", socket!, address, port];
+    return [program, "client", client.socket!, address, port];
   }
   if (contender.runtime === "c") {
     return ["native/build/bench/udp-load", "client", address, port];
@@ -125,7 +141,7 @@ function clientCommand(
   return [
     ...scriptCommand(contender, "client"),
     ...["--stdin", "--hostname", address, "--port", port],
-    ...socket === undefined ? [] : ["--socket", socket],
+    ...wireOptions(client),
   ];
 }
 
@@ -152,7 +168,7 @@ export class Participant {
     contender: Contender,
     wires: Wires,
   ): Promise<Participant> {
-    const wire = await wires.get(contender.wire, contender.mtu);
+    const wire = await wires.get(contender);
     signal(wire.pids, "SIGCONT");
     const pin = contender.mode === "one-core" ? ["taskset", "-c", "0"] : [];
     const begin = (
@@ -168,7 +184,11 @@ export class Participant {
     );
     const participant = new Participant(contender, wire, server, client);
     // So that its start counts for nothing.
-    await participant.measure({ size: 64, window: 1, seconds: 0.05 });
+    try {
+      await participant.#ask({ size: 64, window: 1, seconds: 0.05 });
+    } finally {
+      participant.#park();
+    }
     return participant;
   }
 
@@ -180,8 +200,19 @@ export class Participant {
     signal(this.#pids, "SIGSTOP");
   }
 
+  /** Let the client measure. @throws {Error} If replies stay away. */
+  async #ask({ size, window, seconds }: Load): Promise<Measured> {
+    const answer = await this.#client.ask(
+      `${size} ${window} ${seconds}`,
+      3000 * seconds + LATE_MS,
+    );
+    const measured = JSON.parse(answer) as Measured | { error: string };
+    if ("error" in measured) throw new Error(measured.error);
+    return measured;
+  }
+
   /** Measure. @throws {Error} If replies stay away. */
-  async measure({ size, window, seconds }: Load): Promise<Run> {
+  async measure(load: Load): Promise<Run> {
     const pids = this.#pids;
     const ends = [this.#server.pid, this.#client.pid] as const;
     signal(pids, "SIGCONT");
@@ -190,12 +221,7 @@ export class Participant {
       const busy = busySeconds();
       const cpu = cpuSeconds(pids);
       const begun = performance.now();
-      const answer = await this.#client.ask(
-        `${size} ${window} ${seconds}`,
-        3000 * seconds + LATE_MS,
-      );
-      const measured = JSON.parse(answer) as Measured | { error: string };
-      if ("error" in measured) throw new Error(measured.error);
+      const measured = await this.#ask(load);
       const { total } = measured;
       const elapsed = (performance.now() - begun) / 1000;
       const used = cpuSeconds(pids) - cpu;

@@ -16,9 +16,10 @@ const MODES: readonly Mode[] = ["as-is", "one-core", "busy"];
 function machnet(
   wire: "memif" | "af_packet" | "af_xdp",
   mtu: number = 1500,
+  mode: "sidecars" | "inline" = "sidecars",
 ): Contender[] {
   return SCRIPTS.map((runtime) => {
-    return { transport: "machnet", wire, mtu, runtime, mode: "sidecars" };
+    return { transport: "machnet", wire, mtu, runtime, mode };
   });
 }
 
@@ -40,8 +41,10 @@ function rival(
 export const QUICK: Plan = {
   contenders: [
     ...machnet("memif"),
+    ...machnet("memif", 1500, "inline"),
     native("memif"),
     ...machnet("af_packet"),
+    ...machnet("af_packet", 1500, "inline"),
     ...rival("tcp", "bun", MODES),
     ...rival("udp", "bun", MODES),
     ...rival("tcp", "deno", MODES),
@@ -62,12 +65,15 @@ export const QUICK: Plan = {
 export const FULL: Plan = {
   contenders: [
     ...machnet("memif"),
+    ...machnet("memif", 1500, "inline"),
     native("memif"),
     ...machnet("memif", 9000),
     native("memif", 9000),
     ...machnet("af_packet"),
+    ...machnet("af_packet", 1500, "inline"),
     native("af_packet"),
     ...machnet("af_packet", 9000),
+    ...machnet("af_packet", 9000, "inline"),
     ...machnet("af_xdp"),
     ...SCRIPTS.flatMap((runtime) => [
       ...rival("udp", runtime, MODES),

@@ -1,7 +1,16 @@
 /** What the contenders send through, each made once, when it is first needed. */
 import process from "node:process";
 import { Lab, type LabHost } from "machnet";
-import { INTERFACE, layCable, startVeth } from "../../src/testing/veth.ts";
+import { sidecarStats } from "../../src/stats.ts";
+import {
+  addDirectory,
+  INTERFACE,
+  layCable,
+  removeDirectory,
+  startVeth,
+} from "../../src/testing/veth.ts";
+import type { InlineEngine } from "../ends/end.ts";
+import type { Contender } from "./contender.ts";
 import { packetsSent, signal } from "./program.ts";
 
 /** What packets go through. */
@@ -12,8 +21,10 @@ export interface WireEnd {
   readonly address: string;
   /** Commands before a command, for it to run at this end. */
   readonly prefix: readonly string[];
-  /** Control socket of the sidecar here, if there is one. */
+  /** Control socket of the sidecar or the engine here, if there is one. */
   readonly socket?: string;
+  /** What the script here is to run, in place of a sidecar. */
+  readonly engine?: InlineEngine;
 }
 
 /** A wire with two hosts. */
@@ -39,14 +50,49 @@ function ofSidecars(
     server: server!,
     client: client!,
     pids: hosts.map(({ pid }) => pid),
-    async packets(): Promise<number> {
-      const all = await Promise.all(hosts.map((host) => host.stats()));
-      return all.reduce(
-        (sum, { sidecar }) => sum + sidecar["packets_sent"]!,
-        0,
-      );
-    },
+    packets: () => enginePackets(hosts),
     [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function enginePackets(
+  ends: readonly { readonly socket?: string }[],
+): Promise<number> {
+  let sum = 0;
+  for (const { socket } of ends) {
+    sum += (await sidecarStats(socket!))["packets_sent"]!;
+  }
+  return sum;
+}
+
+/** For two scripts with engines of their own. */
+function ofEngines(name: "memif" | "af_packet", mtu: number): Wire {
+  const directory = addDirectory();
+  const cable = name === "af_packet" ? layCable(mtu) : undefined;
+  const memif = `memif:${directory}/wire.memif`;
+  const devices = cable === undefined
+    ? [`${memif},server`, memif]
+    : [`af_packet:${INTERFACE}`, `af_packet:${INTERFACE}`];
+  const ends = devices.map((device, index): WireEnd => {
+    const address = `10.90.0.${index + 1}`;
+    const namespace = cable?.namespaces[index];
+    return {
+      address,
+      prefix: namespace === undefined ? [] : ["ip", "netns", "exec", namespace],
+      socket: `${directory}/${address}.sock`,
+      engine: { device, ip: `${address}/24`, mtu },
+    };
+  });
+  return {
+    server: ends[0]!,
+    client: ends[1]!,
+    pids: [],
+    packets: () => enginePackets(ends),
+    [Symbol.asyncDispose](): Promise<void> {
+      cable?.remove();
+      removeDirectory(directory);
+      return Promise.resolve();
+    },
   };
 }
 
@@ -72,8 +118,12 @@ function ofKernel(mtu: number): Wire {
 const sidecars = new Set<number>();
 process.once("exit", () => signal([...sidecars], "SIGCONT"));
 
-async function start(name: WireName, mtu: number): Promise<Wire> {
+async function start({ wire: name, mtu, mode }: Contender): Promise<Wire> {
   if (name === "veth") return ofKernel(mtu);
+  if (mode === "inline") {
+    if (name === "memif" || name === "af_packet") return ofEngines(name, mtu);
+    throw new TypeError(`Cannot run an engine inline on ${name}`);
+  }
   const wire = name === "memif"
     ? await Lab.start({ hosts: 2, wire: "direct", mtu })
     : await startVeth(mtu, name);
@@ -90,11 +140,13 @@ async function start(name: WireName, mtu: number): Promise<Wire> {
 export class Wires implements AsyncDisposable {
   readonly #wires = new Map<string, Promise<Wire>>();
 
-  get(name: WireName, mtu: number): Promise<Wire> {
-    const key = `${name} ${mtu}`;
+  /** The one of a contender: only those with engines of their own share none. */
+  get(contender: Contender): Promise<Wire> {
+    const { wire: name, mtu, mode, runtime } = contender;
+    const key = [name, mtu, ...mode === "inline" ? [runtime] : []].join(" ");
     const known = this.#wires.get(key);
     if (known !== undefined) return known;
-    const wire = start(name, mtu);
+    const wire = start(contender);
     this.#wires.set(key, wire);
     return wire;
   }

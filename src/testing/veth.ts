@@ -45,13 +45,15 @@ function removeNamespace(name: string): void {
   spawnSync("ip", ["netns", "delete", name]);
 }
 
-function addDirectory(): string {
+/** Make a directory for sockets, which goes with this process at the latest. */
+export function addDirectory(): string {
   const path = mkdtempSync(`${DIRECTORIES}/${PREFIX}${process.pid}-`);
   directories.add(path);
   return path;
 }
 
-function removeDirectory(path: string): void {
+/** Remove it, with what is in it. */
+export function removeDirectory(path: string): void {
   directories.delete(path);
   rmSync(path, { recursive: true, force: true });
 }

@@ -173,7 +173,7 @@ rss_host_observe(struct rss_host *host, const struct rss_observation *seen)
 	direction = seen->remote ? &peer->out : &peer->in;
 	map = seen->remote ? &peer->map : &host->own;
 	if (seen->remote)
-		rss_host_told(host, peer, seen->queues, (struct rss_key){0});
+		rss_peer_told(peer, seen->queues, (struct rss_key){0});
 	if (seen->queue >= map->queues)
 		return false;
 	news = compare(map, &direction->reference, seen);
@@ -188,10 +188,8 @@ rss_host_observe(struct rss_host *host, const struct rss_observation *seen)
 }
 
 void
-rss_host_told(struct rss_host *host, struct rss_peer *peer, uint32_t queues,
-	struct rss_key key)
+rss_peer_told(struct rss_peer *peer, uint32_t queues, struct rss_key key)
 {
-	(void)host;
 	if (queues == 0 || queues > RSS_QUEUES_MAX)
 		return;
 	if (peer->map.queues != queues) {

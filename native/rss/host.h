@@ -93,8 +93,7 @@ bool rss_host_observe(
 	struct rss_host *host, const struct rss_observation *observation);
 
 /** The peer told how many queues its NIC has, and what it knows of its key. */
-void rss_host_told(struct rss_host *host, struct rss_peer *peer,
-	uint32_t queues, struct rss_key key);
+void rss_peer_told(struct rss_peer *peer, uint32_t queues, struct rss_key key);
 
 /** The map of the NIC that a direction ends at. */
 static inline const struct rss_map *

@@ -228,7 +228,7 @@ flips_known(const struct rss_map *map, unsigned name, const struct space *space,
 uint32_t
 rss_map_gain(struct rss_map *map, uint32_t flips, uint32_t mask, bool learn)
 {
-	struct rss_theory *theory = (struct rss_theory *)rss_map_theory(map);
+	const struct rss_theory *theory = rss_map_theory(map);
 	uint64_t rows[RSS_QUEUE_BITS_MAX];
 	struct space next;
 	unsigned length, name;
@@ -247,7 +247,7 @@ rss_map_gain(struct rss_map *map, uint32_t flips, uint32_t mask, bool learn)
 	if (gain != 0)
 		gain += SPACE_UNKNOWNS * flips_known(map, name, &next, mask);
 	if (learn)
-		theory->space = next;
+		map->theories[name].space = next;
 	return gain;
 }
 

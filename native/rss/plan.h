@@ -100,7 +100,7 @@ unsigned rss_plan_next(struct rss_plan *plan, struct rss_host *host,
 
 /**
  * A probe was answered. What it taught was told to rss_host_observe and
- * rss_host_told before.
+ * rss_peer_told before.
  * @param queue_in where the answer came in
  * @param queue_out where the probe came in
  * @param wanted_out that the peer wants what we send to come in on

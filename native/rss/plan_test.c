@@ -324,9 +324,8 @@ lies_do_no_harm(void **state)
 			.value = sim_random(&p.random),
 		};
 
-		rss_host_told(p.a.knowledge,
-			rss_host_meet(p.a.knowledge, lie.address), lie.queues,
-			key);
+		rss_peer_told(rss_host_meet(p.a.knowledge, lie.address),
+			lie.queues, key);
 		rss_host_observe(p.a.knowledge, &lie);
 		if (i % 64 == 0)
 			assert_true(connect_any(&p, &p.a, &p.b).hit);

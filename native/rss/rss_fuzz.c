@@ -96,7 +96,7 @@ told(struct script *s)
 		.known = fuzz_u64(&s->input), .value = fuzz_u64(&s->input)};
 	struct rss_map own = s->host->own;
 
-	rss_host_told(s->host, peer, queues, key);
+	rss_peer_told(peer, queues, key);
 	FUZZ_CHECK(memcmp(&own, &s->host->own, sizeof(own)) == 0);
 }
 

@@ -138,8 +138,7 @@ sim_answered(struct sim_host *client, const struct sim_host *server,
 		.queues = (uint8_t)client->queues,
 	};
 
-	rss_host_told(client->knowledge,
-		rss_host_meet(client->knowledge, server->address),
+	rss_peer_told(rss_host_meet(client->knowledge, server->address),
 		server->queues, answer->key);
 	rss_host_observe(client->knowledge, &out);
 	rss_host_observe(client->knowledge, &in);

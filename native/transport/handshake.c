@@ -571,8 +571,8 @@ confirm_learn(struct transport *t, const struct transport_path *path,
 		.value = confirm->nic_key.value,
 	};
 
-	rss_host_told(t->rss, rss_host_meet(t->rss, path->address),
-		confirm->engines, key);
+	rss_peer_told(
+		rss_host_meet(t->rss, path->address), confirm->engines, key);
 	observe(t, path->address, path_pair_in(path), t->queue,
 		t->options.engines, false);
 }

@@ -127,8 +127,7 @@ search_learn(struct transport *t, struct search *search,
 
 	search->packets++;
 	t->counters.probes_answered++;
-	rss_host_told(
-		t->rss, rss_host_meet(t->rss, address), answer->engines, key);
+	rss_peer_told(rss_host_meet(t->rss, address), answer->engines, key);
 	if (queue_valid(answer->cookie.engine, answer->engines)) {
 		const struct rss_observation there = {
 			.address = address,

@@ -52,18 +52,17 @@ function ticks(): Promise<number> {
 }
 
 test("timers keep their pace while messages stream", { skip }, async () => {
-  const ratios: number[] = [];
+  const rounds: string[] = [];
   // Whatever else runs on the machine takes ticks away, now here, now there.
   for (let round = 0; round < 6; round++) {
     const idle = await ticks();
     const [client, server] = await connectPair(hosts);
     await using loaded = load(client, server);
     const ratio = await ticks() / idle;
-    assert.ok(loaded.count > 1000, `${loaded.count} messages`);
-    ratios.push(ratio);
-    if (ratio >= 0.9) return;
+    if (ratio >= 0.9 && loaded.count > 1000) return;
+    rounds.push(`${ratio} times as often during ${loaded.count} messages`);
   }
-  assert.fail(`a 1 ms interval fired ${ratios.join(", ")} times as often`);
+  assert.fail(`a 1 ms interval fired ${rounds.join(", ")}`);
 });
 
 test("fetch() and sockets go on while messages stream", { skip }, async () => {
@@ -76,16 +75,15 @@ test("fetch() and sockets go on while messages stream", { skip }, async () => {
   let during = 0;
   {
     await using loaded = load(client, server);
-    for (let fetched = 0; fetched < 20; fetched++) {
+    // Both make progress: messages in between, not instead. How many there are
+    // to one fetch is the machine's affair, and the first may come late.
+    for (let fetched = 0; fetched < 20 || during === 0; fetched++) {
       const before = loaded.count;
       const response = await fetch(`http://127.0.0.1:${port}/`);
       assert.equal(await response.text(), "there");
-
       during += loaded.count - before;
     }
   }
-  // In between, not instead.
-  assert.ok(during > 0);
   http.closeAllConnections();
   await new Promise((resolve) => http.close(resolve));
 });

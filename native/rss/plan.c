@@ -74,23 +74,6 @@ rss_plan_silence(struct rss_plan *plan)
 			plan->ways[w].state = RSS_OPEN;
 }
 
-static bool
-goal_of(const struct view *view, struct rss_goal *goal, uint32_t flips)
-{
-	struct rss_effect effect = rss_map_effect(view->map, flips);
-
-	if (view->way->wanted == RSS_ANY || view->reference == NULL)
-		return false;
-	for (unsigned i = 0; i < RSS_QUEUE_BITS_MAX; i++)
-		if (effect.unknown[i] != 0)
-			return false;
-	goal->map = view->map;
-	goal->change = ((uint32_t)view->reference->queue ^ view->way->wanted ^
-			       effect.change) &
-		       ((1u << view->map->bits) - 1);
-	return true;
-}
-
 bool
 rss_plan_done(struct rss_plan *plan, struct rss_host *host, uint32_t address)
 {
@@ -119,9 +102,10 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 	uint32_t flips = 0;
 	uint8_t method = RSS_SPRAYED;
 
-	if (goal_of(&views[RSS_OUT], &goals[RSS_OUT], 0) &&
-		goal_of(&views[RSS_IN], &goals[RSS_IN],
-			rss_pair_swap(origin) ^ views[RSS_IN].origin) &&
+	if (view_goal(&views[RSS_OUT], 0, &goals[RSS_OUT]) &&
+		view_goal(&views[RSS_IN],
+			rss_pair_swap(origin) ^ views[RSS_IN].origin,
+			&goals[RSS_IN]) &&
 		rss_solve(goals, RSS_GOALS_MAX, mask, rss_random(host),
 			&flips) >= 0) {
 		if (rss_map_choices(views[RSS_IN].map) == 1 &&

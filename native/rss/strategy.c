@@ -15,11 +15,12 @@ strategy_begin(struct strategy *strategy, enum strategy_name name,
 	strategy->ways[RSS_OUT].wanted = RSS_ANY;
 }
 
-/* Half as many again as spraying takes in 95 of 100 cases, see rss/view.c. */
+/* Half as many again as spraying takes in 95 of 100 cases; answers are not
+ * counted. */
 static uint32_t
 probes_max(const struct strategy *strategy)
 {
-	return (uint32_t)(1.5 * 3.676 * (strategy->queues - 0.5)) + 1;
+	return (uint32_t)(1.5 / 2 * rss_spray_packets(strategy->queues)) + 1;
 }
 
 static void

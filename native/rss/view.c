@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "rss/solve.h"
 
 /* Of the first contact: a pair, and flips, of which two foretell all queues
  * three times out of four. When nothing is known of our own NIC either, what
@@ -37,25 +36,39 @@ spray_burst(uint32_t choices)
 	return u32_min(u32_max(choices / 4, 1), RSS_BURST_MAX);
 }
 
+bool
+view_goal(const struct view *view, uint32_t flips, struct rss_goal *goal)
+{
+	const struct rss_map *map = view->map;
+	struct rss_effect effect = rss_map_effect(map, flips);
+
+	if (view->way->wanted == RSS_ANY)
+		return false;
+	goal->map = map;
+	/* Then chance has to do all. */
+	if (rss_map_theory(map) == NULL)
+		return true;
+	if (view->reference == NULL)
+		return false;
+	for (unsigned i = 0; i < RSS_QUEUE_BITS_MAX; i++)
+		if (effect.unknown[i] != 0)
+			return false;
+	goal->change = ((uint32_t)view->reference->queue ^ view->way->wanted ^
+			       effect.change) &
+		       ((1u << map->bits) - 1);
+	return true;
+}
+
 static bool
 solve(struct rss_host *host, const struct view *view, uint32_t *pair)
 {
-	struct rss_goal goal = {.map = view->map};
+	struct rss_goal goal = {0};
 	uint32_t choices = rss_map_choices(view->map);
 	uint32_t flips;
 	int freedom;
 
-	if (view->way->wanted == RSS_ANY)
+	if (!view_goal(view, 0, &goal))
 		return false;
-	if (rss_map_theory(view->map) == NULL) {
-		goal.change = 0;
-	} else {
-		if (view->reference == NULL)
-			return false;
-		goal.change =
-			((uint32_t)view->reference->queue ^ view->way->wanted) &
-			((1u << view->map->bits) - 1);
-	}
 	freedom = rss_solve(&goal, 1, rss_ports_mask(host->options.ports),
 		rss_random(host), &flips);
 	/* Where chance decides, there must be many to draw from. */
@@ -213,11 +226,10 @@ view_limit(const struct view *view)
 	const struct rss_theory *theory = rss_map_theory(map);
 	uint32_t limit = learned[map->bits];
 
-	/* What spraying takes in 95 of 100 cases when both directions must hit,
-	 * 2 ln(1 - sqrt(0.95)) / ln(1 - 1 / queues), and a quarter. */
+	/* Spraying, and a quarter for what was tried before. */
 	if (theory != &map->theories[RSS_TOEPLITZ] || rss_map_choices(map) > 1)
 		limit = u32_max(limit,
-			(uint32_t)(1.25 * 2 * 3.676 * (map->queues - 0.5)));
+			(uint32_t)(1.25 * rss_spray_packets(map->queues)));
 	return limit + limit / 2;
 }
 

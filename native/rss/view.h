@@ -5,6 +5,7 @@
 #define RSS_VIEW_H
 
 #include "rss/plan.h"
+#include "rss/solve.h"
 
 struct view {
 	struct rss_way *way;
@@ -23,6 +24,10 @@ struct view {
 
 void view_open(struct rss_host *host, struct rss_peer *peer,
 	struct rss_plan *plan, unsigned name, struct view *view);
+
+/** What further flips have to do, after these to the origin, to reach the
+ * wanted queue. @return false: cannot be told */
+bool view_goal(const struct view *view, uint32_t flips, struct rss_goal *goal);
 
 /** The i-th pair of a burst. */
 void view_choose(struct rss_host *host, struct view *view, unsigned i,

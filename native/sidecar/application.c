@@ -124,8 +124,9 @@ struct machnet_event
 application_connect(struct application *application, uint32_t address,
 	uint16_t port, uint32_t timeout_ms)
 {
-	assert_int_equal(machnet_connect(application->channel, 8, address, port,
-				 timeout_ms, 0),
+	assert_int_equal(
+		machnet_connect(application->channel, APPLICATION_CONNECT_TOKEN,
+			address, port, timeout_ms, 0),
 		MACHNET_OK);
 	return application_event(application, MACHNET_EVENT_CONNECTED);
 }

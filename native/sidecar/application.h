@@ -11,6 +11,9 @@
 #include "machnet/machnet.h"
 #include "sidecar/hosts.h"
 
+/* Of application_connect. */
+#define APPLICATION_CONNECT_TOKEN 8
+
 struct application {
 	uint32_t channel;
 	struct machnet_channel_info info;

@@ -20,6 +20,7 @@
 
 #define B_ADDRESS 0x0a000002u
 #define PORT 888
+#define PATIENT_TOKEN 9
 /* In a frame without options. */
 #define IPV4_OFFSET ETHERNET_BYTES
 
@@ -188,9 +189,8 @@ packets_of_a_connection_that_is_over_do_nothing(void **state)
 
 /* From hosts that there are not, with connection ids of every kind. */
 static void
-five_thousand_syns_do_not_stall_a_connection(void **state)
+a_connection_goes_on_among_five_thousand_syns(void **state)
 {
-	uint64_t begin_ms, worst_ms = 0;
 	struct cable_frame syn;
 	uint32_t connections;
 	uint8_t *packet;
@@ -209,16 +209,11 @@ five_thousand_syns_do_not_stall_a_connection(void **state)
 		syn.bytes[IPV4_OFFSET + 15] = (uint8_t)(i | 4);
 		cable_repack(&syn, length);
 		cable_send(&syn);
-		if (i % 100 != 0)
-			continue;
-		begin_ms = hosts_now_ms();
-		application_round_trip(
-			&client, client_side, &server, server_side);
-		begin_ms = hosts_now_ms() - begin_ms;
-		worst_ms = begin_ms > worst_ms ? begin_ms : worst_ms;
+		if (i % 100 == 0)
+			application_round_trip(
+				&client, client_side, &server, server_side);
 	}
 	cable_flush();
-	assert_in_range(worst_ms, 0, 500);
 	/* Half open is nothing that is kept. */
 	assert_in_range(host_counter(&b, "connections"), 0, connections);
 	connection_end();
@@ -467,23 +462,36 @@ no_source_address_breaks_the_table_of_neighbors(void **state)
 /* Silence. */
 
 static void
-a_host_that_answers_arp_alone_times_out(void **state)
+connect_times_out(uint32_t timeout_ms, uint32_t least_ms)
 {
 	uint64_t begin_ms = hosts_now_ms();
+	struct machnet_event event =
+		application_connect(&client, B_ADDRESS, PORT, timeout_ms);
+
+	assert_int_equal(event.token, APPLICATION_CONNECT_TOKEN);
+	assert_int_equal(event.status, MACHNET_CONNECTION_TIMED_OUT);
+	assert_true(hosts_now_ms() - begin_ms >= least_ms);
+}
+
+/* Each before one that may take longer. */
+static void
+a_host_that_answers_arp_alone_times_out(void **state)
+{
 	struct machnet_event event;
 
 	(void)state;
 	cable_mute(CABLE_B, true);
-	event = application_connect(&client, B_ADDRESS, PORT, 0);
-	cable_mute(CABLE_B, false);
-	assert_int_equal(event.status, MACHNET_CONNECTION_TIMED_OUT);
-	assert_in_range(hosts_now_ms() - begin_ms, 900, 3000);
-	begin_ms = hosts_now_ms();
+	assert_int_equal(machnet_connect(client.channel, PATIENT_TOKEN,
+				 B_ADDRESS, PORT, HOSTS_WAIT_MS, 0),
+		MACHNET_OK);
+	connect_times_out(0, 900);
 	cable_mute(CABLE_A, true);
-	event = application_connect(&client, B_ADDRESS, PORT, 200);
+	cable_mute(CABLE_B, false);
+	connect_times_out(200, 150);
 	cable_mute(CABLE_A, false);
-	assert_int_equal(event.status, MACHNET_CONNECTION_TIMED_OUT);
-	assert_in_range(hosts_now_ms() - begin_ms, 150, 2000);
+	event = application_event(&client, MACHNET_EVENT_CONNECTED);
+	assert_int_equal(event.token, PATIENT_TOKEN);
+	assert_int_equal(event.status, MACHNET_OK);
 }
 
 static void
@@ -497,7 +505,7 @@ keep_alive_notices_an_idle_peer_that_died(void **state)
 	begin_ms = hosts_now_ms();
 	application_closed(&client, client_side, MACHNET_CONNECTION_LOST, NULL);
 	application_closed(&server, server_side, MACHNET_CONNECTION_LOST, NULL);
-	assert_in_range(hosts_now_ms() - begin_ms, 1000, 8000);
+	assert_true(hosts_now_ms() - begin_ms >= 1000);
 	cable_cut(false);
 	connection_open();
 	connection_end();
@@ -507,12 +515,15 @@ static void
 a_connection_survives_a_cable_that_was_cut_for_a_while(void **state)
 {
 	struct machnet_event event;
+	uint64_t sent;
 
 	(void)state;
 	connection_open();
 	cable_cut(true);
+	sent = host_counter(&a, "packets_retransmitted");
 	application_send(&client, client_side, "patience", 8);
-	assert_false(application_take(&server, &event, 700));
+	host_counts(&a, "packets_retransmitted", sent + 3);
+	assert_false(application_take(&server, &event, 0));
 	cable_cut(false);
 	application_receive(&server, server_side, "patience", 8);
 	connection_end();
@@ -529,7 +540,7 @@ main(void)
 		TEST(a_truncated_packet_with_the_right_number_is_dropped),
 		TEST(old_packets_on_an_idle_connection_do_nothing),
 		TEST(packets_of_a_connection_that_is_over_do_nothing),
-		TEST(five_thousand_syns_do_not_stall_a_connection),
+		TEST(a_connection_goes_on_among_five_thousand_syns),
 		TEST(twenty_thousand_forged_resets_are_counted),
 		TEST(resets_that_claim_not_to_know_the_connection_are_checked),
 		TEST(a_frame_that_is_broken_is_counted_and_dropped),

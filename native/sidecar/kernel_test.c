@@ -169,7 +169,8 @@ two_sidecars_talk_through_a_router_of_the_kernel(void **state)
 	application_attach(&client, &a);
 	/* The router says that it has no way there. */
 	assert_int_equal(
-		application_connect(&client, 0x0a030001, PORT, 5000).status,
+		application_connect(&client, 0x0a030001, PORT, HOSTS_WAIT_MS)
+			.status,
 		MACHNET_HOST_UNREACHABLE);
 	application_end(&client);
 	host_stop(&b);
@@ -178,7 +179,8 @@ two_sidecars_talk_through_a_router_of_the_kernel(void **state)
 	start(&a, "a", "af_packet:r0", "10.1.0.2/24", "10.1.0.9");
 	application_attach(&client, &a);
 	assert_int_equal(
-		application_connect(&client, 0x0a020002, PORT, 5000).status,
+		application_connect(&client, 0x0a020002, PORT, HOSTS_WAIT_MS)
+			.status,
 		MACHNET_HOST_UNREACHABLE);
 	application_end(&client);
 	host_stop(&a);
@@ -195,13 +197,13 @@ the_kernels_ping_and_arping_get_answers(void **state)
 {
 	(void)state;
 	start(&a, "a", "af_packet:k0", "10.99.0.2/24", NULL);
-	assert_int_equal(in_kernel("arping -q -c 2 -w 5 -I k1 10.99.0.2"), 0);
-	assert_int_equal(in_kernel("ping -q -c 3 -i 0.01 -W 5 10.99.0.2"), 0);
-	assert_int_equal(in_kernel("ping -q -c 3 -i 0.01 -W 5 -s 1472 -M do "
+	assert_int_equal(in_kernel("arping -q -c 2 -w 60 -I k1 10.99.0.2"), 0);
+	assert_int_equal(in_kernel("ping -q -c 3 -i 0.01 -W 60 10.99.0.2"), 0);
+	assert_int_equal(in_kernel("ping -q -c 3 -i 0.01 -W 60 -s 1472 -M do "
 				   "10.99.0.2"),
 		0);
 	assert_int_equal(
-		in_kernel("ping -q -c 3 -i 0.01 -W 5 -s 0 10.99.0.2"), 0);
+		in_kernel("ping -q -c 3 -i 0.01 -W 60 -s 0 10.99.0.2"), 0);
 	assert_int_not_equal(
 		in_kernel("arping -q -c 1 -w 1 -I k1 10.99.0.3"), 0);
 	assert_int_equal(host_counter(&a, "echo_requests_received"), 9);
@@ -225,17 +227,14 @@ static void
 the_kernels_port_unreachable_is_a_refusal(void **state)
 {
 	struct application client;
-	uint64_t begin_ms;
 
 	(void)state;
 	start(&a, "a", "af_packet:k0", "10.99.0.2/24", NULL);
 	application_attach(&client, &a);
-	begin_ms = hosts_now_ms();
-	assert_int_equal(
-		application_connect(&client, KERNEL_ADDRESS, PORT, 10000)
-			.status,
+	assert_int_equal(application_connect(
+				 &client, KERNEL_ADDRESS, PORT, HOSTS_WAIT_MS)
+				 .status,
 		MACHNET_CONNECTION_REFUSED);
-	assert_in_range(hosts_now_ms() - begin_ms, 0, 5000);
 	application_end(&client);
 	host_stop(&a);
 }
@@ -305,7 +304,7 @@ what_a_kernel_cannot_mean_is_counted_and_dropped(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	host_counts(&a, "frames_malformed", 100);
-	assert_int_equal(in_kernel("ping -q -c 1 -W 5 10.99.0.2"), 0);
+	assert_int_equal(in_kernel("ping -q -c 1 -W 60 10.99.0.2"), 0);
 	host_stop(&a);
 }
 

@@ -26,13 +26,18 @@
 
 static struct host a, b;
 
+/* With a peer timeout that outlasts every wait, where the end of a silence must
+ * not be mistaken for something else. */
+static const char *const patient[] = {"--peer-timeout", "60000", NULL};
+
 static void
-start_a(void)
+start_a(const char *const *more)
 {
 	host_start(&a, &(struct host_options){
 			       .name = "a",
 			       .device = hosts_memif("wire", true),
 			       .ip = "10.0.0.1/24",
+			       .more = more,
 		       });
 }
 
@@ -51,7 +56,17 @@ pair_set_up(void **state)
 {
 	if (hosts_set_up(state) != 0)
 		return -1;
-	start_a();
+	start_a(NULL);
+	start_b();
+	return 0;
+}
+
+static int
+patient_set_up(void **state)
+{
+	if (hosts_set_up(state) != 0)
+		return -1;
+	start_a(patient);
 	start_b();
 	return 0;
 }
@@ -79,7 +94,7 @@ a_sidecar_says_when_it_is_ready_and_leaves_nothing(void **state)
 	pid_t pid;
 
 	(void)state;
-	start_a();
+	start_a(NULL);
 	snprintf(expected, sizeof(expected),
 		"machnetd: ready: 10.0.0.1/24 on memif:%s/wire.memif,server, "
 		"control socket %s/a.sock\n",
@@ -100,7 +115,7 @@ any_signal_that_asks_for_an_end_gets_a_clean_one(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		start_a();
+		start_a(NULL);
 		kill(a.pid, signals[i]);
 		assert_int_equal(host_wait(&a), 0);
 		assert_int_equal(hosts_files(hosts_folder, ""), 0);
@@ -113,7 +128,7 @@ only_its_user_may_reach_a_sidecar(void **state)
 	struct stat status;
 
 	(void)state;
-	start_a();
+	start_a(NULL);
 	assert_int_equal(stat(a.socket, &status), 0);
 	assert_int_equal(status.st_mode & 0777, geteuid() == 0 ? 0660 : 0600);
 	host_stop(&a);
@@ -234,7 +249,7 @@ stopping_does_not_wait_for_a_peer_that_is_silent(void **state)
 	kill(b.pid, SIGSTOP);
 	begin_ms = hosts_now_ms();
 	host_stop(&a);
-	assert_in_range(hosts_now_ms() - begin_ms, 0, 2000);
+	assert_in_range(hosts_now_ms() - begin_ms, 0, HOSTS_WAIT_MS / 2);
 	assert_int_equal(application_loss(&client), MACHNET_SIDECAR_STOPPED);
 	/* Its wire is cut by now: it finds out by itself, or by a reset that
 	 * it still has in a ring. */
@@ -252,7 +267,6 @@ a_killed_application_frees_all_and_resets_its_peers(void **state)
 {
 	struct application client, other;
 	struct machnet_event event;
-	uint64_t begin_ms;
 	uint32_t descriptors = host_descriptors(&b);
 	pid_t server;
 
@@ -263,11 +277,9 @@ a_killed_application_frees_all_and_resets_its_peers(void **state)
 	assert_int_equal(event.status, MACHNET_OK);
 	application_send(&client, event.connection, "ping", 4);
 	application_receive(&client, event.connection, "ping", 4);
-	begin_ms = hosts_now_ms();
 	hosts_kill(server);
 	application_closed(&client, event.connection, MACHNET_CONNECTION_RESET,
 		"the application ended");
-	assert_true(hosts_now_ms() - begin_ms < 1000);
 	host_settles(&b, "channels", 0);
 	host_closes(&b, descriptors);
 	application_attach(&other, &b);
@@ -286,9 +298,6 @@ a_killed_sidecar_is_noticed_by_all_and_can_come_back(void **state)
 {
 	struct application client, server, again;
 	uint32_t client_side, server_side, again_side;
-	struct machnet_event event;
-	uint64_t begin_ms;
-	bool in_time;
 
 	(void)state;
 	application_attach(&client, &a);
@@ -297,21 +306,14 @@ a_killed_sidecar_is_noticed_by_all_and_can_come_back(void **state)
 	application_pair(&client, &client_side, &server, &server_side, PORT);
 	application_round_trip(&client, client_side, &server, server_side);
 
-	begin_ms = hosts_now_ms();
 	host_kill(&b);
 	assert_int_equal(application_loss(&server), MACHNET_SIDECAR_GONE);
-	assert_true(hosts_now_ms() - begin_ms < 1000);
 	assert_int_equal(access(b.socket, F_OK), 0);
 
-	/* Its successor knows nothing of the connection, and says so, if it
-	 * comes in time. */
+	/* Its successor knows nothing of the connection, and says so. */
 	start_b();
-	in_time = hosts_now_ms() - begin_ms < 1500;
-	event = application_event(&client, MACHNET_EVENT_CLOSED);
-	assert_int_equal(event.connection, client_side);
-	assert_true(event.status == MACHNET_CONNECTION_RESET ||
-		    (event.status == MACHNET_CONNECTION_LOST && !in_time));
-	assert_in_range(hosts_now_ms() - begin_ms, 0, HOSTS_WAIT_MS);
+	application_closed(
+		&client, client_side, MACHNET_CONNECTION_RESET, NULL);
 	application_attach(&again, &b);
 	application_listen(&again, 0, PORT);
 	application_pair(&client, &client_side, &again, &again_side, PORT);
@@ -331,20 +333,17 @@ a_killed_sidecar_that_stays_away_is_lost(void **state)
 {
 	struct application client, server;
 	uint32_t client_side, server_side;
-	uint64_t begin_ms;
 
 	(void)state;
 	application_attach(&client, &a);
 	application_attach(&server, &b);
 	application_listen(&server, 0, PORT);
 	application_pair(&client, &client_side, &server, &server_side, PORT);
-	begin_ms = hosts_now_ms();
 	host_kill(&a);
 	application_closed(&server, server_side, MACHNET_CONNECTION_LOST, NULL);
-	assert_in_range(hosts_now_ms() - begin_ms, 0, 10000);
 	machnet_mapping_release(client.info.base, NULL);
 
-	start_a();
+	start_a(NULL);
 	application_attach(&client, &a);
 	application_pair(&client, &client_side, &server, &server_side, PORT);
 	application_round_trip(&client, client_side, &server, server_side);
@@ -434,6 +433,8 @@ an_idle_sidecar_uses_little_cpu(void **state)
 #define ALONE(f)                                                               \
 	cmocka_unit_test_setup_teardown(f, hosts_set_up, hosts_tear_down)
 #define PAIR(f) cmocka_unit_test_setup_teardown(f, pair_set_up, hosts_tear_down)
+#define PATIENT(f)                                                             \
+	cmocka_unit_test_setup_teardown(f, patient_set_up, hosts_tear_down)
 
 int
 main(void)
@@ -445,9 +446,9 @@ main(void)
 		ALONE(systemd_is_told_instead_if_it_asks),
 		ALONE(a_sidecar_ends_with_its_parent_if_told_to),
 		PAIR(stopping_tells_applications_and_peers),
-		PAIR(stopping_does_not_wait_for_a_peer_that_is_silent),
+		PATIENT(stopping_does_not_wait_for_a_peer_that_is_silent),
 		PAIR(a_killed_application_frees_all_and_resets_its_peers),
-		PAIR(a_killed_sidecar_is_noticed_by_all_and_can_come_back),
+		PATIENT(a_killed_sidecar_is_noticed_by_all_and_can_come_back),
 		PAIR(a_killed_sidecar_that_stays_away_is_lost),
 		PAIR(an_idle_sidecar_uses_little_cpu),
 	};

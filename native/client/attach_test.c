@@ -19,7 +19,7 @@
 static const struct machnet_attach_options small = {
 	.arena_bytes = MACHNET_ARENA_BYTES_MIN,
 	.engine = -1,
-	.timeout_ms = 5000,
+	.timeout_ms = FAKE_WAIT_MS,
 };
 
 static uint32_t
@@ -149,7 +149,7 @@ a_silent_sidecar_times_out(void **state)
 	fake_start(&fake, FAKE_SILENT);
 	assert_int_equal(machnet_attach(fake.path, &options, &channel, &error),
 		MACHNET_TIMED_OUT);
-	assert_in_range(clock_now_ns() - start_ns, 100 * NS_PER_MS, NS_PER_S);
+	assert_true(clock_now_ns() - start_ns >= 100 * NS_PER_MS);
 	says(&error, MACHNET_TIMED_OUT, "within 100 ms");
 	fake_stop(&fake);
 }
@@ -273,13 +273,15 @@ stats_come_as_text(void **state)
 
 	(void)state;
 	fake_start(&fake, FAKE_STATS);
-	assert_int_equal(
-		machnet_stats(fake.path, text, sizeof(text), 5000, &error), 12);
+	assert_int_equal(machnet_stats(fake.path, text, sizeof(text),
+				 FAKE_WAIT_MS, &error),
+		12);
 	assert_string_equal(text, "frames 1234\n");
 	assert_int_equal(fake.request.kind, CONTROL_STATS);
 	fake_stop(&fake);
 	fake_start(&fake, FAKE_STATS);
-	assert_int_equal(machnet_stats(fake.path, text, 12, 5000, &error),
+	assert_int_equal(
+		machnet_stats(fake.path, text, 12, FAKE_WAIT_MS, &error),
 		MACHNET_INVALID_ARGUMENT);
 	says(&error, MACHNET_INVALID_ARGUMENT, "take 12 bytes");
 	fake_stop(&fake);

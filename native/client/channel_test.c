@@ -40,7 +40,8 @@ at_end(int fd)
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 	char byte;
 
-	return poll(&pollfd, 1, 2000) == 1 && recv(fd, &byte, 1, 0) == 0;
+	return poll(&pollfd, 1, FAKE_WAIT_MS) == 1 &&
+	       recv(fd, &byte, 1, 0) == 0;
 }
 
 static void

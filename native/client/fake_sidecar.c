@@ -2,10 +2,13 @@
 #include "client/fake_sidecar.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -93,6 +96,16 @@ send_with(int fd, const void *bytes, size_t length, const int *fds,
 	sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
+/* Until the other end has all of it, so that what follows comes by itself. */
+static void
+wait_until_read(int fd)
+{
+	int unread;
+
+	while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread > 0)
+		sched_yield();
+}
+
 static struct control_reply
 reply_make(struct fake_sidecar *fake)
 {
@@ -163,12 +176,12 @@ answer(struct fake_sidecar *fake)
 		return;
 	case FAKE_SPLIT:
 		send_with(fd, bytes, 10, fds, 2);
-		usleep(20000);
+		wait_until_read(fd);
 		send_with(fd, bytes + 10, sizeof(reply) - 10, NULL, 0);
 		return;
 	case FAKE_STATS:
 		send_with(fd, bytes, sizeof(reply), NULL, 0);
-		usleep(20000);
+		wait_until_read(fd);
 		send_with(fd, "frames 1234\n", 12, NULL, 0);
 		break;
 	default:

@@ -16,6 +16,9 @@
 #include "shm/control.h"
 #include "shm/layout.h"
 
+/* Of the tests, for what must come: so long that no machine is too slow. */
+#define FAKE_WAIT_MS 60000
+
 /* The rule to break in the handshake. */
 enum fake_fault {
 	FAKE_GOOD,

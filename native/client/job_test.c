@@ -15,7 +15,7 @@
 static const struct machnet_attach_options small = {
 	.arena_bytes = MACHNET_ARENA_BYTES_MIN,
 	.engine = -1,
-	.timeout_ms = 5000,
+	.timeout_ms = FAKE_WAIT_MS,
 };
 
 static void
@@ -23,7 +23,7 @@ wait_for(int fd)
 {
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
-	assert_int_equal(poll(&pollfd, 1, 10000), 1);
+	assert_int_equal(poll(&pollfd, 1, FAKE_WAIT_MS), 1);
 }
 
 static void

@@ -15,8 +15,6 @@
 #include "client/fake_sidecar.h"
 
 #define MIB (1u << 20)
-/* A wake-up that is lost shows as a wait of so long. */
-#define LOST_MS 5000
 
 struct fixture {
 	struct fake_sidecar fake;
@@ -79,7 +77,7 @@ one_wait_is_one_ring(void **state)
 	assert_false(rings(f, 0));
 	fake_post(&f->fake, &event);
 	fake_post(&f->fake, &event);
-	assert_true(rings(f, LOST_MS));
+	assert_true(rings(f, FAKE_WAIT_MS));
 	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
 	assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 1);
 	/* The byte is taken out by the next wait. */
@@ -117,7 +115,7 @@ room_for_a_submission_rings(void **state)
 	submissions_full(f);
 	assert_int_equal(machnet_wait(f->channel, 1), 0);
 	assert_true(fake_take(&f->fake, &submission));
-	assert_true(rings(f, LOST_MS));
+	assert_true(rings(f, FAKE_WAIT_MS));
 	assert_int_equal(machnet_wait(f->channel, 1), 1);
 }
 
@@ -140,11 +138,11 @@ room_for_a_block_rings(void **state)
 	arena_full(f);
 	assert_int_equal(machnet_wait(f->channel, 1), 0);
 	assert_true(fake_take(&f->fake, &submission));
-	assert_true(rings(f, LOST_MS));
+	assert_true(rings(f, FAKE_WAIT_MS));
 	/* There was room in the ring all the time: that was not lacking. */
 	assert_int_equal(machnet_wait(f->channel, 1), 0);
 	fake_send_home(&f->fake, submission.offset);
-	assert_true(rings(f, LOST_MS));
+	assert_true(rings(f, FAKE_WAIT_MS));
 	assert_int_equal(machnet_wait(f->channel, 1), 1);
 }
 
@@ -212,7 +210,7 @@ engine_sleep(struct fixture *f)
 		atomic_store(&f->fake.header->engine_waits, 0);
 		return true;
 	}
-	if (poll(&pollfd, 1, LOST_MS) != 1)
+	if (poll(&pollfd, 1, FAKE_WAIT_MS) != 1)
 		return false;
 	fake_was_rung(&f->fake);
 	return true;
@@ -263,7 +261,7 @@ receive(struct fixture *f, uint32_t expected, uint32_t room)
 			MACHNET_OK);
 	}
 	if (count == 0 && machnet_wait(f->channel, room) == 0 &&
-		!rings(f, LOST_MS))
+		!rings(f, FAKE_WAIT_MS))
 		return -1;
 	return count;
 }
@@ -350,7 +348,7 @@ no_wake_up_for_room_is_lost(void **state)
 		}
 		assert_int_equal(offset, MACHNET_AGAIN);
 		if (machnet_wait(f->channel, 1) == 0)
-			assert_true(rings(f, LOST_MS));
+			assert_true(rings(f, FAKE_WAIT_MS));
 	}
 	pthread_join(engine, NULL);
 	assert_false(f->lost);

@@ -13,6 +13,7 @@
 
 #define THREADS 4u
 #define PARCELS 50000u
+#define WAIT_MS 60000
 
 static bool
 readable(const struct exchange *exchange, uint32_t engine)
@@ -174,7 +175,7 @@ sleep_until_woken(struct engine *engine)
 	uint64_t ignored;
 
 	if (exchange_sleep(engine->exchange, engine->number) &&
-		poll(&pollfd, 1, 10000) == 1)
+		poll(&pollfd, 1, WAIT_MS) == 1)
 		engine->disordered |= read(pollfd.fd, &ignored, 8) != 8;
 	exchange_wake(engine->exchange, engine->number);
 }

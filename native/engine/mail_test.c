@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #define LETTERS 100000u
+#define WAIT_MS 60000
 
 struct letter {
 	uint32_t number;
@@ -118,7 +119,7 @@ a_reader_that_sleeps_is_always_woken(void **state)
 	pollfd.fd = mail.fd;
 	assert_int_equal(pthread_create(&sender, NULL, send_all, &mail), 0);
 	while (received < LETTERS) {
-		assert_int_equal(poll(&pollfd, 1, 10000), 1);
+		assert_int_equal(poll(&pollfd, 1, WAIT_MS), 1);
 		while (mail_receive(&mail, &next)) {
 			expected = letter(received++);
 			assert_memory_equal(&next, &expected, sizeof(expected));

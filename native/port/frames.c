@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #define BURST 32
-#define WAIT_NS (3 * NS_PER_S)
 /* Local experimental EtherType 1 (IEEE 802): nobody answers. */
 #define ETHER_TYPE 0x88b5
 #define SEQUENCE_OFFSET ETHERNET_BYTES
@@ -27,7 +26,7 @@ frames_open(struct port *port, const struct port_options *options)
 void
 frames_link(struct port *a, struct port *b)
 {
-	uint64_t end_ns = clock_now_ns() + WAIT_NS;
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
 
 	while (!port_link_up(a) || !port_link_up(b)) {
 		if (clock_now_ns() > end_ns)
@@ -97,7 +96,7 @@ void
 frames_pass(const struct port *from, const struct port *to, uint16_t queue,
 	uint32_t count, uint32_t length)
 {
-	uint64_t end_ns = clock_now_ns() + WAIT_NS;
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
 	struct rte_mbuf *mbuf = NULL;
 	uint32_t sent = 0;
 	uint32_t received = 0;

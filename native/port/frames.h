@@ -5,10 +5,13 @@
 
 #include "port/port.h"
 
+/* For what must come: so long that no machine is too slow. */
+#define FRAMES_WAIT_NS (60 * NS_PER_S)
+
 /** Open a port, failing with the error's message. */
 void frames_open(struct port *port, const struct port_options *options);
 
-/** Wait until both ends are up, at most 3 s. */
+/** Wait until both ends are up. */
 void frames_link(struct port *a, struct port *b);
 
 /**

@@ -26,6 +26,7 @@
 #include "port/frames.h"
 
 #define QUEUES 2
+#define LOAD_FRAMES 1000u
 
 static char folder[] = "/tmp/machnet-memif-XXXXXX";
 static char path[64];
@@ -210,7 +211,7 @@ static void
 port_holds_a_ring_of_256(void **state)
 {
 	struct port server, client;
-	uint64_t end_ns = clock_now_ns() + 3 * NS_PER_S;
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
 	struct rte_mbuf *mbufs[512];
 	struct rte_mbuf *received;
 	uint16_t i, sent;
@@ -307,7 +308,7 @@ peer_kill(pid_t pid)
 static void
 link_wait(struct port *port, bool up)
 {
-	uint64_t end_ns = clock_now_ns() + 5 * NS_PER_S;
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
 
 	while (port_link_up(port) != up) {
 		if (clock_now_ns() > end_ns)
@@ -345,6 +346,7 @@ port_connects_whenever_its_server_comes(void **state)
 
 struct load {
 	struct port port;
+	atomic_uint returned; /* frames */
 	atomic_bool stopping;
 };
 
@@ -362,6 +364,7 @@ load_queue(void *argument)
 	while (!atomic_load(&load.stopping)) {
 		received = port_rx_burst(&load.port, queue, mbufs, 32);
 		rte_pktmbuf_free_bulk(mbufs, received);
+		atomic_fetch_add(&load.returned, received);
 		if (rte_pktmbuf_alloc_bulk(load.port.pools[queue], mbufs, 32))
 			continue;
 		for (i = 0; i < 32; i++)
@@ -371,6 +374,19 @@ load_queue(void *argument)
 	}
 	port_thread_end();
 	return NULL;
+}
+
+static void
+load_wait(void)
+{
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
+	unsigned before = atomic_load(&load.returned);
+
+	while (atomic_load(&load.returned) - before < LOAD_FRAMES) {
+		if (clock_now_ns() > end_ns)
+			fail_msg("the peer sends nothing back");
+		rte_delay_us_sleep(1000);
+	}
 }
 
 static void
@@ -390,7 +406,7 @@ kill_peers_under_load(char *device, char *peer_device)
 	for (i = 0; i < 4; i++) {
 		pid = peer_start(peer_device);
 		link_wait(&load.port, true);
-		rte_delay_us_sleep(50000);
+		load_wait();
 		peer_kill(pid);
 		link_wait(&load.port, false);
 	}

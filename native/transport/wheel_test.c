@@ -172,12 +172,12 @@ a_deadline_in_the_past_fires_at_the_next_tick(void **state)
 	free(f);
 }
 
-/* As when a transport is made long before its clock is first told. */
+/* As when a transport is made long before its clock is first told. Tick by tick
+ * it would never end. */
 static void
 a_long_time_passes_at_once(void **state)
 {
 	struct fixture *f = setup(0);
-	uint64_t start_ns = clock_now_ns();
 
 	(void)state;
 	wheel_set(&f->wheel, &f->timers[0], UINT64_C(1) << 60);
@@ -185,7 +185,6 @@ a_long_time_passes_at_once(void **state)
 	f->deadlines_ns[0] = f->deadlines_ns[1] = 1;
 	f->now_ns = 0;
 	assert_int_equal(advance(f, UINT64_C(1) << 60), 2);
-	assert_true(clock_now_ns() - start_ns < NS_PER_S / 10);
 	free(f);
 }
 

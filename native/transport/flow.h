@@ -304,8 +304,10 @@ struct flow {
 	uint64_t number_next;
 	uint64_t ack_number_next;
 	uint64_t acked_largest; /* that an ACK named */
-	uint64_t sent_ns;	/* when a packet went out last */
-	uint32_t srtt_ns;	/* 0: not known */
+	/* When a packet went out last. First a CONFIRM or an ACCEPT, 0 if it
+	 * went out twice: nobody could tell which one is answered. */
+	uint64_t sent_ns;
+	uint32_t srtt_ns; /* 0: not known */
 	uint32_t rttvar_ns;
 	uint32_t message_next;
 	uint32_t message_first;
@@ -582,6 +584,8 @@ pace_ns(const struct flow *f)
 }
 
 /* recovery.c */
+/** ACCEPT answers CONFIRM: the first sample of the round-trip time. */
+void recovery_accepted(struct flow *f, uint64_t now);
 void recovery_ack(struct transport *t, uint64_t now, struct flow *f,
 	const struct wire_ack *ack);
 /** The flow's rto_deadline_ns has come. */
@@ -603,7 +607,7 @@ void credits_reclaim(struct transport *t, uint64_t now);
 void credits_return(struct transport *t, struct flow *f);
 
 /* receive.c */
-void receive_open(struct flow *f, uint64_t first_number);
+void receive_open(struct flow *f, uint64_t now, uint64_t first_number);
 void receive_data(struct transport *t, uint64_t now, struct flow *f,
 	const struct wire_header *header, const uint8_t *bytes, uint32_t length,
 	bool marked);

@@ -118,6 +118,7 @@ confirm_send(struct transport *t, uint64_t now, struct flow *f)
 	confirm.send_from = rss_pair_sender(setup->sent[RSS_IN]);
 	confirm.send_to = rss_pair_receiver(setup->sent[RSS_IN]);
 	path = path_of(f->peer->path.address, setup->sent[RSS_OUT]);
+	f->sent_ns = f->tries == 0 ? now : 0;
 	packet_send(
 		t, &path, wire_confirm_write(packet, setup->number, &confirm));
 }
@@ -358,6 +359,7 @@ accept_receive(struct transport *t, uint64_t now, struct flow *f,
 		return;
 	if (!accept_route(t, now, f, path, accept))
 		return;
+	recovery_accepted(f, now);
 	f->state = FLOW_OPEN;
 	f->tries = 0;
 	f->state_deadline_ns = now + ACCEPT_ACK_NS;
@@ -366,7 +368,7 @@ accept_receive(struct transport *t, uint64_t now, struct flow *f,
 	f->fragment_bytes = accept->fragment_bytes;
 	f->peer_key = accept->key;
 	flow_index_add(t, f, accept->server);
-	receive_open(f, accept->first_number);
+	receive_open(f, now, accept->first_number);
 	t->counters.connections_opened++;
 	receive_deliver(t, now, f);
 }
@@ -528,7 +530,8 @@ passive_open(struct transport *t, uint64_t now,
 	f->peer_key = confirm->syn.key;
 	flow_index_add(t, f, confirm->syn.client);
 	send_open(f, number_first(t));
-	receive_open(f, confirm->first_number);
+	receive_open(f, now, confirm->first_number);
+	f->sent_ns = now;
 	f->state_deadline_ns = now + ACCEPT_PROBE_NS;
 	flow_arm(t, f);
 	listener->waiting++;
@@ -551,6 +554,8 @@ repeat_receive(struct transport *t, uint64_t now,
 		if (f->state == FLOW_OPEN || f->state == FLOW_CLOSING) {
 			/* Perhaps no ACCEPT came through on the other pair. */
 			route_set(f->route, path_pair_out(back));
+			if (f->srtt_ns == 0)
+				f->sent_ns = 0;
 			accept_send(t, f, number);
 		}
 		return true;

@@ -16,9 +16,11 @@ enum verdict {
 };
 
 void
-receive_open(struct flow *f, uint64_t first_number)
+receive_open(struct flow *f, uint64_t now, uint64_t first_number)
 {
+	/* So that the server is told how long ago ACCEPT came. */
 	f->largest = first_number - 1;
+	f->largest_ns = now;
 	memset(f->seen, 0xff, sizeof(f->seen));
 	f->limit_told = TRANSPORT_MESSAGE_WINDOW;
 }

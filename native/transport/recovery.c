@@ -180,6 +180,36 @@ rtt_sample(struct flow *f, uint64_t rtt_ns)
 	f->srtt_ns += rtt / 8 - f->srtt_ns / 8;
 }
 
+/* @return 0: it does not tell */
+static uint64_t
+rtt_ns_of(const struct wire_ack *ack, uint64_t now, uint64_t sent_ns)
+{
+	if (ack->hold_ns == UINT32_MAX || now - sent_ns <= ack->hold_ns)
+		return 0;
+	return now - sent_ns - ack->hold_ns;
+}
+
+void
+recovery_accepted(struct flow *f, uint64_t now)
+{
+	if (f->sent_ns != 0)
+		rtt_sample(f, now - f->sent_ns);
+}
+
+/* The same for the server, from the first that the client says: its ACK names
+ * the number before the first, in place of ACCEPT. */
+static void
+accept_acknowledged(struct flow *f, uint64_t now, const struct wire_ack *ack)
+{
+	uint64_t rtt_ns;
+
+	if (!f->passive || f->srtt_ns != 0 || f->sent_ns == 0)
+		return;
+	rtt_ns = rtt_ns_of(ack, now, f->sent_ns);
+	if (rtt_ns != 0)
+		rtt_sample(f, rtt_ns);
+}
+
 /* Lost. */
 
 static void
@@ -283,8 +313,8 @@ acknowledge(struct transport *t, uint64_t now, struct flow *f,
 
 		if (sent->state == SENT_DONE || !ack_covers(ack, n))
 			continue;
-		if (n == ack->largest && now - sent->time_ns > ack->hold_ns)
-			*rtt_ns = now - sent->time_ns - ack->hold_ns;
+		if (n == ack->largest)
+			*rtt_ns = rtt_ns_of(ack, now, sent->time_ns);
 		f->sent->rack_ns = u64_max(f->sent->rack_ns, sent->time_ns);
 		packet_acknowledged(t, f, n);
 		acked++;
@@ -367,6 +397,8 @@ recovery_ack(struct transport *t, uint64_t now, struct flow *f,
 	limits_receive(t, now, f, ack);
 	if (f->sent != NULL)
 		acked = acknowledge(t, now, f, ack, &rtt_ns);
+	else
+		accept_acknowledged(f, now, ack);
 	if (acked != 0)
 		progress(t, now, f, ack, acked, rtt_ns);
 	send_ready(t, now, f);

@@ -79,6 +79,67 @@ the_loss_of_the_last_packet_is_found_by_a_probe(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* Before that, a packet whose loss nobody shows waits for 5 ms. */
+static void
+the_first_message_has_the_round_trip_time_of_the_handshake(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	uint32_t before = 0;
+
+	(void)state;
+	assert_in_range(flow(pair.client)->srtt_ns, 40 * US, 50 * US);
+	pair.s->filter = drop_one;
+	pair.s->filter_context = &before;
+	connection_send(pair.client, 1000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 500 * US);
+	/* What a client does before its first word is not the network's. */
+	assert_in_range(flow(pair.server)->srtt_ns, 40 * US, 50 * US);
+	before = 0;
+	connection_send(pair.server, 1000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.server), 500 * US);
+	simulation_destroy(pair.s);
+}
+
+/* Loses the first of a type. */
+static bool
+drop_first(struct simulation *s, const struct packet *packet)
+{
+	uint8_t *type = s->filter_context;
+
+	if (packet->bytes[1] != *type)
+		return true;
+	*type = 0;
+	return false;
+}
+
+/* Karn's algorithm (RFC 6298, section 3). */
+static void
+a_handshake_that_was_repeated_tells_no_round_trip_time(void **state)
+{
+	static const uint8_t types[] = {WIRE_CONFIRM, WIRE_ACCEPT};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct simulation *s = simulation_create(1);
+		uint8_t type = types[i];
+		struct pair pair;
+
+		s->filter = drop_first;
+		s->filter_context = &type;
+		pair = pair_start(s);
+		assert_int_equal(flow(pair.client)->srtt_ns, 0);
+		connection_send(pair.client, 100);
+		RUN_UNTIL(s, connection_delivered(pair.client), MS);
+		/* Only of ACCEPT the server knows that there were two. */
+		if (types[i] == WIRE_ACCEPT)
+			assert_int_equal(flow(pair.server)->srtt_ns, 0);
+		else
+			assert_in_range(
+				flow(pair.server)->srtt_ns, 40 * US, 50 * US);
+		simulation_destroy(s);
+	}
+}
+
 static void
 a_path_that_changes_the_order_is_learnt(void **state)
 {
@@ -210,6 +271,10 @@ main(void)
 		cmocka_unit_test(a_lost_packet_is_found_by_those_after_it),
 		cmocka_unit_test(
 			the_loss_of_the_last_packet_is_found_by_a_probe),
+		cmocka_unit_test(
+			the_first_message_has_the_round_trip_time_of_the_handshake),
+		cmocka_unit_test(
+			a_handshake_that_was_repeated_tells_no_round_trip_time),
 		cmocka_unit_test(a_path_that_changes_the_order_is_learnt),
 		cmocka_unit_test(a_request_and_its_reply_take_two_packets),
 		cmocka_unit_test(

@@ -9,7 +9,7 @@ import { type ErrorCode, failure, MachnetError } from "./error.ts";
 import { statusName } from "./status.ts";
 
 /** The number that the headers had when this table was written. */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 /** Limits that the headers name. */
 export const LIMITS = {
@@ -104,6 +104,7 @@ export const EventKind = {
   FAILURE: 9,
   CANCEL: 10,
   PATH: 11,
+  STARVED: 12,
 } as const;
 
 /** `enum machnet_message_kind`. */

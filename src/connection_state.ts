@@ -176,6 +176,11 @@ export class ConnectionState implements Leakable {
     return new TracedMessage(core, offset, length, what);
   }
 
+  /** Messages and requests that came and that nobody has taken. */
+  get unread(): number {
+    return this.#inbox.size + (this.#responder?.waiting ?? 0);
+  }
+
   /** Wait for a message; call only when `take()` gave nothing. */
   read(reader: Reader): void {
     if (this.#phase === Phase.Open) this.#readers.push(reader);

@@ -4,6 +4,8 @@ import { Status } from "../ffi/status.ts";
 import { EventKind } from "../ffi/structs.ts";
 import type { Channel } from "./channel.ts";
 import type { Connection } from "./connection.ts";
+import type { Message } from "./message.ts";
+import { catchWarnings } from "./testing/garbage.ts";
 import { assertPending, FakeLibrary, turns } from "./testing/fake_library.ts";
 
 const ID = 5;
@@ -382,6 +384,59 @@ test("sendMany() stops waiting on abort, and when it closes", async () => {
     code: "CONNECTION_RESET",
   });
   assert.deepEqual(texts(fake), ["a"]);
+});
+
+// Connections of other tests may be reported as leaked meanwhile.
+function ofRoom(lines: readonly string[]): string[] {
+  return lines.filter((line) => line.includes("has no room"));
+}
+
+test("a script that holds too many messages is warned once", async () => {
+  using warnings = catchWarnings();
+  const lines = (): string[] => ofRoom(warnings.lines);
+  const { fake, channel, one } = await connect();
+  const other = await connectMore(fake, channel, ID + 1);
+  const held: Message[] = [];
+  const fill = async (id: number, from: Connection): Promise<void> => {
+    for (let count = 0; count < 5; count++) {
+      fake.message(id, "message");
+      held.push(await from.receive());
+    }
+  };
+  await fill(ID, one);
+  await fill(ID + 1, other);
+  for (let count = 0; count < 5; count++) fake.message(ID, "unread");
+  // It does not read: that is how one lets a peer wait.
+  fake.post({ kind: EventKind.STARVED, connection: ID, token: 10 });
+  fake.post({ kind: EventKind.STARVED, connection: ID + 9, token: 10 });
+  await turns();
+  assert.deepEqual(lines(), []);
+  fake.post({ kind: EventKind.STARVED, token: 15 });
+  fake.post({ kind: EventKind.STARVED, connection: ID + 1, token: 5 });
+  await turns();
+  assert.deepEqual(lines(), [
+    "machnet: channel to the sidecar at 10.0.0.1 has no room for new " +
+    "messages, because the script holds 10. release() them when they are " +
+    "read, and keep a copy()",
+  ]);
+});
+
+test("requests that wait for their turn are not held by the script", async () => {
+  using warnings = catchWarnings();
+  const lines = (): string[] => ofRoom(warnings.lines);
+  const { fake, one } = await connect();
+  one.serve(() => new Promise(() => {}), { concurrency: 2 });
+  for (let request = 1; request <= 10; request++) {
+    const kind = EventKind.REQUEST;
+    fake.messageTagged(ID, kind, request + 16384, "question");
+  }
+  fake.post({ kind: EventKind.STARVED, connection: ID, token: 10 });
+  await turns();
+  assert.deepEqual(lines(), []);
+  fake.post({ kind: EventKind.STARVED, connection: ID, token: 30 });
+  await turns();
+  assert.equal(lines().length, 1);
+  assert.match(lines()[0]!, /^machnet: connection to 10\.0\.0\.9:888 /);
 });
 
 test("the iterator ends when the peer closes, after the last message", async () => {

@@ -74,6 +74,8 @@ export class Core implements Pumped, Leakable {
   #looksLeft = 0;
   #sendsLeft = SENDS_PER_TURN;
   #used = false;
+  // That the script holds too many messages: once is enough.
+  #warned = false;
   // The bell keeps the process alive at first.
   keepsAlive = true;
 
@@ -388,6 +390,10 @@ export class Core implements Pumped, Leakable {
       else this.#paths.set(id, path);
       return;
     }
+    if (kind === EventKind.STARVED) {
+      this.#starved(id, events[at + 4]!);
+      return;
+    }
     if (kind >= EventKind.REQUEST) {
       const offset = events[at + 2]!;
       const length = events[at + 3]!;
@@ -419,6 +425,25 @@ export class Core implements Pumped, Leakable {
         break;
     }
     this.#watchIfUsed();
+  }
+
+  // A peer waits for memory that holds messages of one connection, or of all.
+  #starved(id: number, lent: number): void {
+    const connection = this.#residents.connection(id);
+    if (this.#warned || (id !== 0 && connection === undefined)) return;
+    const connections = connection === undefined
+      ? this.connections
+      : [connection];
+    const unread = connections.reduce((sum, one) => sum + one.unread, 0);
+    const held = lent - unread;
+    // Not to read is a way to let a peer wait, and nobody's fault.
+    if (held <= unread) return;
+    this.#warned = true;
+    console.warn(
+      `machnet: ${(connection ?? this).label} has no room for new messages, ` +
+        `because the script holds ${held}. release() them when they are ` +
+        "read, and keep a copy()",
+    );
   }
 
   #accepted(answer: Answer): void {

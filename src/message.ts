@@ -14,7 +14,8 @@ import type { Core } from "./core.ts";
  * iterator of a connection a message is valid until the next one is taken, from
  * `batches()` until the next batch, from `receive()` until `release()` or the
  * end of a `using` block. While messages are held, the memory that they occupy
- * is missing for new ones.
+ * is missing for new ones: once a peer has waited for it for a second, a warning
+ * on the console tells how many there are.
  *
  * Iterators lend the same object again and again: keep a `copy()`, not the
  * message. A view that is used too late reads another message. Run the script

@@ -119,6 +119,11 @@ export class Responder {
     this.start();
   }
 
+  /** Requests that no handler has seen. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** A request came. @returns Whether the peer may make it. */
   add(request: number, offset: number, length: number): boolean {
     const slot = slotOf(request);

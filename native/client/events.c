@@ -43,6 +43,7 @@ event_accept(struct channel *channel, struct machnet_event *event)
 	case MACHNET_EVENT_ACCEPTED:
 	case MACHNET_EVENT_UNLISTENED:
 	case MACHNET_EVENT_PATH:
+	case MACHNET_EVENT_STARVED:
 		return true;
 	default:
 		return false;

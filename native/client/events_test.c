@@ -59,6 +59,7 @@ events_arrive_as_they_were_posted(void **state)
 			.port = 5},
 		{.kind = MACHNET_EVENT_CLOSED, .connection = 77},
 		{.kind = MACHNET_EVENT_UNLISTENED, .listener = 2},
+		{.kind = MACHNET_EVENT_STARVED, .token = 100},
 	};
 	struct machnet_event events[8];
 	struct fixture *f = *state;
@@ -68,7 +69,7 @@ events_arrive_as_they_were_posted(void **state)
 	for (i = 0; i < ARRAY_LENGTH(posted); i++)
 		fake_post(&f->fake, &posted[i]);
 	assert_int_equal(machnet_poll(f->channel, events, 2, 0), 2);
-	assert_int_equal(machnet_poll(f->channel, events + 2, 6, 0), 3);
+	assert_int_equal(machnet_poll(f->channel, events + 2, 6, 0), 4);
 	assert_memory_equal(events, posted, sizeof(posted));
 	assert_int_equal(machnet_poll(f->channel, events, 0, 0),
 		MACHNET_INVALID_ARGUMENT);

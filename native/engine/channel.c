@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/neighbors.h"
 
@@ -17,6 +18,9 @@
 #define SERVE_BURST 64u
 #define BACKLOG_DEFAULT 128u
 #define BACKLOG_MAX 4096u
+/* For so long peers wait before the application hears of it, and before it
+ * hears of it again. */
+#define STARVED_MS 1000u
 
 static int32_t
 memory_create(struct channel *channel, struct machnet_error *error)
@@ -500,6 +504,42 @@ channel_message_capped(const struct channel *channel, uint32_t connection)
 		CHANNEL_BLOCKS_LENT_MAX - arena_lent_blocks(channel->received),
 		channel->layout.arena_bytes -
 			arena_lent_bytes(channel->received));
+}
+
+/* How many messages does the application hold that leave no room for those of
+ * a connection: of that one, or, if *connection is 0 then, of all? 0: it is
+ * not the application that holds so much. */
+static uint32_t
+messages_in_the_way(const struct channel *channel, uint32_t *connection)
+{
+	const struct holdings *holdings = &channel->holdings;
+
+	if (channel_message_capped(channel, *connection))
+		return holdings_blocks(holdings, *connection);
+	*connection = 0;
+	return holdings->bytes > channel->layout.arena_bytes / 2 ||
+			       holdings->blocks > CHANNEL_BLOCKS_LENT_MAX / 2
+		       ? holdings->blocks
+		       : 0;
+}
+
+void
+channel_message_waits(
+	struct channel *channel, uint32_t connection, uint64_t now_ns)
+{
+	uint32_t waits_ms =
+		holdings_wait_ms(&channel->holdings, connection, now_ns);
+	struct machnet_event event = {
+		.kind = MACHNET_EVENT_STARVED,
+		.connection = connection,
+	};
+
+	if (waits_ms < STARVED_MS ||
+		now_ns - channel->starved_told_ns < STARVED_MS * NS_PER_MS)
+		return;
+	event.token = messages_in_the_way(channel, &event.connection);
+	if (event.token != 0 && channel_deliver(channel, &event))
+		channel->starved_told_ns = now_ns;
 }
 
 uint32_t

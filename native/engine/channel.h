@@ -36,6 +36,7 @@ struct channel {
 	struct tx_message *records;
 	struct tx_message *free_records;
 	uint32_t records_touched; /* the others are free, too */
+	uint64_t starved_told_ns; /* when the application heard of it last */
 	bool events_pushed;	  /* since the last channel_flush */
 	bool room_made; /* blocks went home, or submissions were taken */
 	bool corrupt;
@@ -79,6 +80,8 @@ void channel_wake(struct channel *channel);
 uint8_t *channel_message_allocate(struct channel *channel, uint32_t connection,
 	uint32_t length, bool urgent, uint32_t *offset);
 bool channel_message_capped(const struct channel *channel, uint32_t connection);
+void channel_message_waits(
+	struct channel *channel, uint32_t connection, uint64_t now_ns);
 uint32_t channel_message_room(
 	const struct channel *channel, uint32_t connection, uint32_t bytes);
 void channel_message_free(struct channel *channel, uint32_t offset);

@@ -4,6 +4,7 @@
  * likes, where it likes: the channel turns corrupt, and nothing else happens.
  * There is no network: no packet leaves.
  */
+#include "base/clock.h"
 #include "engine/channel.h"
 
 #include <fcntl.h>
@@ -449,15 +450,15 @@ bytes_out_of_the_own_arena_are_corrupt(void **state)
 
 /* A message as the transport would bring it. @return its offset */
 static uint32_t
-message_bring(uint32_t length)
+message_bring_on(uint32_t connection, uint32_t length)
 {
 	struct machnet_event event = {
 		.kind = MACHNET_EVENT_MESSAGE,
-		.connection = 1,
+		.connection = connection,
 		.length = length,
 	};
 	uint8_t *bytes = channel_message_allocate(
-		channel, 1, length, true, &event.offset);
+		channel, connection, length, true, &event.offset);
 
 	assert_non_null(bytes);
 	memset(bytes, 0x5a, length);
@@ -465,6 +466,12 @@ message_bring(uint32_t length)
 	channel_flush(channel);
 	assert_int_equal(event_take().offset, event.offset);
 	return event.offset;
+}
+
+static uint32_t
+message_bring(uint32_t length)
+{
+	return message_bring_on(1, length);
 }
 
 static void
@@ -731,6 +738,64 @@ scribbling_does_no_harm(void **state)
 	assert_in_range(ends, 10, 100000);
 }
 
+/* Of a connection whose peer waits, asking for news, so many seconds. */
+static uint32_t
+events_after_wait(uint32_t connection, uint32_t seconds)
+{
+	static uint64_t now_ns;
+
+	now_ns += 10 * NS_PER_S;
+	for (uint32_t i = 0; i <= 10 * seconds; i++) {
+		now_ns += 100 * NS_PER_MS;
+		channel_message_waits(channel, connection, now_ns);
+	}
+	channel_flush(channel);
+	return events_waiting();
+}
+
+static void
+who_holds_too_much_of_a_connection_hears_of_it(void **state)
+{
+	uint32_t offset;
+	struct machnet_event event;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++)
+		offset = message_bring_on(1, 4 << 20);
+	assert_int_equal(events_after_wait(1, 3), 0);
+	message_bring_on(1, 4 << 20);
+	assert_int_equal(events_after_wait(1, 0), 0);
+	/* Once a second. */
+	assert_int_equal(events_after_wait(1, 3), 3);
+	event = event_take();
+	assert_int_equal(event.kind, MACHNET_EVENT_STARVED);
+	assert_int_equal(event.connection, 1);
+	assert_int_equal(event.token, 5);
+	assert_int_equal(event.length, 0);
+	while (events_waiting() != 0)
+		event_take();
+	release(offset);
+	serve();
+	assert_int_equal(events_after_wait(1, 3), 0);
+}
+
+static void
+who_holds_too_much_in_all_hears_of_it(void **state)
+{
+	struct machnet_event event;
+
+	(void)state;
+	for (uint32_t i = 1; i <= 4; i++)
+		message_bring_on(i, 4 << 20);
+	assert_int_equal(events_after_wait(9, 2), 0);
+	message_bring_on(5, 1000);
+	assert_int_equal(events_after_wait(9, 1), 1);
+	event = event_take();
+	assert_int_equal(event.kind, MACHNET_EVENT_STARVED);
+	assert_int_equal(event.connection, 0);
+	assert_int_equal(event.token, 5);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -752,6 +817,8 @@ main(void)
 		TEST(listening_is_for_our_own_address),
 		TEST(a_port_is_listened_on_twice_if_both_say_so),
 		TEST(an_end_leaves_the_reason_and_the_events),
+		TEST(who_holds_too_much_of_a_connection_hears_of_it),
+		TEST(who_holds_too_much_in_all_hears_of_it),
 		TEST(scribbling_does_no_harm),
 	};
 

@@ -92,6 +92,14 @@ message_capped(void *context, struct endpoint *endpoint, uint32_t connection)
 	return channel_message_capped(channel_of(endpoint), connection);
 }
 
+static void
+message_waits(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint64_t now_ns)
+{
+	(void)context;
+	channel_message_waits(channel_of(endpoint), connection, now_ns);
+}
+
 static uint32_t
 message_room(void *context, struct endpoint *endpoint, uint32_t connection,
 	uint32_t bytes)
@@ -136,6 +144,7 @@ static const struct transport_ops transport_ops = {
 	.packet_send = packet_send,
 	.message_allocate = message_allocate,
 	.message_capped = message_capped,
+	.message_waits = message_waits,
 	.message_room = message_room,
 	.message_free = message_free,
 	.message_sent = message_sent,

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "shm/arena.h"
 #include "transport/transport.h"
+
+/* After so long without a word it is another wait. */
+#define WAIT_PAUSE_MS 1000u
 
 static struct holding *
 holding_of(const struct holdings *holdings, uint32_t connection)
@@ -16,10 +20,12 @@ holding_of(const struct holdings *holdings, uint32_t connection)
 bool
 holdings_create(struct holdings *holdings, uint32_t arena_bytes)
 {
-	holdings->connections = calloc(arena_bytes / ARENA_BLOCK_BYTES_MIN,
-		sizeof(*holdings->connections));
-	holdings->holding =
-		calloc(CONNECTION_INDICES, sizeof(*holdings->holding));
+	*holdings = (struct holdings){
+		.connections = calloc(arena_bytes / ARENA_BLOCK_BYTES_MIN,
+			sizeof(*holdings->connections)),
+		.holding =
+			calloc(CONNECTION_INDICES, sizeof(*holdings->holding)),
+	};
 	return holdings->connections != NULL && holdings->holding != NULL;
 }
 
@@ -39,6 +45,9 @@ holdings_lend(struct holdings *holdings, uint32_t connection, uint32_t offset,
 	holdings->connections[offset / ARENA_BLOCK_BYTES_MIN] = connection;
 	holding->blocks++;
 	holding->bytes += bytes;
+	holding->waits_since_ms = 0;
+	holdings->blocks++;
+	holdings->bytes += bytes;
 }
 
 uint32_t
@@ -54,6 +63,9 @@ holdings_return(struct holdings *holdings, uint32_t offset, uint32_t bytes)
 	*connection = 0;
 	holding->blocks--;
 	holding->bytes -= bytes;
+	holding->waits_since_ms = 0;
+	holdings->blocks--;
+	holdings->bytes -= bytes;
 	return whose;
 }
 
@@ -76,4 +88,24 @@ holdings_room(const struct holdings *holdings, uint32_t connection,
 		return 0;
 	return u32_min(free_blocks - holding->blocks,
 		(uint32_t)((free_bytes - holding->bytes) >> log2_ceil(bytes)));
+}
+
+uint32_t
+holdings_blocks(const struct holdings *holdings, uint32_t connection)
+{
+	return holding_of(holdings, connection)->blocks;
+}
+
+uint32_t
+holdings_wait_ms(
+	struct holdings *holdings, uint32_t connection, uint64_t now_ns)
+{
+	struct holding *holding = holding_of(holdings, connection);
+	uint32_t now_ms = (uint32_t)(now_ns / NS_PER_MS);
+
+	if (holding->waits_since_ms == 0 ||
+		now_ms - holding->waits_ms > WAIT_PAUSE_MS)
+		holding->waits_since_ms = now_ms;
+	holding->waits_ms = now_ms;
+	return now_ms - holding->waits_since_ms;
 }

@@ -14,11 +14,17 @@
 struct holding {
 	uint32_t blocks;
 	uint32_t bytes;
+	/* When a message found no room, the first time and the last, if no
+	 * block went in or out since; 0: none did. */
+	uint32_t waits_since_ms;
+	uint32_t waits_ms;
 };
 
 struct holdings {
 	uint32_t *connections;	 /* by block: whose it is, 0: not lent */
 	struct holding *holding; /* by connection */
+	uint32_t blocks;	 /* of all connections */
+	uint64_t bytes;
 };
 
 /**
@@ -46,5 +52,17 @@ uint32_t holdings_room(const struct holdings *holdings, uint32_t connection,
 /** Does the application hold more of the connection than is free? */
 bool holdings_over(const struct holdings *holdings, uint32_t connection,
 	uint32_t free_blocks, uint64_t free_bytes);
+
+/** How many blocks of the connection does the application hold? */
+uint32_t holdings_blocks(const struct holdings *holdings, uint32_t connection);
+
+/**
+ * A message of the connection finds no room. To be told several times a second
+ * while that is so.
+ * @return for how long it has been, and the application neither got nor gave
+ *         back one
+ */
+uint32_t holdings_wait_ms(
+	struct holdings *holdings, uint32_t connection, uint64_t now_ns);
 
 #endif

@@ -38,6 +38,33 @@ a_peer_without_memory_is_waited_for(void **state)
 }
 
 static void
+a_wait_for_memory_is_told_again_and_again(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct application *application = pair.server_application;
+	uint32_t waits;
+
+	(void)state;
+	connection_send(pair.client, 2000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), S);
+	assert_int_equal(application->waits, 0);
+	application->memory_bytes = 0;
+	connection_send(pair.client, 2000);
+	for (unsigned i = 0; i < 10; i++) {
+		waits = application->waits;
+		simulation_run(pair.s, 500 * MS);
+		assert_in_range(application->waits - waits, 1, 20);
+	}
+	application_resume(application, 64 << 20);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 10 * MS);
+	waits = application->waits;
+	connection_send(pair.client, 2000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), S);
+	assert_int_equal(application->waits, waits);
+	simulation_destroy(pair.s);
+}
+
+static void
 memory_for_a_few_messages_at_a_time_is_enough(void **state)
 {
 	struct pair pair = pair_start(NULL);
@@ -393,6 +420,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_peer_without_memory_is_waited_for),
+		cmocka_unit_test(a_wait_for_memory_is_told_again_and_again),
 		cmocka_unit_test(memory_for_a_few_messages_at_a_time_is_enough),
 		cmocka_unit_test(
 			messages_that_do_not_fit_together_arrive_one_by_one),

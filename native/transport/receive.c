@@ -550,6 +550,8 @@ receive_data(struct transport *t, uint64_t now, struct flow *f,
 		frames_taken(t, now, f, header, marked);
 		break;
 	}
+	if (f->starved && t->ops.message_waits != NULL)
+		t->ops.message_waits(t->context, f->endpoint, f->id, now);
 	receive_deliver(t, now, f);
 }
 

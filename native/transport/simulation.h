@@ -118,6 +118,7 @@ struct application {
 	uint64_t memory_used;
 	uint32_t blocks_used;
 	uint32_t records_used;
+	uint32_t waits; /* how often it was told that a peer does */
 	struct listener *listener;
 };
 

@@ -102,6 +102,19 @@ message_capped_op(void *context, struct endpoint *endpoint, uint32_t connection)
 	return false;
 }
 
+static void
+message_waits_op(void *context, struct endpoint *endpoint, uint32_t connection,
+	uint64_t now_ns)
+{
+	struct application *application = application_of(endpoint);
+	struct simulation *s = simulation_of(application);
+
+	(void)context;
+	CHECK(s, application->open && now_ns == s->now_ns);
+	(void)connection;
+	application->waits++;
+}
+
 static uint32_t
 message_room_op(void *context, struct endpoint *endpoint, uint32_t connection,
 	uint32_t bytes)
@@ -271,6 +284,7 @@ const struct transport_ops application_ops = {
 	.packet_send = packet_send_op,
 	.message_allocate = message_allocate_op,
 	.message_capped = message_capped_op,
+	.message_waits = message_waits_op,
 	.message_room = message_room_op,
 	.message_free = message_free_op,
 	.message_sent = message_sent_op,

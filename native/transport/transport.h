@@ -115,6 +115,10 @@ struct transport_ops {
 	 * connection? Then only transport_released for it makes room. */
 	bool (*message_capped)(
 		void *context, struct endpoint *endpoint, uint32_t connection);
+	/* Its peer waits for memory: told when it does, and again whenever it
+	 * asks for news, which it does several times a second. May be NULL. */
+	void (*message_waits)(void *context, struct endpoint *endpoint,
+		uint32_t connection, uint64_t now_ns);
 	/* For how many more messages of so many bytes of that connection is
 	 * there memory? An estimate. */
 	uint32_t (*message_room)(void *context, struct endpoint *endpoint,

@@ -27,7 +27,7 @@
 #define MACHNET_API __attribute__((visibility("default")))
 
 /* Layouts and calls below; the sidecar refuses another number. */
-#define MACHNET_ABI_VERSION 3u
+#define MACHNET_ABI_VERSION 4u
 
 #define MACHNET_MESSAGE_BYTES_MAX (8u << 20)
 #define MACHNET_REASON_BYTES_MAX 255u
@@ -99,6 +99,12 @@ enum machnet_event_kind {
 	 * Comes before CONNECTED or ACCEPTED, and again with the first packet
 	 * that shows another path. */
 	MACHNET_EVENT_PATH = 11,
+	/* A peer has been waiting for a second for memory that the application
+	 * holds: connection, or 0 if it is those of all connections together
+	 * that leave no room; token: how many messages of that one, or of all,
+	 * were reported and not released. Comes once a second as long as it
+	 * does. */
+	MACHNET_EVENT_STARVED = 12,
 };
 
 /* One event; also the entry of the completion ring. 32 bytes. */

@@ -147,7 +147,6 @@ measure(struct load *load, uint32_t connection)
 					load->size);
 		}
 	}
-	load_print(load);
 }
 
 int
@@ -173,6 +172,8 @@ main(int argc, char **argv)
 			check(machnet_close(channel, connection, 0),
 				"Cannot close");
 			expect(MACHNET_EVENT_CLOSED, "Cannot close");
+			/* Who reads this may stop us. */
+			load_print(&load);
 		}
 	} else {
 		load_fail("Cannot start", "machnet-load server SOCKET PORT | "

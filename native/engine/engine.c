@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/idle.h"
 #include "engine/channel.h"
 #include "engine/drive.h"
 #include "engine/exchange.h"
@@ -22,13 +24,6 @@
 #include "engine/mail.h"
 #include "engine/network.h"
 
-/* After so long without work an idle engine stops yielding and sleeps. It must
- * look at its queue itself, since no device here has an RX interrupt: after a
- * quarter of the time that it was idle for, so that it is late by less than
- * that, up to a limit. Where there are several, the one that wakes first wakes
- * the others. */
-#define AWAKE_NS (200 * NS_PER_US)
-#define SLEEP_MAX_NS (8 * NS_PER_MS)
 /* How long a stopping engine waits for peers to know. */
 #define STOP_NS (200 * NS_PER_MS)
 
@@ -310,7 +305,7 @@ static uint64_t
 pause_ns(const struct engine *engine, uint64_t now)
 {
 	uint64_t deadline = transport_deadline_ns(engine->transport);
-	uint64_t pause = u64_min((now - engine->worked_ns) / 4, SLEEP_MAX_NS);
+	uint64_t pause = idle_nap_ns(now - engine->worked_ns);
 
 	/* Of what is due there is nothing that could be sent. */
 	if (engine->network.stuck)
@@ -431,7 +426,7 @@ sleep_until(struct engine *engine, uint64_t now)
 static bool
 rest(struct engine *engine, uint64_t now)
 {
-	bool yields = now - engine->worked_ns < AWAKE_NS;
+	bool yields = now - engine->worked_ns < IDLE_AWAKE_NS;
 
 	if (!engine->idle || engine->options.poll == MACHNET_POLL_BUSY) {
 		give(engine);
@@ -479,6 +474,7 @@ run(void *argument)
 	struct engine *engine = argument;
 
 	port_thread_begin(NULL);
+	prctl(PR_SET_TIMERSLACK, IDLE_TIMER_SLACK_NS);
 	engine->lcore = port_lcore();
 	if (engine->options.queue == 0)
 		network_announce(&engine->network);

@@ -7,17 +7,10 @@
 #include <sys/prctl.h>
 
 #include "base/error.h"
+#include "base/idle.h"
 
 /* How often to look at the descriptors while frames move. */
 #define LOOK_NS (1 * NS_PER_MS)
-/* How long to yield, hoping for the next frame, before sleeping: as long as an
- * engine does, or the fabric would be late for what is sent again after a loss.
- */
-#define YIELD_NS (500 * NS_PER_US)
-/* Then it sleeps for a quarter of the time for which nothing moved, so that
- * what comes after a pause is late by at most so much of it. And not for longer
- * than this: waking up, with cold caches, takes 25 to 40 us. */
-#define SLEEP_MAX_NS (8 * NS_PER_MS)
 
 static bool
 turn(struct fabric *fabric, uint64_t now_ns)
@@ -46,10 +39,10 @@ rest(struct fabric *fabric, uint64_t now_ns)
 	uint64_t idle_ns = now_ns - fabric->moved_ns;
 	uint64_t next_ns;
 
-	if (fabric->busy || idle_ns < YIELD_NS)
+	if (fabric->busy || idle_ns < IDLE_AWAKE_NS)
 		return 0;
 	next_ns = u64_max(switch_next_ns(fabric->network, now_ns), now_ns);
-	return u64_min(u64_min(idle_ns / 4, SLEEP_MAX_NS), next_ns - now_ns);
+	return u64_min(idle_nap_ns(idle_ns), next_ns - now_ns);
 }
 
 /* @return false if the signal has come */
@@ -79,8 +72,7 @@ fabric_run(struct fabric *fabric, struct control *control, int signal_fd)
 
 	/* Only faster: without it the pools have no caches. */
 	port_thread_begin(NULL);
-	/* Sleep for what is asked for, not 50 us more. */
-	prctl(PR_SET_TIMERSLACK, 1000);
+	prctl(PR_SET_TIMERSLACK, IDLE_TIMER_SLACK_NS);
 	while (running) {
 		uint64_t now_ns = clock_now_ns();
 		uint64_t rest_ns;

@@ -10,6 +10,7 @@ import { onAbort } from "./abort.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Message } from "./message.ts";
+import type { AllocatedMessage } from "./outgoing.ts";
 import {
   decodeError,
   type RequestOptions,
@@ -17,6 +18,7 @@ import {
   slotOf,
   successor,
 } from "./request.ts";
+import type { Payload } from "./sender.ts";
 
 /** A request without reply. */
 interface Pending {
@@ -56,11 +58,10 @@ export class Caller {
   /** Send a request and wait for its reply. */
   request(
     holder: object,
-    bytes: Uint8Array,
+    bytes: Uint8Array | AllocatedMessage,
     options: RequestOptions | undefined,
   ): Promise<Message> {
-    const slot = this.#free.pop() ?? this.#requests.length;
-    if (slot === REQUESTS_MAX) {
+    if (this.#free.length === 0 && this.#requests.length === REQUESTS_MAX) {
       return Promise.reject(
         failure(
           Status.TOO_MANY_REQUESTS,
@@ -68,6 +69,15 @@ export class Caller {
         ),
       );
     }
+    let message: Payload;
+    try {
+      message = bytes instanceof Uint8Array
+        ? bytes
+        : bytes.claim(this.#state.sender);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const slot = this.#free.pop() ?? this.#requests.length;
     const request = this.#requests[slot] ??= successor(slot);
     return new Promise((resolve, reject) => {
       const pending: Pending = {
@@ -78,19 +88,19 @@ export class Caller {
         forget: nothing,
       };
       this.#pending[slot] = pending;
-      this.#send(bytes, request, pending);
+      this.#send(message, request, pending);
       if (options !== undefined && this.#pending[slot] === pending) {
         pending.forget = this.#bound(request, pending, options);
       }
     });
   }
 
-  #send(bytes: Uint8Array, request: number, pending: Pending): void {
+  #send(message: Payload, request: number, pending: Pending): void {
     const { sender } = this.#state;
     const kind = MessageKind.REQUEST;
-    const status = sender.trySendTagged(bytes, kind, request);
+    const status = sender.trySendTagged(message, kind, request);
     if (status === Status.AGAIN) {
-      pending.giveUp = sender.sendTagged(bytes, kind, request, (status) => {
+      pending.giveUp = sender.sendTagged(message, kind, request, (status) => {
         pending.giveUp = undefined;
         this.#checkSent(request, status);
       });

@@ -11,7 +11,7 @@ import type { ConnectionState, Reader } from "./connection_state.ts";
 import { closeIfLeaked, keepWhile } from "./leaks.ts";
 import type { Message } from "./message.ts";
 import { BatchIterator, MessageIterator } from "./message_iterator.ts";
-import type { OutgoingMessage } from "./outgoing.ts";
+import { AllocatedMessage, type OutgoingMessage } from "./outgoing.ts";
 import type { ConnectionPath } from "./path.ts";
 import {
   type RequestHandler,
@@ -337,15 +337,18 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
   readonly writable: WritableStream<Uint8Array>;
 
   /**
-   * Send a copy of some bytes as a request, and wait for the reply. Many may be
-   * in flight, at most 16 384; replies come in whatever order, and neither they
-   * nor the requests wait for messages or for larger ones of their kind.
+   * Send a request, and wait for the reply. Many may be in flight, at most
+   * 16 384; replies come in whatever order, and neither they nor the requests
+   * wait for messages or for larger ones of their kind.
    *
-   * @param bytes The request, to be left alone until the promise settles.
+   * @param bytes The request: bytes to send a copy of, to be left alone until the
+   * promise settles, or room of this connection's `allocate()`, which is sent from
+   * without a copy and is the channel's from now on.
    * @param options A signal or a time to cancel it, which the peer's handler
    * hears of.
    * @returns The reply. It stays valid until its `release()`.
-   * @throws {TypeError} If `bytes` is not a Uint8Array.
+   * @throws {TypeError} If `bytes` is neither a Uint8Array nor room of this
+   * connection.
    * @throws {RangeError} If the timeout is not a positive integer.
    * @throws {RequestError} What the peer's handler threw.
    * @throws {MachnetError} TIMED_OUT, TOO_MANY_REQUESTS, MESSAGE_TOO_LARGE, which
@@ -365,7 +368,10 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * console.log(new TextDecoder().decode(reply.data));
    * ```
    */
-  request(bytes: Uint8Array, options?: RequestOptions): Promise<Message>;
+  request(
+    bytes: Uint8Array | OutgoingMessage,
+    options?: RequestOptions,
+  ): Promise<Message>;
 
   /**
    * Have the peer's requests handled: those that came already, and all that
@@ -566,8 +572,13 @@ export class ConnectionHandle implements Connection {
     });
   }
 
-  request(bytes: Uint8Array, options?: RequestOptions): Promise<Message> {
-    if (!(bytes instanceof Uint8Array)) return Promise.reject(notBytes(bytes));
+  request(
+    bytes: Uint8Array | OutgoingMessage,
+    options?: RequestOptions,
+  ): Promise<Message> {
+    if (
+      !(bytes instanceof Uint8Array || bytes instanceof AllocatedMessage)
+    ) return Promise.reject(notBytes(bytes));
     if (options === undefined) {
       return this.#state.caller.request(this, bytes, undefined);
     }
@@ -575,7 +586,7 @@ export class ConnectionHandle implements Connection {
   }
 
   async #requestBounded(
-    bytes: Uint8Array,
+    bytes: Uint8Array | AllocatedMessage,
     options: RequestOptions,
   ): Promise<Message> {
     checkTimeout(options.timeout, "Cannot send request");

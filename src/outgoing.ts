@@ -9,7 +9,9 @@ import { refusal, revoke } from "./debug.ts";
 import type { Sender } from "./sender.ts";
 
 /**
- * Room in the channel for one message, to be written in place.
+ * Room in the channel for one message, to be written in place: then to be sent,
+ * or made a request of (`connection.request()`), or the reply to one, without
+ * being copied.
  *
  * @example
  * ```ts
@@ -26,12 +28,14 @@ import type { Sender } from "./sender.ts";
  * ```
  */
 export interface OutgoingMessage extends Disposable {
-  /** Bytes that there is room for. */
+  /**
+   * Bytes of the message: as many as there is room for, until `truncate()`.
+   */
   readonly length: number;
 
   /**
-   * The room. Its contents are undefined at first. The view must not be used
-   * after `send()` or `release()`.
+   * All of the room. Its contents are undefined at first. The view must not be used
+   * after `send()` or `release()`, nor once it is a request or a reply.
    *
    * @throws {MachnetError} CLOSED if it was sent, released, or the channel
    * closed; SIDECAR_GONE, SIDECAR_STOPPED or CHANNEL_CORRUPT if it was lost.
@@ -41,10 +45,10 @@ export interface OutgoingMessage extends Disposable {
   /**
    * Send what was written.
    *
-   * @param length Bytes of the message, from the start of the room; all of it
-   * by default.
+   * @param length Bytes of the message, as `truncate()` takes them; by default
+   * what it has.
    * @returns A promise that resolves when the message is in the channel.
-   * @throws {RangeError} If the length is not within the room.
+   * @throws {RangeError} If the length is not from 0 to `length`.
    * @throws {MachnetError} As {@linkcode Connection.send}, and CLOSED if it was
    * sent or released already.
    *
@@ -65,6 +69,31 @@ export interface OutgoingMessage extends Disposable {
   send(length?: number): Promise<void>;
 
   /**
+   * Shorten the message, where its length turns out while it is written.
+   *
+   * @param length Bytes of the message, from the start of the room.
+   * @returns This message.
+   * @throws {RangeError} If the length is not from 0 to `length`.
+   * @throws {MachnetError} CLOSED if it was sent or released.
+   *
+   * @example
+   * ```ts
+   * import { attach } from "machnet";
+   *
+   * await using channel = await attach();
+   * await using connection = await channel.connect({
+   *   hostname: "10.0.0.2",
+   *   port: 888,
+   * });
+   * using room = await connection.allocate(1024);
+   * const { written } = new TextEncoder().encodeInto("what time?", room.data);
+   * using reply = await connection.request(room.truncate(written));
+   * console.log(new TextDecoder().decode(reply.data));
+   * ```
+   */
+  truncate(length: number): this;
+
+  /**
    * Give up the room. Does nothing after `send()`.
    *
    * @example
@@ -83,18 +112,31 @@ export interface OutgoingMessage extends Disposable {
   release(): void;
 }
 
+/** Room that its writer has given up: it is to be sent from, or given back. */
+export interface Room {
+  /** Where it is. */
+  readonly offset: number;
+  /** Bytes in it. */
+  readonly size: number;
+  /** Bytes of the message. */
+  readonly length: number;
+}
+
+const NOTHING = new Uint8Array(0);
+
 /** The implementation of {@linkcode OutgoingMessage}. */
 export class AllocatedMessage implements OutgoingMessage {
   readonly #sender: Sender;
   readonly #offset: number;
-  readonly #length: number;
+  readonly #size: number;
+  #length: number;
   #data: Uint8Array<ArrayBuffer> | undefined;
   #given = false;
 
-  constructor(sender: Sender, offset: number, length: number) {
+  constructor(sender: Sender, offset: number, size: number) {
     this.#sender = sender;
     this.#offset = offset;
-    this.#length = length;
+    this.#length = this.#size = size;
   }
 
   get length(): number {
@@ -103,51 +145,75 @@ export class AllocatedMessage implements OutgoingMessage {
 
   get data(): Uint8Array<ArrayBuffer> {
     const { core } = this.#sender;
-    if (this.#given) {
-      throw new MachnetError(
-        "CLOSED",
-        "Cannot write message: it was sent or released",
-      );
-    }
+    this.#assertOurs("write");
     if (core.over !== Status.OK) {
       throw failure(core.over, "Cannot write message");
     }
-    return this.#data ??= core.view(this.#offset, this.#length);
+    return this.#data ??= core.view(this.#offset, this.#size);
+  }
+
+  truncate(length: number): this {
+    this.#assertOurs("truncate");
+    if (!Number.isInteger(length) || length < 0 || length > this.#length) {
+      throw new RangeError(
+        `Cannot truncate message: length ${length} is not within 0 to ${this.#length}`,
+      );
+    }
+    this.#length = length;
+    return this;
   }
 
   send(length: number = this.#length): Promise<void> {
-    if (this.#given) {
-      return Promise.reject(
-        new MachnetError(
-          "CLOSED",
-          "Cannot send message: it was sent or released",
-        ),
-      );
+    try {
+      this.#assertOurs("send");
+      this.truncate(length);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    if (!Number.isInteger(length) || length < 0 || length > this.#length) {
-      return Promise.reject(
-        new RangeError(
-          `Cannot send message: length ${length} is not within 0 to ${this.#length}`,
-        ),
-      );
-    }
-    this.#give("sent");
-    return this.#sender.sendAllocated(this.#offset, this.#length, length);
+    return this.#sender.sendAllocated(this.#give("sent"));
   }
 
-  #give(fate: string): void {
+  /**
+   * Take it away from whoever wrote it.
+   *
+   * @param sender Of the connection that is to send it.
+   * @returns Its room, or bytes to send where an empty message has none.
+   * @throws {TypeError} If it was allocated on another connection.
+   * @throws {MachnetError} CLOSED if it was sent or released.
+   */
+  claim(sender: Sender): Room | Uint8Array {
+    this.#assertOurs("send");
+    if (sender !== this.#sender) {
+      throw new TypeError(
+        "Cannot send message: it was allocated on another connection",
+      );
+    }
+    return this.#give("sent");
+  }
+
+  #assertOurs(verb: string): void {
+    if (!this.#given) return;
+    throw new MachnetError(
+      "CLOSED",
+      `Cannot ${verb} message: it was sent or released`,
+    );
+  }
+
+  #give(fate: string): Room | Uint8Array {
     this.#given = true;
     if (this.#data !== undefined && this.#sender.core.debugging) {
-      const what = `message of ${this.#length} bytes`;
+      const what = `message of ${this.#size} bytes`;
       revoke(this.#data, refusal(`Cannot write ${what}`, fate));
     }
     this.#data = undefined;
+    if (this.#size === 0) return NOTHING;
+    return { offset: this.#offset, size: this.#size, length: this.#length };
   }
 
   release(): void {
     if (this.#given) return;
     this.#give("released");
-    this.#sender.core.release(this.#offset, this.#length);
+    this.#sender.core.release(this.#offset, this.#size);
   }
 
   [Symbol.dispose](): void {

@@ -5,6 +5,7 @@
  */
 import type { WaitOptions } from "./connection.ts";
 import type { Message } from "./message.ts";
+import type { OutgoingMessage } from "./outgoing.ts";
 
 /**
  * Options of {@linkcode Connection.request}.
@@ -92,7 +93,8 @@ export interface IncomingRequest extends Message {
  * reaches the peer as a {@linkcode RequestError}.
  *
  * @param request The request.
- * @returns The reply, which the channel has copied when the request is over.
+ * @returns The reply: bytes, which the channel has copied when the request is
+ * over, or room of the same connection's `allocate()`, which it sends from.
  *
  * @example
  * ```ts
@@ -107,7 +109,7 @@ export interface IncomingRequest extends Message {
  */
 export type RequestHandler = (
   request: IncomingRequest,
-) => Uint8Array | PromiseLike<Uint8Array>;
+) => Uint8Array | OutgoingMessage | PromiseLike<Uint8Array | OutgoingMessage>;
 
 const CODE = /^[\w.:-]{1,64}$/;
 

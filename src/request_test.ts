@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Status } from "../ffi/status.ts";
 import { EventKind, MessageKind } from "../ffi/structs.ts";
 import type { Connection } from "./connection.ts";
+import type { OutgoingMessage } from "./outgoing.ts";
 import {
   decodeError,
   encodeError,
@@ -84,6 +85,120 @@ test("a number is not used twice while it may be answered", async () => {
   }
   await turns();
   assert.equal(fake.lent.size, 0);
+});
+
+test("request() sends from room of allocate()", async () => {
+  const { fake, one } = await connect();
+  using room = await one.allocate(10);
+  room.data.set(encode("question?!"));
+  const asked = one.request(room.truncate(8));
+  assert.deepEqual(fake.tagged.map(({ text }) => text), ["question"]);
+  assert.equal(fake.lent.size, 0);
+  assert.throws(() => room.data, { code: "CLOSED" });
+  await assert.rejects(one.request(room), {
+    code: "CLOSED",
+    message: "Cannot send message: it was sent or released",
+  });
+  fake.messageTagged(ID, REPLY, requests(fake)[0]!, "answer");
+  assert.equal(decode((await asked).data), "answer");
+  void one.request(await one.allocate(0)).catch(() => {});
+  assert.deepEqual(fake.tagged.at(-1)!.text, "");
+});
+
+test("request() gives back the room that it cannot send from", async () => {
+  const { fake, one } = await connect();
+  const rooms: OutgoingMessage[] = [];
+  for (let count = 0; count < 4; count++) rooms.push(await one.allocate(10));
+  const [early, late, next, last] = rooms as [
+    OutgoingMessage,
+    OutgoingMessage,
+    OutgoingMessage,
+    OutgoingMessage,
+  ];
+  // What is refused before it is a request is still the caller's.
+  const wrong = { timeout: -1 };
+  await assert.rejects(one.request(early, wrong), { name: "RangeError" });
+  early.release();
+  fake.room = 0;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const aborted = assert.rejects(one.request(late, { signal }), {
+    name: "AbortError",
+  });
+  const waiting = assert.rejects(one.request(next), {
+    code: "CONNECTION_CLOSED",
+  });
+  await turns();
+  assert.equal(fake.lent.size, 3);
+  controller.abort();
+  await aborted;
+  await turns();
+  assert.equal(fake.lent.size, 2);
+  one.reset();
+  await waiting;
+  await assert.rejects(one.request(last), { code: "CONNECTION_CLOSED" });
+  await turns();
+  assert.equal(fake.lent.size, 0);
+  assert.deepEqual(fake.tagged, []);
+});
+
+test("request() takes bytes, or room of its own connection", async () => {
+  const { fake, one } = await connect();
+  for (const wrong of ["text", null, 7, { data: encode("a") }]) {
+    await assert.rejects(one.request(wrong as unknown as Uint8Array), {
+      name: "TypeError",
+    });
+  }
+  using room = await (await connect()).one.allocate(10);
+  await assert.rejects(one.request(room), {
+    name: "TypeError",
+    message: "Cannot send message: it was allocated on another connection",
+  });
+  room.data.fill(0); // still ours
+  assert.deepEqual(fake.tagged, []);
+});
+
+test("serve() sends replies from room of allocate()", async () => {
+  const { fake, one } = await connect();
+  one.serve(async ({ data }) => {
+    const room = await one.allocate(100);
+    const { written } = new TextEncoder().encodeInto(
+      `re: ${decode(data)}`,
+      room.data,
+    );
+    return room.truncate(written);
+  });
+  const [first, second, third] = [1, 2, 3].map((slot) => slot + REQUESTS_MAX);
+  fake.messageTagged(ID, REQUEST, first!, "one");
+  await turns();
+  assert.deepEqual(answers(fake), [`${first} reply re: one`]);
+  // It waits like any other reply, and goes nowhere if the connection does.
+  fake.messageTagged(ID, REQUEST, second!, "two");
+  fake.messageTagged(ID, REQUEST, third!, "three");
+  fake.room = 2;
+  await turns();
+  assert.equal(fake.lent.size, 4);
+  fake.room = 1;
+  fake.message(ID, "");
+  await turns();
+  assert.deepEqual(answers(fake).slice(1), [`${second} reply re: two`]);
+  assert.equal(fake.lent.size, 2);
+  fake.closed(ID, Status.CONNECTION_RESET);
+  await turns();
+  assert.equal(fake.lent.size, 0);
+});
+
+test("a handler's room of another connection is an error", async () => {
+  const { fake, one } = await connect();
+  const { one: other, fake: fakeOther } = await connect();
+  one.serve(() => other.allocate(10));
+  fake.messageTagged(ID, REQUEST, 1 + REQUESTS_MAX, "one");
+  await turns();
+  assert.match(
+    answers(fake)[0]!,
+    /failure HANDLER_FAILED\nCannot send message/,
+  );
+  assert.equal(fakeOther.lent.size, 1);
 });
 
 test("request() waits for room, and gives up waiting on abort", async () => {
@@ -259,8 +374,8 @@ test("serve() sends an error for a reply that is none", async () => {
     await turns();
   }
   assert.deepEqual(fake.tagged.map(({ text }) => text), [
-    "HANDLER_FAILED\nCannot send reply: string is not a Uint8Array",
-    "HANDLER_FAILED\nCannot send reply: undefined is not a Uint8Array",
+    "HANDLER_FAILED\nCannot send reply: string is neither Uint8Array nor OutgoingMessage",
+    "HANDLER_FAILED\nCannot send reply: undefined is neither Uint8Array nor OutgoingMessage",
     "MESSAGE_TOO_LARGE\nCannot send to 10.0.0.9:888: " +
     "a message has at most 8 MiB",
   ]);

@@ -9,6 +9,7 @@ import { MessageKind } from "../ffi/structs.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Message } from "./message.ts";
+import { AllocatedMessage } from "./outgoing.ts";
 import {
   encodeError,
   type IncomingRequest,
@@ -17,6 +18,7 @@ import {
   REQUESTS_MAX,
   slotOf,
 } from "./request.ts";
+import type { Payload } from "./sender.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -69,6 +71,10 @@ class ServedRequest implements IncomingRequest {
   [Symbol.dispose](): void {
     this.release();
   }
+}
+
+function isReply(value: unknown): value is Uint8Array | AllocatedMessage {
+  return value instanceof Uint8Array || value instanceof AllocatedMessage;
 }
 
 /** The requests that the peer of a connection makes. */
@@ -186,9 +192,9 @@ export class Responder {
   #handle(served: ServedRequest, handler: RequestHandler): void {
     try {
       const result = handler(served);
-      if (result instanceof Uint8Array) this.#reply(served, result);
+      if (isReply(result)) this.#reply(served, result);
       else {
-        Promise.resolve(result).then((bytes) => this.#reply(served, bytes))
+        Promise.resolve(result).then((reply) => this.#reply(served, reply))
           .catch((error) => this.#fail(served, error));
       }
     } catch (error) {
@@ -196,27 +202,30 @@ export class Responder {
     }
   }
 
-  #reply(served: ServedRequest, bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) {
+  #reply(served: ServedRequest, reply: unknown): void {
+    if (!isReply(reply)) {
       throw new TypeError(
-        `Cannot send reply: ${typeof bytes} is not a Uint8Array`,
+        `Cannot send reply: ${typeof reply} is neither Uint8Array nor OutgoingMessage`,
       );
     }
-    this.#answer(served, bytes, MessageKind.REPLY);
+    const message = reply instanceof Uint8Array
+      ? reply
+      : reply.claim(this.#state.sender);
+    this.#answer(served, message, MessageKind.REPLY);
   }
 
   #fail(served: ServedRequest, error: unknown): void {
     this.#answer(served, encodeError(error), MessageKind.FAILURE);
   }
 
-  #answer(served: ServedRequest, bytes: Uint8Array, kind: number): void {
+  #answer(served: ServedRequest, message: Payload, kind: number): void {
     const { sender } = this.#state;
     const { request } = served;
-    const status = sender.trySendTagged(bytes, kind, request);
+    const status = sender.trySendTagged(message, kind, request);
     if (status !== Status.AGAIN) this.#answered(served, status);
     else {
       sender.sendTagged(
-        bytes,
+        message,
         kind,
         request,
         (status) => this.#answered(served, status),

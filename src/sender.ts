@@ -11,7 +11,10 @@ import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Core } from "./core.ts";
 import type { Message } from "./message.ts";
-import { AllocatedMessage } from "./outgoing.ts";
+import { AllocatedMessage, type Room } from "./outgoing.ts";
+
+/** What a message is sent from: a copy of bytes, or room in the channel. */
+export type Payload = Uint8Array | Room;
 
 // Nobody tells it from a promise of his own, and it costs nothing.
 const DONE: Promise<void> = Promise.resolve();
@@ -110,45 +113,70 @@ export class Sender {
   }
 
   /** Send from borrowed room, and give it up whatever happens. */
-  async sendAllocated(
-    offset: number,
-    room: number,
-    length: number,
-  ): Promise<void> {
-    if (room === 0) return await this.send(EMPTY, undefined);
+  sendAllocated(message: Payload): Promise<void> {
+    if (message instanceof Uint8Array) return this.send(message, undefined);
     const { core } = this;
-    try {
-      const attempt = (): number =>
-        core.sendAllocated(this.#id, offset, length);
-      if (!this.#open) throw this.failure(Status.CONNECTION_CLOSED);
-      // Room that was borrowed is no claim to go before those who wait.
-      const status = this.#waiting > 0 || !core.mayGoOn()
-        ? Status.AGAIN
-        : attempt();
-      if (status === Status.AGAIN) await this.#wait(undefined, attempt);
-      else if (status !== Status.OK) throw this.failure(status);
-    } catch (error) {
-      core.release(offset, room);
-      throw error;
-    }
-  }
-
-  /** Send a copy as part of a request. @returns A status. */
-  trySendTagged(bytes: Uint8Array, kind: number, request: number): number {
-    if (!this.#open) return Status.CONNECTION_CLOSED;
-    return this.#waitingTagged > 0
+    const { offset, length } = message;
+    const attempt = (): number => core.sendAllocated(this.#id, offset, length);
+    // Room that was borrowed is no claim to go before those who wait.
+    const status = !this.#open
+      ? Status.CONNECTION_CLOSED
+      : this.#waiting > 0 || !core.mayGoOn()
       ? Status.AGAIN
-      : this.core.sendTagged(this.#id, bytes, kind, request);
+      : attempt();
+    if (status === Status.OK) return DONE;
+    const sent = status === Status.AGAIN
+      ? this.#wait(undefined, attempt)
+      : Promise.reject(this.failure(status));
+    return sent.catch((error) => {
+      this.#drop(message);
+      throw error;
+    });
   }
 
   /**
-   * Send a copy as part of a request, when there is room.
+   * Send as part of a request.
    *
+   * @param message Given up unless it is AGAIN.
+   * @returns A status.
+   */
+  trySendTagged(message: Payload, kind: number, request: number): number {
+    const status = !this.#open
+      ? Status.CONNECTION_CLOSED
+      : this.#waitingTagged > 0
+      ? Status.AGAIN
+      : this.#sendTagged(message, kind, request);
+    if (status !== Status.OK && status !== Status.AGAIN) this.#drop(message);
+    return status;
+  }
+
+  #sendTagged(message: Payload, kind: number, request: number): number {
+    const { core } = this;
+    return message instanceof Uint8Array
+      ? core.sendTagged(this.#id, message, kind, request)
+      : core.sendAllocatedTagged(
+        this.#id,
+        message.offset,
+        message.length,
+        kind,
+        request,
+      );
+  }
+
+  #drop(message: Payload): void {
+    if (message instanceof Uint8Array) return;
+    this.core.release(message.offset, message.size);
+  }
+
+  /**
+   * Send as part of a request, when there is room.
+   *
+   * @param message Given up whatever happens.
    * @param settle Told the status, unless it is given up.
    * @returns A function that gives up.
    */
   sendTagged(
-    bytes: Uint8Array,
+    message: Payload,
     kind: number,
     request: number,
     settle: (status: number) => void,
@@ -160,14 +188,16 @@ export class Sender {
     };
     const giveUp = this.core.waitForRoom(
       this,
-      () => this.core.sendTagged(this.#id, bytes, kind, request),
+      () => this.#sendTagged(message, kind, request),
       (status) => {
+        if (status !== Status.OK) this.#drop(message);
         done();
         settle(status);
       },
     );
     return () => {
       giveUp();
+      this.#drop(message);
       done();
     };
   }

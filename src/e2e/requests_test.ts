@@ -55,6 +55,23 @@ test("requests of all sizes, many in flight in both directions", {
   await closeBoth(...pair);
 });
 
+test("requests and replies that are written in place", { skip }, async () => {
+  const [client, server] = await connectPair(hosts);
+  server.serve(async ({ data }) => {
+    const room = await server.allocate(1 << 20);
+    room.data.set(data.toReversed());
+    return room.truncate(data.length);
+  });
+  for (const size of [0, 1, 1400, 100_000, 1 << 20]) {
+    using room = await client.allocate(1 << 20);
+    const bytes = pattern(size, size);
+    room.data.set(bytes);
+    using reply = await client.request(room.truncate(size));
+    assert.deepEqual(reply.data.toReversed(), bytes);
+  }
+  await closeBoth(client, server);
+});
+
 test("replies come in the order in which handlers are done", {
   skip,
 }, async () => {

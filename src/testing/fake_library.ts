@@ -197,6 +197,22 @@ export class FakeLibrary {
         if (status === Status.OK) this.lent.delete(offset);
         return status;
       },
+      machnet_send_allocated_tagged: (
+        _channel,
+        id,
+        offset,
+        length,
+        kind,
+        request,
+      ) => {
+        assert(this.lent.has(offset), "sent from what is not lent");
+        if (length > 0 && !this.#takeRoom(id)) return Status.AGAIN;
+        const bytes = this.memory.subarray(offset, offset + length);
+        const text = new TextDecoder().decode(bytes);
+        this.tagged.push({ kind, request, text });
+        this.lent.delete(offset);
+        return Status.OK;
+      },
       machnet_release_many: (_channel, bytes, count) => {
         const offsets = new Uint32Array(bytes!.buffer, 0, count);
         for (const offset of offsets) {

@@ -17,6 +17,7 @@
 
 /* The hash is linear: what each value of each half byte adds to it. */
 struct toeplitz_table {
+	uint8_t key[TOEPLITZ_KEY_BYTES];
 	uint32_t parts[NIBBLES][16];
 };
 
@@ -43,9 +44,7 @@ draw(struct classifier *classifier, uint8_t *bytes, uint32_t length)
 static void
 toeplitz_draw(struct classifier *classifier, struct toeplitz_table *table)
 {
-	uint8_t key[TOEPLITZ_KEY_BYTES];
-
-	draw(classifier, key, sizeof(key));
+	draw(classifier, table->key, sizeof(table->key));
 	for (uint32_t i = 0; i < NIBBLES; i++)
 		for (uint32_t value = 0; value < 16; value++) {
 			uint8_t input[FLOW_TUPLE_BYTES] = {0};
@@ -53,7 +52,7 @@ toeplitz_draw(struct classifier *classifier, struct toeplitz_table *table)
 			input[i / 2] =
 				(uint8_t)(i % 2 == 0 ? value << 4 : value);
 			table->parts[i][value] =
-				toeplitz_hash(key, input, sizeof(input));
+				toeplitz_hash(table->key, input, sizeof(input));
 		}
 }
 
@@ -250,6 +249,20 @@ classifier_queue(struct classifier *classifier, const uint8_t *frame,
 		hash = hash_plain(classifier, &flow);
 	}
 	return classifier->table[hash % CLASSIFIER_TABLE_ENTRIES];
+}
+
+struct rss_nic
+classifier_nic(const struct classifier *classifier)
+{
+	struct rss_nic nic = {
+		.key_bytes = TOEPLITZ_KEY_BYTES,
+		.entries = CLASSIFIER_TABLE_ENTRIES,
+	};
+
+	memcpy(nic.key, classifier->toeplitz.key, TOEPLITZ_KEY_BYTES);
+	for (uint32_t i = 0; i < CLASSIFIER_TABLE_ENTRIES; i++)
+		nic.table[i] = classifier->table[i];
+	return nic;
 }
 
 const struct classifier_counters *

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which RX queue of its host a vNIC puts a frame in, and whether it lets it in
- * at all. The keys are drawn from the seed, and there is no way to ask for
- * them: who wants to know where packets go must learn it from where they went.
+ * at all. The keys are drawn from the seed, and those behind the vNIC cannot
+ * ask for them: who wants to know where packets go must learn it from where
+ * they went, unless somebody plays the driver that tells, see classifier_nic.
  *
  * A hash of what the frame says of its flow, in packet order (so that the two
  * directions of a flow have nothing to do with one another), picks one of 128
@@ -18,6 +19,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "rss/nic.h"
 
 #define CLASSIFIER_QUEUES_MAX 64u
 #define CLASSIFIER_TABLE_ENTRIES 128u
@@ -102,6 +105,10 @@ void classifier_sent(struct classifier *classifier, const uint8_t *frame,
  */
 uint32_t classifier_queue(struct classifier *classifier, const uint8_t *frame,
 	uint32_t length, uint64_t now_ns);
+
+/** What a driver would read from the vNIC of its Toeplitz hash, be that in use
+ * or not. */
+struct rss_nic classifier_nic(const struct classifier *classifier);
 
 const struct classifier_counters *classifier_counters(
 	const struct classifier *classifier);

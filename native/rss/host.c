@@ -27,6 +27,7 @@ rss_host_create(const struct rss_options *options)
 	host->options = *options;
 	host->random = options->seed;
 	rss_map_init(&host->own, options->queues);
+	rss_map_hint(&host->own, options->key);
 	/* Untouched pages of the table cost nothing. */
 	host->peers = calloc(options->peers_max, sizeof(*host->peers));
 	if (host->peers == NULL) {

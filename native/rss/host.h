@@ -20,6 +20,7 @@ struct rss_options {
 	uint16_t queues;    /* of our own NIC, 1 .. RSS_QUEUES_MAX */
 	uint32_t peers_max; /* a power of two, at least 8 */
 	uint64_t seed;
+	struct rss_key key; /* of our own NIC, if its driver told, else zero */
 };
 
 /* A packet came in on a queue. */

@@ -277,6 +277,7 @@ rss_map_key(const struct rss_map *map)
 	if (map->bits == 0 || theory->refuted)
 		return key;
 	key.known = singles(&theory->space, 31u + map->bits);
+	key.told = rss_map_told(map);
 	for (unsigned i = 0; i < RSS_KEY_BITS; i++)
 		if (key.known >> i & 1)
 			key.value |= space_reduce(&theory->space,
@@ -307,4 +308,10 @@ rss_map_hint(struct rss_map *map, struct rss_key key)
 	if (add_all(&theory->space, rows, length) >= 0 &&
 		theory->space.rank != rank)
 		map->hint = key;
+}
+
+bool
+rss_map_told(const struct rss_map *map)
+{
+	return map->hint.told;
 }

@@ -34,8 +34,8 @@
 /* Bits of queues that were seen not to change before the ports count as not
  * hashed. */
 #define RSS_FLAT_BITS 14u
-/* Bits of the key that a map tells of: 31 + RSS_QUEUE_BITS_MAX and room. */
-#define RSS_KEY_BITS 40u
+/* Bits of the key that a map tells of. */
+#define RSS_KEY_BITS (31u + RSS_QUEUE_BITS_MAX)
 
 enum rss_theory_name {
 	RSS_TOEPLITZ,
@@ -51,11 +51,11 @@ struct rss_theory {
 	bool refuted;
 };
 
-/* Bits of a Toeplitz key, to be handed to other hosts: k[i] where bit i of
- * known is set. */
+/* Bits of a Toeplitz key: k[i] where bit i of known is set. */
 struct rss_key {
 	uint64_t known;
 	uint64_t value;
+	bool told; /* by the driver of the NIC, not learned from packets */
 };
 
 /* All zero but for queues and bits, see rss_map_init. */
@@ -96,12 +96,16 @@ uint32_t rss_map_choices(const struct rss_map *map);
 /** Do the ports seem not to matter at all? */
 bool rss_map_flat(const struct rss_map *map);
 
-/** What is known for certain of the key. */
+/** What is known for certain of the key, to be handed to other hosts. */
 struct rss_key rss_map_key(const struct rss_map *map);
 
-/** Take over what another host claims to know, unless it contradicts what was
- * seen, or proved wrong before. */
+/** Take over what another host or a driver claims to know, unless it
+ * contradicts what was seen, or proved wrong before. The first packet that
+ * contradicts it ends it, if it had not proved right by then. */
 void rss_map_hint(struct rss_map *map, struct rss_key key);
+
+/** Is what it foretells computed from a key that a driver told? */
+bool rss_map_told(const struct rss_map *map);
 
 /*
  * What flips do to the queue, as words that are linear in the flips: what is

@@ -100,7 +100,7 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 	bool swapped[] = {true, false};
 	uint32_t origin = views[RSS_OUT].origin;
 	uint32_t flips = 0;
-	uint8_t method = RSS_SPRAYED;
+	bool certain = false;
 
 	if (view_goal(&views[RSS_OUT], 0, &goals[RSS_OUT]) &&
 		view_goal(&views[RSS_IN],
@@ -108,9 +108,8 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 			&goals[RSS_IN]) &&
 		rss_solve(goals, RSS_GOALS_MAX, mask, rss_random(host),
 			&flips) >= 0) {
-		if (rss_map_choices(views[RSS_IN].map) == 1 &&
-			rss_map_choices(views[RSS_OUT].map) == 1)
-			method = RSS_PREDICTED;
+		certain = rss_map_choices(views[RSS_IN].map) == 1 &&
+			  rss_map_choices(views[RSS_OUT].map) == 1;
 	} else if (i > 0 || views[RSS_OUT].reference != NULL) {
 		flips = rss_explore(maps, swapped, 2, mask);
 		if (flips == 0)
@@ -118,7 +117,9 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 	}
 	probe->pairs[RSS_OUT] = origin ^ flips;
 	probe->pairs[RSS_IN] = rss_pair_swap(origin ^ flips);
-	probe->methods[RSS_OUT] = probe->methods[RSS_IN] = method;
+	for (unsigned w = 0; w < RSS_WAYS; w++)
+		probe->methods[w] =
+			certain ? view_foretold(&views[w]) : RSS_SPRAYED;
 }
 
 /* A pair for both directions is as rare as their queues together: what spraying

@@ -31,7 +31,7 @@
 /* From the best to the worst. */
 enum rss_method {
 	RSS_SINGLE,	/* there is one queue */
-	RSS_COMPUTED,	/* the driver told the key */
+	RSS_COMPUTED,	/* from the key that the driver told */
 	RSS_PREDICTED,	/* by a theory */
 	RSS_REMEMBERED, /* as seen before */
 	RSS_SPRAYED,	/* by chance */

@@ -157,6 +157,93 @@ the_first_to_a_host_that_knows_nothing_takes_six_packets(void **state)
 	assert_true(packets <= 6 * KEYS);
 }
 
+/* A SYN and its answer: where we stand, and who listens. Either may hit, by
+ * chance. */
+static void
+with_told_keys_one_probe_will_do(void **state)
+{
+	unsigned computed = 0;
+
+	(void)state;
+	for (uint32_t queues = 2; queues <= 64; queues *= 2)
+		for (uint64_t seed = 0; seed < KEYS / 4; seed++) {
+			struct pair_of_hosts p;
+			struct sim_result result;
+
+			setup(&p, seed, queues, SIM_TOEPLITZ);
+			sim_host_told(&p.a, &p.a.nic);
+			sim_host_told(&p.b, &p.b.nic);
+			result = connect_any(&p, &p.a, &p.b);
+			assert_int_equal(result.packets, 2);
+			assert_true(result.method == RSS_COMPUTED ||
+				    result.method == RSS_SPRAYED);
+			computed += result.method == RSS_COMPUTED;
+			assert_true(result.hit && !result.handed_over);
+			/* The other way, which nobody tried. */
+			result = connect_any(&p, &p.b, &p.a);
+			assert_int_equal(result.packets, 2);
+			assert_true(result.hit && !result.handed_over);
+			teardown(&p);
+		}
+	assert_in_range(computed, 6 * KEYS / 4 / 2, 6 * KEYS / 4);
+}
+
+/* The client's does. The server's alone saves none: a client that has to learn
+ * about its own NIC learns about the server's with the same packets. */
+static void
+one_told_key_saves_packets(void **state)
+{
+	uint32_t packets[3] = {0};
+
+	(void)state;
+	for (uint64_t seed = 0; seed < KEYS; seed++)
+		for (unsigned who = 0; who < 3; who++) {
+			struct pair_of_hosts p;
+			struct sim_result result;
+
+			setup(&p, seed, 16, SIM_TOEPLITZ);
+			if (who == 1)
+				sim_host_told(&p.a, &p.a.nic);
+			if (who == 2)
+				sim_host_told(&p.b, &p.b.nic);
+			result = connect_any(&p, &p.a, &p.b);
+			assert_true(result.hit);
+			assert_int_not_equal(result.method, RSS_COMPUTED);
+			packets[who] += result.packets;
+			teardown(&p);
+		}
+	assert_true(packets[1] <= packets[0] * 2 / 3);
+	assert_true(packets[2] <= packets[0]);
+}
+
+/* Some clouds tell a key that is not the one in use. */
+static void
+a_told_key_that_is_wrong_is_dropped(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < KEYS; seed++) {
+		struct pair_of_hosts p, other;
+		struct sim_result result;
+		unsigned computed = 0;
+
+		setup(&p, seed, 16, SIM_TOEPLITZ);
+		setup(&other, ~seed, 16, SIM_TOEPLITZ);
+		sim_host_told(&p.a, &other.a.nic);
+		sim_host_told(&p.b, &other.b.nic);
+		for (unsigned i = 0; i < 16; i++) {
+			result = connect_any(&p, &p.a, &p.b);
+			assert_true(result.hit);
+			computed += result.method == RSS_COMPUTED;
+		}
+		/* Right by chance, perhaps. */
+		assert_in_range(computed, 0, 2);
+		assert_false(rss_map_told(&p.a.knowledge->own));
+		assert_int_equal(result.packets, 2);
+		teardown(&p);
+		teardown(&other);
+	}
+}
+
 static void
 what_is_not_linear_takes_little_more_than_spraying(void **state)
 {
@@ -369,6 +456,9 @@ main(void)
 		cmocka_unit_test(a_server_hands_over_what_it_knows),
 		cmocka_unit_test(
 			the_first_to_a_host_that_knows_nothing_takes_six_packets),
+		cmocka_unit_test(with_told_keys_one_probe_will_do),
+		cmocka_unit_test(one_told_key_saves_packets),
+		cmocka_unit_test(a_told_key_that_is_wrong_is_dropped),
 		cmocka_unit_test(
 			what_is_not_linear_takes_little_more_than_spraying),
 		cmocka_unit_test(ports_that_do_not_matter_are_given_up_soon),

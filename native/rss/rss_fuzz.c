@@ -96,6 +96,7 @@ told(struct script *s)
 		.known = fuzz_u64(&s->input), .value = fuzz_u64(&s->input)};
 	struct rss_map own = s->host->own;
 
+	key.told = key.known >> 63;
 	rss_peer_told(peer, queues, key);
 	FUZZ_CHECK(memcmp(&own, &s->host->own, sizeof(own)) == 0);
 }
@@ -226,6 +227,11 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	options.ports.last = (uint16_t)(options.ports.first + count - 1);
 	options.base_port = options.ports.last;
 	options.seed = fuzz_u8(&s.input);
+	options.key = (struct rss_key){
+		.known = options.seed % 2 == 0 ? 0 : UINT64_MAX,
+		.value = options.seed * 0x9e3779b97f4a7c15,
+		.told = true,
+	};
 	s.host = rss_host_create(&options);
 	FUZZ_CHECK(s.host != NULL);
 	for (unsigned p = 0; p < PLANS; p++)

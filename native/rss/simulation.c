@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "rss/nic.h"
 
 #define PEERS_MAX 16u
 
@@ -54,6 +55,20 @@ sim_host_init(struct sim_host *host, uint64_t *random, uint32_t address,
 	if (host->knowledge == NULL)
 		abort();
 	sim_host_rekey(host, random);
+}
+
+void
+sim_host_told(struct sim_host *host, const struct sim_nic *nic)
+{
+	struct rss_nic told = {
+		.key_bytes = sizeof(nic->key),
+		.entries = SIM_TABLE_LENGTH,
+	};
+
+	memcpy(told.key, nic->key, sizeof(nic->key));
+	for (unsigned i = 0; i < SIM_TABLE_LENGTH; i++)
+		told.table[i] = nic->table[i];
+	rss_map_hint(&host->knowledge->own, rss_nic_key(&told, host->queues));
 }
 
 void

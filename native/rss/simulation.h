@@ -53,6 +53,9 @@ uint64_t sim_random(uint64_t *state);
 void sim_host_init(struct sim_host *host, uint64_t *random, uint32_t address,
 	uint32_t queues, enum sim_hash hash);
 void sim_host_free(struct sim_host *host);
+/** The driver tells the key and the table of this NIC, which may be those of
+ * another one. Before anything is learned. */
+void sim_host_told(struct sim_host *host, const struct sim_nic *nic);
 /** The NIC gets another key; what is known stays. */
 void sim_host_rekey(struct sim_host *host, uint64_t *random);
 

@@ -12,7 +12,7 @@
 #define BURST_FIRST_BETTING 3u
 
 /* Bits that a theory must have foretold to bet on it: by chance, one in 16 that
- * are wrong does. */
+ * are wrong does. Drivers are believed at once. */
 #define LIKELY_BITS 4u
 
 static bool
@@ -20,7 +20,8 @@ likely(const struct rss_map *map)
 {
 	const struct rss_theory *theory = rss_map_theory(map);
 
-	return theory != NULL && theory->foretold >= LIKELY_BITS;
+	return rss_map_told(map) ||
+	       (theory != NULL && theory->foretold >= LIKELY_BITS);
 }
 
 static bool
@@ -34,6 +35,12 @@ static uint32_t
 spray_burst(uint32_t choices)
 {
 	return u32_min(u32_max(choices / 4, 1), RSS_BURST_MAX);
+}
+
+enum rss_method
+view_foretold(const struct view *view)
+{
+	return rss_map_told(view->map) ? RSS_COMPUTED : RSS_PREDICTED;
 }
 
 bool
@@ -192,7 +199,7 @@ view_choose(struct rss_host *host, struct view *view, unsigned i,
 		/* Where chance decides, every other one goes on learning. */
 		solve(host, view, pair);
 		if (view->certain)
-			*method = RSS_PREDICTED;
+			*method = view_foretold(view);
 	} else if (i > 0 || view->reference != NULL) {
 		flip = rss_explore(maps, swapped, 1, mask);
 		*pair = flip != 0 ? view->origin ^ flip : random_pair(host);
@@ -258,7 +265,7 @@ view_settle(struct rss_host *host, struct view *view)
 	} else if (view->certain && bets(host, view->map) &&
 		   solve(host, view, &pair)) {
 		way->pair = pair;
-		way->method = RSS_PREDICTED;
+		way->method = view_foretold(view);
 	} else {
 		return;
 	}

@@ -25,6 +25,9 @@ struct view {
 void view_open(struct rss_host *host, struct rss_peer *peer,
 	struct rss_plan *plan, unsigned name, struct view *view);
 
+/** How a pair is found that is foretold to come in on the wanted queue. */
+enum rss_method view_foretold(const struct view *view);
+
 /** What further flips have to do, after these to the origin, to reach the
  * wanted queue. @return false: cannot be told */
 bool view_goal(const struct view *view, uint32_t flips, struct rss_goal *goal);

@@ -208,6 +208,72 @@ the_first_to_a_new_host_takes_six_packets(void **state)
 	assert_in_range(packets, 50 * 2, 50 * 6);
 }
 
+/* SYN, ANSWER, CONFIRM, ACCEPT, and the engines are found; where they are not
+ * by chance on the pair of the SYN, by computation. */
+static void
+with_told_keys_the_first_connection_takes_one_syn(void **state)
+{
+	const struct classifier_options vnic = {.hash = CLASSIFIER_TOEPLITZ};
+
+	(void)state;
+	for (uint32_t engines = 2; engines <= 64; engines *= 2) {
+		uint64_t computed = 0;
+
+		for (uint64_t seed = 1; seed <= 20; seed++) {
+			struct world w = world_told(seed, engines, &vnic,
+				DRIVER_TELLS, DRIVER_TELLS);
+			struct ends ends = world_connect(
+				&w, world_engine(&w), world_engine(&w));
+
+			world_settle(&w, &ends);
+			assert_int_equal(world_probes(&w), 2);
+			computed += MACHINE_SUM(&w.clients, paths_computed);
+			simulation_destroy(w.s);
+		}
+		assert_in_range(computed, engines < 4 ? 1 : 10, 20);
+	}
+}
+
+/* One side alone is told, or told of another key: whoever has to learn does,
+ * and all are on their engines. */
+static void
+where_drivers_are_silent_or_lie_keys_are_learned(void **state)
+{
+	static const struct {
+		enum driver clients, servers;
+		uint32_t packets; /* of a first connection, on average */
+	} cases[] = {
+		{DRIVER_TELLS, DRIVER_SILENT, 8},
+		{DRIVER_SILENT, DRIVER_TELLS, 12},
+		{DRIVER_TELLS, DRIVER_LIES, 12},
+		{DRIVER_LIES, DRIVER_TELLS, 12},
+		{DRIVER_LIES, DRIVER_LIES, 18},
+	};
+	const struct classifier_options vnic = {.hash = CLASSIFIER_TOEPLITZ};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
+		uint32_t packets = 0;
+
+		for (uint64_t seed = 1; seed <= 50; seed++) {
+			struct world w = world_told(seed, 8, &vnic,
+				cases[i].clients, cases[i].servers);
+			struct ends ends = world_connect(
+				&w, world_engine(&w), world_engine(&w));
+
+			world_settle(&w, &ends);
+			packets += world_probes(&w);
+			for (unsigned n = 0; n < 8; n++) {
+				ends = world_connect(
+					&w, world_engine(&w), world_engine(&w));
+				world_settle(&w, &ends);
+			}
+			simulation_destroy(w.s);
+		}
+		assert_in_range(packets, 50 * 2, 50 * cases[i].packets);
+	}
+}
+
 /* A NIC that does not look at ports: there is no pair that would do. */
 static void
 connections_beside_their_engines_only_cost_speed(void **state)
@@ -245,6 +311,10 @@ main(void)
 		cmocka_unit_test(
 			where_nothing_can_be_learned_pairs_are_remembered),
 		cmocka_unit_test(the_first_to_a_new_host_takes_six_packets),
+		cmocka_unit_test(
+			with_told_keys_the_first_connection_takes_one_syn),
+		cmocka_unit_test(
+			where_drivers_are_silent_or_lie_keys_are_learned),
 		cmocka_unit_test(
 			connections_beside_their_engines_only_cost_speed),
 	};

@@ -25,15 +25,25 @@ world_listen(const struct machine_of_engines *machine)
 }
 
 struct world
-world_start(
-	uint64_t seed, uint32_t engines, const struct classifier_options *vnic)
+world_told(uint64_t seed, uint32_t engines,
+	const struct classifier_options *vnic, enum driver clients,
+	enum driver servers)
 {
 	struct world w = {.s = simulation_create(seed), .engines = engines};
 
+	w.s->driver = clients;
 	w.clients = world_machine(w.s, engines, vnic);
+	w.s->driver = servers;
 	w.servers = world_machine(w.s, engines, vnic);
 	world_listen(&w.servers);
 	return w;
+}
+
+struct world
+world_start(
+	uint64_t seed, uint32_t engines, const struct classifier_options *vnic)
+{
+	return world_told(seed, engines, vnic, DRIVER_SILENT, DRIVER_SILENT);
 }
 
 uint32_t

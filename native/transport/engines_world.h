@@ -39,6 +39,10 @@ struct machine_of_engines world_machine(struct simulation *s, uint32_t engines,
 	const struct classifier_options *vnic);
 struct world world_start(
 	uint64_t seed, uint32_t engines, const struct classifier_options *vnic);
+/** Whose vNICs' drivers tell something, of clients and servers. */
+struct world world_told(uint64_t seed, uint32_t engines,
+	const struct classifier_options *vnic, enum driver clients,
+	enum driver servers);
 void world_listen(const struct machine_of_engines *machine);
 
 /** Any engine. */

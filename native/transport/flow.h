@@ -467,7 +467,11 @@ void search_learn(struct transport *t, struct search *search,
 	const struct wire_answer *answer, uint32_t owner);
 void syn_send(struct transport *t, const struct search *search, uint32_t i,
 	uint32_t address, struct wire_syn *syn);
+/** What we know of our NIC's key, to be told. */
 struct wire_nic_key nic_key(const struct transport *t);
+/** A host told how many queues its NIC has, and what it knows of its key. */
+void nic_key_told(struct transport *t, uint32_t address, uint32_t queues,
+	const struct wire_nic_key *told);
 
 static inline struct transport_path
 path_of(uint32_t address, uint32_t pair_out)

@@ -571,13 +571,7 @@ static void
 confirm_learn(struct transport *t, const struct transport_path *path,
 	const struct wire_confirm *confirm)
 {
-	struct rss_key key = {
-		.known = confirm->nic_key.known,
-		.value = confirm->nic_key.value,
-	};
-
-	rss_peer_told(
-		rss_host_meet(t->rss, path->address), confirm->engines, key);
+	nic_key_told(t, path->address, confirm->engines, &confirm->nic_key);
 	observe(t, path->address, path_pair_in(path), t->queue,
 		t->options.engines, false);
 }

@@ -50,7 +50,24 @@ nic_key(const struct transport *t)
 {
 	struct rss_key key = rss_map_key(&t->rss->own);
 
-	return (struct wire_nic_key){.known = key.known, .value = key.value};
+	return (struct wire_nic_key){
+		.known = key.known,
+		.value = key.value,
+		.told = key.told,
+	};
+}
+
+void
+nic_key_told(struct transport *t, uint32_t address, uint32_t queues,
+	const struct wire_nic_key *told)
+{
+	const struct rss_key key = {
+		.known = told->known,
+		.value = told->value,
+		.told = told->told,
+	};
+
+	rss_peer_told(rss_host_meet(t->rss, address), queues, key);
 }
 
 uint32_t
@@ -120,14 +137,9 @@ search_learn(struct transport *t, struct search *search,
 	const struct rss_probe *probe, uint32_t address,
 	const struct wire_answer *answer, uint32_t owner)
 {
-	struct rss_key key = {
-		.known = answer->nic_key.known,
-		.value = answer->nic_key.value,
-	};
-
 	search->packets++;
 	t->counters.probes_answered++;
-	rss_peer_told(rss_host_meet(t->rss, address), answer->engines, key);
+	nic_key_told(t, address, answer->engines, &answer->nic_key);
 	if (queue_valid(answer->cookie.engine, answer->engines)) {
 		const struct rss_observation there = {
 			.address = address,

@@ -151,12 +151,19 @@ engines_start(struct simulation *s, uint32_t engines,
 {
 	struct classifier_options options = *vnic;
 	struct machine *machine = machine_create(s);
+	struct rss_nic nic;
 
 	options.seed ^= s->seed;
 	options.host = s->addresses;
 	options.queues = engines;
 	machine->vnic = classifier_create(&options);
 	assert_non_null(machine->vnic);
+	nic = classifier_nic(machine->vnic);
+	if (s->driver == DRIVER_LIES)
+		classifier_rekey(machine->vnic);
+	s->defaults.nic_key = s->driver == DRIVER_SILENT
+				      ? (struct rss_key){0}
+				      : rss_nic_key(&nic, engines);
 	for (uint32_t i = 0; i < engines; i++)
 		engine_start(s, machine, i, engines);
 	return machine->engines;

@@ -180,6 +180,13 @@ struct stranger {
 	struct wire_accept accept;
 };
 
+/* What drivers of vNICs say when they are asked for the key. */
+enum driver {
+	DRIVER_SILENT,
+	DRIVER_TELLS,
+	DRIVER_LIES, /* it was another one */
+};
+
 struct simulation {
 	uint64_t seed;
 	/* Packets are tampered with: messages may be wrong, nothing else. */
@@ -208,6 +215,7 @@ struct simulation {
 	void *filter_context;
 	/* What options.* of hosts begin with. */
 	struct transport_options defaults;
+	enum driver driver; /* of the vNICs of hosts to come */
 };
 
 /** A network without faults, 20 us from host to host. */

@@ -330,6 +330,7 @@ machine_begin(struct simulation *s)
 	};
 	const struct host *host;
 
+	s->driver = (enum driver)simulation_random(s, 3);
 	s->defaults.mtu =
 		(uint16_t)(TRANSPORT_MTU_MIN + simulation_random(s, 3000));
 	if (simulation_chance(s, 5000))

@@ -13,6 +13,7 @@ rss_create(struct transport *t)
 		.queues = t->options.engines,
 		.peers_max = RSS_PEERS_MAX,
 		.seed = random_u64(&t->random),
+		.key = t->options.nic_key,
 	};
 
 	return rss_host_create(&options);

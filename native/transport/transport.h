@@ -151,6 +151,7 @@ struct transport_options {
 	/* Silence after which another host is lost; 0: as below. */
 	uint32_t peer_timeout_ms;
 	struct listeners *listeners; /* borrowed */
+	struct rss_key nic_key; /* as the driver told it; zero: it did not */
 	struct rss_ports ports; /* all zero: as above; else a range that holds
 				 * TRANSPORT_UDP_PORT */
 };

@@ -182,19 +182,25 @@ cookie_write(uint8_t *bytes, const struct wire_cookie *cookie)
 	store_le16(bytes + 20, cookie->engine);
 }
 
-/* Five bytes of each. */
+/* Five bytes of each; above the bits that may be known: */
+#define NIC_KEY_TOLD (UINT64_C(1) << 39)
+
 static void
 nic_key_read(struct wire_nic_key *key, const uint8_t *bytes)
 {
 	key->known = load_le32(bytes) | (uint64_t)bytes[4] << 32;
 	key->value = load_le32(bytes + 5) | (uint64_t)bytes[9] << 32;
+	key->told = (key->known & NIC_KEY_TOLD) != 0;
+	key->known &= ~NIC_KEY_TOLD;
 }
 
 static void
 nic_key_write(uint8_t *bytes, const struct wire_nic_key *key)
 {
-	store_le32(bytes, (uint32_t)key->known);
-	bytes[4] = (uint8_t)(key->known >> 32);
+	uint64_t known = key->known | (key->told ? NIC_KEY_TOLD : 0);
+
+	store_le32(bytes, (uint32_t)known);
+	bytes[4] = (uint8_t)(known >> 32);
 	store_le32(bytes + 5, (uint32_t)key->value);
 	bytes[9] = (uint8_t)(key->value >> 32);
 }

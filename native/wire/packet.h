@@ -99,7 +99,9 @@
  * is for the server's application to know; nothing depends on it.
  *
  * What a host knows of its NIC's key is a hint for the other (see rss/map.h):
- * which of its 40 bits are known, then their values, the lowest first.
+ * 40 bits that say which of 39 bits are known, and in the topmost whether the
+ * NIC's driver told them; then 40 bits with their values. The lowest byte
+ * first.
  *
  * The keys are secrets of a connection, 64 random bits from each side, which a
  * RESET must show: a blind attacker cannot reset a connection.
@@ -225,10 +227,11 @@ struct wire_cookie {
 	uint16_t engine; /* that got the SYN */
 };
 
-/* Bits of the Toeplitz key of a NIC, 0 .. 39: those that are known. */
+/* Bits of the Toeplitz key of a NIC, 0 .. 38: those that are known. */
 struct wire_nic_key {
 	uint64_t known;
 	uint64_t value;
+	bool told; /* by its driver, not learned */
 };
 
 struct wire_answer {

@@ -37,7 +37,7 @@ static const struct wire_answer answer = {
 	.engines = 4,
 	.mtu = 9000,
 	.instance = 0xa1a2a3a4a5a6a7a8,
-	.nic_key = {0x8001020304, 0x8000000004},
+	.nic_key = {0x0001020304, 0x8000000004, true},
 };
 
 static const struct wire_accept accept_fields = {
@@ -83,7 +83,7 @@ write_confirm(uint8_t *bytes)
 		.syn_to = 0x7802,
 		.send_from = 0x7803,
 		.send_to = 0x7804,
-		.nic_key = {0x8001020304, 0x8000000004},
+		.nic_key = {0x0001020304, 0x8000000004, true},
 		.method = 4,
 		.probes = 0x0a0b,
 		.rounds = 3,
@@ -452,6 +452,7 @@ handshake_survives_the_round_trip(void **state)
 	assert_int_equal(answer_read.instance, answer.instance);
 	assert_int_equal(answer_read.nic_key.known, answer.nic_key.known);
 	assert_int_equal(answer_read.nic_key.value, answer.nic_key.value);
+	assert_true(answer_read.nic_key.told);
 
 	assert_true(
 		wire_confirm_read(&confirm_read, bytes, write_confirm(bytes)));
@@ -468,6 +469,7 @@ handshake_survives_the_round_trip(void **state)
 	assert_int_equal(confirm_read.send_to, 0x7804);
 	assert_int_equal(confirm_read.nic_key.known, answer.nic_key.known);
 	assert_int_equal(confirm_read.nic_key.value, answer.nic_key.value);
+	assert_true(confirm_read.nic_key.told);
 	assert_int_equal(confirm_read.method, 4);
 	assert_int_equal(confirm_read.probes, 0x0a0b);
 	assert_int_equal(confirm_read.rounds, 3);

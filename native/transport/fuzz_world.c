@@ -258,25 +258,29 @@ message_received(
 	FUZZ_CHECK(block->length == event->length);
 }
 
-/* Of an unordered connection any message will do that may be on its way, and
- * one that others passed may be for long; one of a request says which it is. */
+/* Of an unordered connection any message will do that has a record, or had one:
+ * a small one passes all the large ones that wait, and one that was passed may
+ * be for long. One of a request says which it is. */
 static bool
 message_intact(const struct connection *connection,
 	const struct machnet_event *event, const uint8_t *bytes)
 {
 	bool plain = event->kind == MACHNET_EVENT_MESSAGE;
 	uint32_t number = plain ? connection->plain_received - 1 : event->token;
-	uint32_t oldest = number;
+	uint32_t youngest = number, oldest = number;
 	uint32_t length = event->length;
 
 	if (plain && connection->unordered) {
-		number += TRANSPORT_MESSAGE_WINDOW + PASSED_MAX;
+		youngest += RECORDS_MAX;
 		oldest = 0;
 	}
-	while (memcmp(bytes, noise(connection->id, number), length) != 0)
-		if (number-- == oldest)
-			return false;
-	return true;
+	for (uint32_t n = number; n <= youngest; n++)
+		if (memcmp(bytes, noise(connection->id, n), length) == 0)
+			return true;
+	for (uint32_t n = oldest; n < number; n++)
+		if (memcmp(bytes, noise(connection->id, n), length) == 0)
+			return true;
+	return false;
 }
 
 static void

@@ -144,6 +144,55 @@ a_full_queue_of_the_receiver_shrinks_the_window(void **state)
 	assert_int_equal(congestion_window(&congestion), 256);
 }
 
+/* Round trips of which some packets in a hundred are lost. */
+static void
+lose(struct congestion *congestion, uint32_t rounds, uint32_t percent)
+{
+	for (unsigned i = 0; i < rounds; i++) {
+		struct congestion_sample sample = {
+			.now_ns = now_ns += RTT_NS,
+			.rtt_ns = RTT_NS,
+			.srtt_ns = RTT_NS,
+			.acked = 100 - percent,
+			.lost = percent,
+		};
+
+		congestion_sample(congestion, &sample);
+	}
+}
+
+/* Nothing that happens on a good path has a say. */
+static void
+an_uncongested_window_is_bypassed(void **state)
+{
+	struct congestion congestion = begin();
+
+	(void)state;
+	for (unsigned i = 0; i < 10000; i++) {
+		round_trip(
+			&congestion, RTT_NS + i % 300 * NS_PER_US, 0, i % 129);
+		if (i % 10 == 0)
+			lose(&congestion, 1, 1);
+		assert_int_equal(congestion_window(&congestion), 256);
+		assert_int_equal(congestion_pace_ns(&congestion, RTT_NS), 0);
+	}
+}
+
+/* A policer drops without delaying. */
+static void
+much_loss_is_congestion_and_some_is_chance(void **state)
+{
+	struct congestion some = begin(), much = begin();
+
+	(void)state;
+	lose(&some, 1000, 15);
+	assert_int_equal(congestion_window(&some), 256);
+	lose(&much, 1, 30);
+	assert_int_equal(congestion_window(&much), 128);
+	lose(&much, 4, 30);
+	assert_in_range(congestion_window(&much), 4, 16);
+}
+
 int
 main(void)
 {
@@ -154,6 +203,8 @@ main(void)
 		cmocka_unit_test(marks_shrink_the_window_by_their_share),
 		cmocka_unit_test(
 			a_full_queue_of_the_receiver_shrinks_the_window),
+		cmocka_unit_test(an_uncongested_window_is_bypassed),
+		cmocka_unit_test(much_loss_is_congestion_and_some_is_chance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

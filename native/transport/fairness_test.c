@@ -36,26 +36,51 @@ narrow(struct pair *pair)
 	pair->s->network.delay_ns = NS_PER_US;
 }
 
+/* Two connections, of one application or of one each, that send messages of
+ * such lengths. */
 static void
-connections_share_by_bytes(void **state)
+assert_equal_shares(
+	uint16_t mtu, bool of_one_application, uint32_t length, uint32_t other)
 {
-	struct pair pair = pair_start(NULL);
-	struct connection *large = pair.client, *small;
-	uint64_t of_large, of_small;
+	struct simulation *s = simulation_create(1);
+	struct connection *first;
+	struct pair pair;
+	uint64_t of_first;
 
-	(void)state;
+	s->defaults.mtu = mtu;
+	pair = pair_start(s);
+	first = pair.client;
+	if (!of_one_application)
+		pair.client_application = application_start(pair.client_host);
 	pair_connect(&pair);
-	small = pair.client;
-	simulation_run(pair.s, 20 * MS);
+	simulation_run(s, 20 * MS);
 	narrow(&pair);
-	fill(large, 64000);
-	/* One packet each. */
-	fill(small, 700);
-	RUN_UNTIL(pair.s, bytes_received(large) > 1 << 20, LONG_NS);
-	of_large = bytes_received(large);
-	of_small = bytes_received(small);
-	assert_in_range(of_small, of_large * 4 / 5, of_large * 5 / 4);
-	simulation_destroy(pair.s);
+	fill(first, length);
+	fill(pair.client, other);
+	RUN_UNTIL(s, bytes_received(first) > 1 << 20, LONG_NS);
+	of_first = bytes_received(first);
+	assert_in_range(bytes_received(pair.client), of_first * 9 / 10,
+		of_first * 11 / 10);
+	simulation_destroy(s);
+}
+
+static void
+packets_of_any_length_get_equal_shares(void **state)
+{
+	(void)state;
+	/* Fragments, and one packet each. */
+	assert_equal_shares(1500, true, 64000, 700);
+	assert_equal_shares(1500, false, 64000, 700);
+}
+
+/* Of one length a third packet begins before the quantum is used up, or a fifth
+ * before that of an application, of the other it does not. */
+static void
+what_was_more_than_a_share_is_less_the_next_time(void **state)
+{
+	(void)state;
+	assert_equal_shares(9216, true, 8110, 8160);
+	assert_equal_shares(9216, false, 8110, 8160);
 }
 
 /* One with ten connections gets no more than one with one. */
@@ -94,7 +119,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(connections_share_by_bytes),
+		cmocka_unit_test(packets_of_any_length_get_equal_shares),
+		cmocka_unit_test(
+			what_was_more_than_a_share_is_less_the_next_time),
 		cmocka_unit_test(applications_share_by_bytes),
 	};
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* How soon a loss is found, how little is sent for it, and how much may be in
  * flight. The round trip is 40 us. */
+#include "base/bits.h"
 #include "transport/flow.h"
 #include "transport/simulation.h"
 
@@ -140,6 +141,134 @@ a_handshake_that_was_repeated_tells_no_round_trip_time(void **state)
 	}
 }
 
+/* When packets with data went out from one host, which get lost. */
+struct departures {
+	uint32_t from;
+	bool lost;
+	uint32_t length;
+	uint64_t times_ns[128];
+};
+
+static bool
+note_departure(struct simulation *s, const struct packet *packet)
+{
+	struct departures *departures = s->filter_context;
+
+	if (packet->bytes[1] != WIRE_DATA ||
+		packet->path.address != departures->from)
+		return true;
+	assert_true(departures->length < ARRAY_LENGTH(departures->times_ns));
+	departures->times_ns[departures->length++] = s->now_ns;
+	return !departures->lost;
+}
+
+static void
+departures_note(struct departures *departures, const struct pair *pair)
+{
+	departures->from = pair->client_host->address;
+	pair->s->filter = note_departure;
+	pair->s->filter_context = departures;
+}
+
+/* As late as promised, or one tick of the wheel later. */
+static void
+assert_gap(const struct departures *departures, uint32_t i, uint64_t gap_ns)
+{
+	assert_in_range(departures->times_ns[i + 1] - departures->times_ns[i],
+		gap_ns, gap_ns + (UINT64_C(1) << WHEEL_TICK_NS_LOG2) + 2 * US);
+}
+
+/* One probe, then timeouts that double up to their bound. */
+static void
+into_silence(uint64_t delay_ns)
+{
+	struct departures departures = {.lost = true};
+	struct pair pair = pair_warm();
+	uint64_t srtt_ns, probe_ns, rto_ns;
+	uint32_t i = 0;
+
+	pair.s->network.delay_ns = delay_ns;
+	for (unsigned n = 0; n < 5; n++) {
+		connection_send(pair.client, 100);
+		simulation_run(pair.s, 10 * MS);
+	}
+	departures_note(&departures, &pair);
+	srtt_ns = flow(pair.client)->srtt_ns;
+	rto_ns = srtt_ns + UINT64_C(4) * flow(pair.client)->rttvar_ns;
+	rto_ns = u64_max(rto_ns, MS);
+	probe_ns = 2 * srtt_ns + u64_max(srtt_ns / 4, ACK_DELAY_MIN_NS);
+	probe_ns = u64_min(u64_max(probe_ns, 200 * US), rto_ns);
+	connection_send(pair.client, 1000);
+	simulation_run(pair.s, S);
+	assert_true(departures.length > 10);
+	assert_gap(&departures, i++, probe_ns);
+	for (; i + 1 < departures.length; i++) {
+		assert_gap(&departures, i, u64_min(rto_ns, 100 * MS));
+		rto_ns *= 2;
+	}
+	assert_true(rto_ns > 200 * MS);
+	simulation_destroy(pair.s);
+}
+
+static void
+timeouts_follow_the_round_trip_time_between_bounds(void **state)
+{
+	(void)state;
+	into_silence(20 * US); /* the floor */
+	into_silence(700 * US);
+}
+
+/* The peer did not run for a while: nothing was lost. */
+static void
+a_packet_that_was_sent_again_for_nothing_is_noticed(void **state)
+{
+	struct pair pair = pair_warm();
+	const struct transport_counters *counters =
+		host_counters(pair.client_host);
+
+	(void)state;
+	pair.server_host->stalled_until_ns = pair.s->now_ns + 3 * MS;
+	connection_send(pair.client, 1000);
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 4 * MS);
+	simulation_run(pair.s, MS);
+	/* The probe, and after a timeout. */
+	assert_int_equal(counters->packets_retransmitted, 2);
+	assert_int_equal(counters->timeouts, 1);
+	assert_int_equal(counters->retransmissions_spurious, 1);
+	/* It says nothing about the order of packets. */
+	assert_int_equal(flow(pair.client)->reorder, REORDER_PACKETS);
+	simulation_destroy(pair.s);
+}
+
+/* Where a packet takes 1 ms, no window of a whole packet is small enough. */
+static void
+a_flow_with_less_than_a_packet_in_flight_keeps_its_pace(void **state)
+{
+	struct departures departures = {.length = 0};
+	struct pair pair = pair_warm();
+	uint64_t timeouts;
+
+	(void)state;
+	pair.s->network.packet_ns = MS;
+	pair.s->network.queue_packets = 256;
+	connection_send(pair.client, 2 << 20);
+	simulation_run(pair.s, 2 * S);
+	timeouts = host_counters(pair.client_host)->timeouts;
+	departures_note(&departures, &pair);
+	simulation_run(pair.s, S);
+	assert_in_range(departures.length, 50, 120);
+	for (uint32_t i = 0; i + 1 < departures.length; i++)
+		assert_in_range(
+			departures.times_ns[i + 1] - departures.times_ns[i],
+			8 * MS, 20 * MS);
+	assert_int_equal(host_counters(pair.client_host)->timeouts, timeouts);
+	/* And loses it with the reason for it. */
+	pair.s->filter = NULL;
+	pair.s->network.packet_ns = 0;
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 50 * MS);
+	simulation_destroy(pair.s);
+}
+
 static void
 a_path_that_changes_the_order_is_learnt(void **state)
 {
@@ -275,6 +404,12 @@ main(void)
 			the_first_message_has_the_round_trip_time_of_the_handshake),
 		cmocka_unit_test(
 			a_handshake_that_was_repeated_tells_no_round_trip_time),
+		cmocka_unit_test(
+			timeouts_follow_the_round_trip_time_between_bounds),
+		cmocka_unit_test(
+			a_packet_that_was_sent_again_for_nothing_is_noticed),
+		cmocka_unit_test(
+			a_flow_with_less_than_a_packet_in_flight_keeps_its_pace),
 		cmocka_unit_test(a_path_that_changes_the_order_is_learnt),
 		cmocka_unit_test(a_request_and_its_reply_take_two_packets),
 		cmocka_unit_test(

@@ -328,6 +328,7 @@ export class ChannelHandle implements Channel {
     undo: (state: State) => void;
   }): Promise<State> {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       let aborted = false;
       const forget = onAbort(signal, (reason) => {
         aborted = true;

@@ -64,6 +64,21 @@ test("connect() checks its options", async () => {
   });
 });
 
+test("connect() and listen() hear of an abort at once", async () => {
+  const fake = new FakeLibrary();
+  const channel = fake.open();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const connecting = channel.connect({ ...PEER, signal });
+  const listening = channel.listen({ port: 1, hostname: "10.0.0.1", signal });
+  const reason = new Error("never mind");
+  controller.abort(reason);
+  await assert.rejects(connecting, reason);
+  await assert.rejects(listening, reason);
+  assert.deepEqual(fake.called("connect"), []);
+  assert.deepEqual(fake.called("listen"), []);
+});
+
 test("connect() rejects on abort, and resets what comes later", async () => {
   const fake = new FakeLibrary();
   const channel = fake.open();

@@ -204,6 +204,7 @@ export class Engine implements AsyncDisposable {
     signal?.throwIfAborted();
     const native = await library();
     const calls = await engineLibrary();
+    signal?.throwIfAborted();
     const fields = engineOptions({
       device,
       ip,

@@ -126,6 +126,7 @@ export class ListenerHandle implements Listener {
     this.#state = state;
     this.#channel = channel;
     this.#forgetSignal = onAbort(signal, () => state.close());
+    if (signal?.aborted) void state.close();
     closeIfLeaked(this, state);
   }
 

@@ -25,7 +25,7 @@ import {
   readBlocks,
 } from "../src/testing/markdown.ts";
 
-const TIMEOUT_S = 60;
+const TIMEOUT_S = 300;
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 const blocks = readBlocks(readme);

@@ -11,8 +11,8 @@ import { environment } from "../ffi/library.ts";
 import { candidates, type NativeFile } from "../ffi/locate.ts";
 import { onAbort } from "./abort.ts";
 
-const READY_TIMEOUT_MS = 10_000;
-const STOP_TIMEOUT_MS = 3000;
+const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
 const OUTPUT_CHARACTERS_MAX = 8192;
 
 /** A program of ours that is to run. */

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../../mod.ts";
-import { skip, sleep } from "../testing/hosts.ts";
+import { PATIENCE_MS, skip, until } from "../testing/hosts.ts";
 import { matches, pattern } from "../testing/pattern.ts";
 import { startScript } from "../testing/script.ts";
 
@@ -89,6 +89,26 @@ test("a second Engine.start() at the same time is refused", {
   });
 });
 
+test("Engine.start() that is aborted leaves nothing", { skip }, async () => {
+  using directory = scratch();
+  const options = {
+    device: `memif:${directory.path}/wire.memif,server`,
+    ip: "10.91.0.1/24",
+    socket: `${directory.path}/engine.sock`,
+  };
+  for (const abort of [queueMicrotask, setImmediate, setTimeout]) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const refused = assert.rejects(Engine.start({ ...options, signal }), {
+      name: "AbortError",
+    });
+    abort(() => controller.abort());
+    await refused;
+    assert.deepEqual(readdirSync(directory.path), []);
+  }
+  await using _ = await Engine.start(options);
+});
+
 test("Engine.start() names a device that does not exist", {
   skip,
 }, async () => {
@@ -157,7 +177,7 @@ test("scripts run their inline engines, and helpers while they are busy", {
   await using channel = await engine.attach();
   const script = startScript("busy_engine.ts", [directory.path]);
   assert.equal(await script.line(), "listening");
-  const peer = { hostname: "10.91.0.2", port: 888 };
+  const peer = { hostname: "10.91.0.2", port: 888, timeout: PATIENCE_MS };
   await using connection = await channel.connect(peer);
   for (let number = 0; number < 2000; number++) {
     const length = number % 100 === 0 ? 100_000 : number;
@@ -170,7 +190,7 @@ test("scripts run their inline engines, and helpers while they are busy", {
   // The script does not run, its engine does.
   await using other = await channel.connect(peer);
   await other.send(pattern(1, 1_000_000));
-  while ((await engine.stats())["bytes_sent"]! < 1_000_000) await sleep(1);
+  await until(async () => (await engine.stats())["bytes_sent"]! >= 1_000_000);
   writeFileSync(`${directory.path}/enough`, "");
   await connection.close();
   using echo = await other.receive();

@@ -7,7 +7,7 @@ import {
   type Listener,
   MachnetError,
 } from "../../mod.ts";
-import { connectPair, skip, sleep } from "../testing/hosts.ts";
+import { connectPair, PATIENCE_MS, skip, until } from "../testing/hosts.ts";
 import { matches, pattern } from "../testing/pattern.ts";
 import { startScript } from "../testing/script.ts";
 
@@ -125,9 +125,9 @@ test(
       [1, 0, 2, 0],
     );
     await second.close();
-    while ((await host!.stats()).sidecar["engine2_channels"] !== 0) {
-      await sleep(1);
-    }
+    await until(async () =>
+      (await host!.stats()).sidecar["engine2_channels"] === 0
+    );
     await using fourth = await host!.attach();
     assert.equal(fourth.engine, 2);
     await assert.rejects(
@@ -151,10 +151,14 @@ test("a port is shared by channels on all engines, whichever a SYN reaches", {
   await assert.rejects(servers[0]!.listen({ port: PORT }), {
     code: "ADDRESS_IN_USE",
   });
-  const hostname = lab.hosts[0]!.address;
+  const place = {
+    hostname: lab.hosts[0]!.address,
+    port: PORT,
+    timeout: PATIENCE_MS,
+  };
   for (let listening = engines; listening > 0; listening--) {
     const connections = await Promise.all(
-      clients.map((client) => client.connect({ hostname, port: PORT })),
+      clients.map((client) => client.connect(place)),
     );
     const accepting = listeners.slice(engines - listening);
     const accepted = await acceptSome(accepting, connections.length);
@@ -170,7 +174,7 @@ test("a port is shared by channels on all engines, whichever a SYN reaches", {
     assert.deepEqual(numbers.sort(), connections.map((_, index) => index));
     await closeAll(connections, accepted, [accepting[0]!]);
   }
-  await assert.rejects(clients[0]!.connect({ hostname, port: PORT }), {
+  await assert.rejects(clients[0]!.connect(place), {
     code: "CONNECTION_REFUSED",
   });
   await closeAll(servers, clients);
@@ -194,7 +198,11 @@ test(
     assert.equal(await script.line(), "listening");
     const toScript = await Promise.all(
       clients.map((client) =>
-        client.connect({ hostname: lab.hosts[0]!.address, port: 999 })
+        client.connect({
+          hostname: lab.hosts[0]!.address,
+          port: 999,
+          timeout: PATIENCE_MS,
+        })
       ),
     );
     await Promise.all(toScript.map((one) => one.send(pattern(1, 50_000))));

@@ -10,17 +10,27 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { type Channel, Lab, MachnetError } from "../../mod.ts";
-import { connectPair, skip, sleep, startFabric } from "../testing/hosts.ts";
+import {
+  alive,
+  connectPair,
+  skip,
+  startFabric,
+  until,
+} from "../testing/hosts.ts";
 import { logUniform, matches, pattern, random } from "../testing/pattern.ts";
 import { startScript } from "../testing/script.ts";
 
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+/** Let what we start put its files there, until disposed. */
+function useTemporary(directory: string): Disposable {
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = directory;
+  return {
+    [Symbol.dispose](): void {
+      if (before === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = before;
+      rmdirSync(directory);
+    },
+  };
 }
 
 test("Lab.start() joins three hosts, each with all others", {
@@ -37,10 +47,7 @@ test("Lab.start() joins three hosts, each with all others", {
     await using listener = await channel.listen({ port: 888 });
     for (const [other, from] of channels.entries()) {
       if (other === index) continue;
-      const [client, server] = await Promise.all([
-        from.connect({ hostname: listener.hostname, port: 888 }),
-        listener.accept(),
-      ]);
+      const [client, server] = await connectPair({ client: from, listener });
       assert.equal(server.remote.hostname, lab.hosts[other]!.address);
       await client.send(pattern(other, 2000));
       using message = await server.receive();
@@ -139,10 +146,7 @@ async function greet(lab: Lab): Promise<void> {
     lab.hosts.map((host) => host.attach()),
   ) as [Channel, Channel];
   await using listener = await server.listen({ port: 888 });
-  const [one, other] = await Promise.all([
-    client.connect({ hostname: listener.hostname, port: 888 }),
-    listener.accept(),
-  ]);
+  const [one, other] = await connectPair({ client, listener });
   await one.send(pattern(3, 3000));
   using message = await other.receive();
   assert.ok(matches(message.data, 3, 3000));
@@ -180,8 +184,7 @@ test("a lab's processes end with the script that is killed", {
   assert.equal(pids.length, 3);
   assert.ok(pids.every(alive));
   script.process.kill("SIGKILL");
-  for (let wait = 0; wait < 100 && pids.some(alive); wait++) await sleep(20);
-  assert.ok(!pids.some(alive));
+  await until(() => !pids.some(alive));
 });
 
 test("a lab that was forgotten does not keep the process alive", {
@@ -192,42 +195,35 @@ test("a lab that was forgotten does not keep the process alive", {
   const directory = await script.line();
   assert.equal(await script.ended, 0);
   assert.ok(!existsSync(directory));
-  for (let wait = 0; wait < 100 && pids.some(alive); wait++) await sleep(20);
-  assert.ok(!pids.some(alive));
+  await until(() => !pids.some(alive));
 });
 
 test("Lab.start() that is aborted leaves nothing", { skip }, async () => {
-  const before = new Set(readdirSync("/tmp"));
-  const signal = AbortSignal.timeout(100);
-  await assert.rejects(Lab.start({ hosts: 2, signal }), {
-    name: "TimeoutError",
+  const directory = mkdtempSync("/tmp/machnet-test-");
+  using _ = useTemporary(directory);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const refused = assert.rejects(Lab.start({ hosts: 2, signal }), {
+    name: "AbortError",
   });
-  const left = readdirSync("/tmp").filter((name) =>
-    name.startsWith("machnet-lab-") && !before.has(name)
-  );
-  assert.deepEqual(left, []);
+  await until(() => readdirSync(directory).length > 0);
+  controller.abort();
+  await refused;
+  assert.deepEqual(readdirSync(directory), []);
 });
 
 test("Lab.start() that fails shows what the program said", {
   skip,
 }, async () => {
   // Its path is so long that no socket can be in it.
-  const directory = mkdtempSync(`/tmp/machnet-${"x".repeat(100)}-`);
-  const before = process.env["TMPDIR"];
-  process.env["TMPDIR"] = directory;
-  try {
-    await assert.rejects(
-      Lab.start({ hosts: 2, wire: "direct" }),
-      (error: MachnetError) => {
-        assert.ok(error instanceof MachnetError);
-        assert.equal(error.code, "SYSTEM_ERROR");
-        assert.match(error.message, /^Cannot start machnetd: it ended with/);
-        return true;
-      },
-    );
-  } finally {
-    if (before === undefined) delete process.env["TMPDIR"];
-    else process.env["TMPDIR"] = before;
-    rmdirSync(directory);
-  }
+  using _ = useTemporary(mkdtempSync(`/tmp/machnet-${"x".repeat(100)}-`));
+  await assert.rejects(
+    Lab.start({ hosts: 2, wire: "direct" }),
+    (error: MachnetError) => {
+      assert.ok(error instanceof MachnetError);
+      assert.equal(error.code, "SYSTEM_ERROR");
+      assert.match(error.message, /^Cannot start machnetd: it ended with/);
+      return true;
+    },
+  );
 });

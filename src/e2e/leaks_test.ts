@@ -8,7 +8,13 @@ import {
   collectGarbage,
   collectUntil,
 } from "../testing/garbage.ts";
-import { connectPair, type Hosts, skip, startHosts } from "../testing/hosts.ts";
+import {
+  connectPair,
+  type Hosts,
+  PATIENCE_MS,
+  skip,
+  startHosts,
+} from "../testing/hosts.ts";
 
 // All tests of this file share two hosts; the last one stops them.
 const hosts: Hosts = skip === false ? await startHosts() : {} as Hosts;
@@ -36,7 +42,7 @@ test("a leaked connection is closed and reported", { skip }, async () => {
   const { hostname, port } = listener;
   await leak(
     `connection to ${hostname}:${port}`,
-    () => client.connect({ hostname, port }),
+    () => client.connect({ hostname, port, timeout: PATIENCE_MS }),
   );
   const server = await listener.accept();
   await server.closed;
@@ -140,8 +146,16 @@ test("what is in use is not taken for leaked", { skip }, async () => {
     const served = hosts.listener.accept().then((one) =>
       one.serve((one) => one.copy())
     );
-    const client = await hosts.client.connect({ hostname, port });
-    const endpoint = { hostname: listener.hostname, port: listener.port };
+    const client = await hosts.client.connect({
+      hostname,
+      port,
+      timeout: PATIENCE_MS,
+    });
+    const endpoint = {
+      hostname: listener.hostname,
+      port: listener.port,
+      timeout: PATIENCE_MS,
+    };
     return {
       served,
       accepting,

@@ -4,9 +4,10 @@ import type { Connection } from "../../mod.ts";
 import {
   connectPair,
   type Hosts,
+  PATIENCE_MS,
   skip,
-  sleep,
   startHosts,
+  until,
 } from "../testing/hosts.ts";
 import { matches, pattern } from "../testing/pattern.ts";
 
@@ -16,24 +17,14 @@ const decoder = new TextDecoder();
 // All tests of this file share two hosts; the last one stops them.
 const hosts: Hosts = skip === false ? await startHosts() : {} as Hosts;
 
-/** Send until nothing fits any more, neither here nor at the peer. */
-async function fill(connection: Connection, size: number): Promise<number> {
+/** Send more messages of 1 MiB than the peer has room for. */
+async function fill(connection: Connection): Promise<number> {
   let sent = 0;
-  for (let before = -1; before !== sent;) {
-    before = sent;
-    while (connection.trySend(pattern(sent, size))) sent++;
-    await sleep(100);
-  }
-  return sent;
-}
-
-/** Reject rather than hang. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  const late = sleep(ms).then(() => {
-    throw new Error(`not settled after ${ms} ms`);
+  await until(() => {
+    while (connection.trySend(pattern(sent, 1 << 20))) sent++;
+    return sent > 64;
   });
-  late.catch(() => {});
-  return await Promise.race([promise, late]);
+  return sent;
 }
 
 test("close() delivers all that was accepted", { skip }, async () => {
@@ -94,16 +85,14 @@ test("close() of the peer ends send() and receive()", { skip }, async () => {
 
 test("close() gives up on a peer that does not read", { skip }, async () => {
   const [client, server] = await connectPair(hosts);
-  await fill(client, 1 << 20);
+  await fill(client);
   const started = performance.now();
   await assert.rejects(client.close({ timeout: 300 }), {
     code: "CLOSE_TIMED_OUT",
   });
   const took = performance.now() - started;
-  assert.ok(took >= 250 && took < 1500, `${took} ms`);
-  await assert.rejects(within(2000, server.closed), {
-    code: "CONNECTION_RESET",
-  });
+  assert.ok(took >= 250, `${took} ms`);
+  await assert.rejects(server.closed, { code: "CONNECTION_RESET" });
 });
 
 test("reset() reaches the peer with its reason", { skip }, async () => {
@@ -113,7 +102,7 @@ test("reset() reaches the peer with its reason", { skip }, async () => {
   })();
   client.reset("wrong password");
   await client.closed;
-  await assert.rejects(within(1000, loop), {
+  await assert.rejects(loop, {
     code: "CONNECTION_RESET",
     message: /: wrong password$/,
   });
@@ -127,9 +116,9 @@ test("a connection can be reset while both ends send", { skip }, async () => {
     for (;;) await one.send(pattern(1, 10_000));
   };
   const sending = Promise.allSettled([flood(client), flood(server)]);
-  await sleep(20);
+  await Promise.all([client.receive(), server.receive()]);
   client.reset();
-  const results = await within(2000, sending);
+  const results = await sending;
   assert.deepEqual(
     results.map((result) => result.status === "rejected" && result.reason.code),
     ["CONNECTION_CLOSED", "CONNECTION_RESET"],
@@ -148,11 +137,17 @@ test("receive() can be aborted, and used again", { skip }, async () => {
 
 test("send() can be aborted while it waits for room", { skip }, async () => {
   const [client, server] = await connectPair(hosts);
-  const accepted = await fill(client, 1 << 20);
-  const signal = AbortSignal.timeout(20);
-  const aborted = client.send(pattern(0, 1 << 20), { signal });
+  let accepted = await fill(client);
+  // The sidecar may still make room.
+  const send = (): Promise<boolean> =>
+    client.send(pattern(accepted, 1 << 20), {
+      signal: AbortSignal.timeout(20),
+    }).then(() => true, (error) => {
+      assert.equal(error.name, "TimeoutError");
+      return false;
+    });
+  while (await send()) accepted++;
   const last = client.send(encoder.encode("last"));
-  await assert.rejects(aborted, { name: "TimeoutError" });
   for (let taken = 0; taken < accepted; taken++) {
     using message = await server.receive();
     assert.ok(matches(message.data, taken, 1 << 20), `message ${taken}`);
@@ -169,22 +164,22 @@ test("accept() and connect() can be aborted", { skip }, async () => {
     listener.accept({ signal: AbortSignal.timeout(20) }),
     { name: "TimeoutError" },
   );
-  // Nobody answers there, for longer than the signal waits.
-  await assert.rejects(
-    client.connect({
-      hostname: "10.90.0.77",
-      port: 1,
-      timeout: 5000,
-      signal: AbortSignal.timeout(20),
-    }),
-    { name: "TimeoutError" },
-  );
+  const controller = new AbortController();
+  const { signal } = controller;
+  const place = { hostname: listener.hostname, port: listener.port };
+  const connecting = client.connect({ ...place, signal });
+  controller.abort();
+  await assert.rejects(connecting, { name: "AbortError" });
 });
 
 test("connect() to a port on which nobody listens", { skip }, async () => {
   const { client, server } = hosts;
   await assert.rejects(
-    within(1000, client.connect({ hostname: server.address, port: 999 })),
+    client.connect({
+      hostname: server.address,
+      port: 999,
+      timeout: PATIENCE_MS,
+    }),
     {
       code: "CONNECTION_REFUSED",
       message: "Cannot connect to 10.90.0.1:999: nobody listens on the port",
@@ -194,7 +189,11 @@ test("connect() to a port on which nobody listens", { skip }, async () => {
 
 test("connect() to an address that nobody has", { skip }, async () => {
   await assert.rejects(
-    within(3000, hosts.client.connect({ hostname: "10.90.0.77", port: 1 })),
+    hosts.client.connect({
+      hostname: "10.90.0.77",
+      port: 1,
+      timeout: PATIENCE_MS,
+    }),
     {
       code: "HOST_UNREACHABLE",
       message: "Cannot connect to 10.90.0.77:1: the host does not answer ARP",
@@ -243,9 +242,9 @@ test("leaving the iteration closes neither listener nor connection", {
   skip,
 }, async () => {
   const { listener, client } = hosts;
-  const endpoint = { hostname: listener.hostname, port: listener.port };
+  const { hostname, port } = listener;
   for (let round = 0; round < 2; round++) {
-    const connecting = client.connect(endpoint);
+    const connecting = client.connect({ hostname, port, timeout: PATIENCE_MS });
     for await (const connection of listener) {
       const one = await connecting;
       await one.send(encoder.encode("a"));

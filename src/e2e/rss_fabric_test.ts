@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Lab, type LabOptions } from "../../mod.ts";
-import { skip, sleep } from "../testing/hosts.ts";
+import { skip, sleep, until } from "../testing/hosts.ts";
 import { Mesh } from "../testing/mesh.ts";
 
 const vnics: readonly (Partial<LabOptions> & { readonly queues: number })[] = [
@@ -75,7 +75,7 @@ test("connections go back to their engines after lab.rekey()", {
     const before = await mesh.handedOver();
     await disturb(mesh, async () => {
       await lab.rekey();
-      while (await mesh.handedOver() === before) await sleep(1);
+      await until(async () => await mesh.handedOver() > before);
     });
     await mesh.settle();
   }
@@ -90,7 +90,7 @@ test("connections survive the synthetic path, and go back from it", {
   await disturb(mesh, async () => {
     await lab.synthetic(0, { ms: 60_000 });
     const before = await mesh.handedOver();
-    while (await mesh.handedOver() < before + 100) await sleep(1);
+    await until(async () => await mesh.handedOver() >= before + 100);
   });
   await lab.synthetic(0, { ms: 0 });
   await mesh.settle();

@@ -3,7 +3,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { sleep } from "./hosts.ts";
+import { PATIENCE_MS, sleep } from "./hosts.ts";
 
 const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
 
@@ -25,7 +25,8 @@ export async function collectGarbage(): Promise<void> {
 
 /** Collect garbage until something is so, since when it is, nobody promises. */
 export async function collectUntil(isSo: () => boolean): Promise<boolean> {
-  for (let round = 0; round < 50 && !isSo(); round++) await collectGarbage();
+  const end = performance.now() + PATIENCE_MS;
+  while (!isSo() && performance.now() < end) await collectGarbage();
   return isSo();
 }
 

@@ -2,6 +2,7 @@
  * Two hosts for end-to-end tests, and what to skip them for.
  */
 import { existsSync } from "node:fs";
+import process from "node:process";
 import {
   type Channel,
   type Connection,
@@ -84,13 +85,16 @@ async function openHosts(wire: Wire): Promise<Hosts> {
   };
 }
 
+/** For what must come, in milliseconds: so long that no machine is too slow. */
+export const PATIENCE_MS = 60_000;
+
 /** Both ends of a new connection. */
 export async function connectPair(
   { client, listener }: Pick<Hosts, "client" | "listener">,
 ): Promise<[client: Connection, server: Connection]> {
   const { hostname, port } = listener;
   return await Promise.all([
-    client.connect({ hostname, port }),
+    client.connect({ hostname, port, timeout: PATIENCE_MS }),
     listener.accept(),
   ]);
 }
@@ -98,4 +102,21 @@ export async function connectPair(
 /** Wait, in milliseconds. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Wait until something is so that no event tells of. */
+export async function until(
+  isSo: () => boolean | Promise<boolean>,
+): Promise<void> {
+  while (!await isSo()) await sleep(1);
+}
+
+/** Whether a process runs. */
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }

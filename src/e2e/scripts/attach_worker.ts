@@ -17,7 +17,11 @@ const held: (Channel | Message)[] = [];
 
 self.onmessage = async ({ data: { socket, hostname, give } }) => {
   const channel = await attach({ socket });
-  const connection = await channel.connect({ hostname, port: 888 });
+  const connection = await channel.connect({
+    hostname,
+    port: 888,
+    timeout: 60_000,
+  });
   await connection.send(new TextEncoder().encode("from a worker"));
   const message = await connection.receive();
   held.push(channel, message);

@@ -8,6 +8,7 @@ await using channel = await attach({ socket: socket! });
 await using connection = await channel.connect({
   hostname: hostname!,
   port: 888,
+  timeout: 60_000,
 });
 await connection.send(new TextEncoder().encode("hello"));
 using message = await connection.receive();

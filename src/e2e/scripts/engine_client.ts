@@ -13,6 +13,7 @@ await using channel = await engine.attach();
 await using connection = await channel.connect({
   hostname: "10.91.0.1",
   port: 888,
+  timeout: 60_000,
 });
 await connection.send(new TextEncoder().encode("hello"));
 using message = await connection.receive();

@@ -21,7 +21,11 @@ console.log("left");
 async function open(channel: Channel) {
   if (what === "channel") return undefined;
   if (what === "listener") return await channel.listen({ port: 777 });
-  const connection = await channel.connect({ hostname: hostname!, port: 888 });
+  const connection = await channel.connect({
+    hostname: hostname!,
+    port: 888,
+    timeout: 60_000,
+  });
   if (what === "reset") connection.reset();
   if (what === "reader") read(connection);
   return connection;

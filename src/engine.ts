@@ -21,7 +21,7 @@ import { parseIPv4 } from "./address.ts";
 import { type AttachOptions, attachTo } from "./attach.ts";
 import type { Channel } from "./channel.ts";
 import { closeIfLeaked, type Leakable } from "./leaks.ts";
-import { parseOptions, signal } from "./options.ts";
+import { parseOptions, peerTimeoutMs, signal } from "./options.ts";
 import { sidecarStats, type Stats } from "./stats.ts";
 
 /**
@@ -93,7 +93,7 @@ const schema = z.strictObject({
   poll: z.enum(["adaptive", "busy"]).optional(),
   engines: z.int().min(1).max(64).optional(),
   cores: z.array(z.int().min(0).max(1023)).readonly().optional(),
-  peerTimeoutMs: z.int().min(100).max(60_000).optional(),
+  peerTimeoutMs,
   drive: z.enum(["thread", "inline"]).optional(),
   signal,
 }).refine(

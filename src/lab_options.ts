@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { signal } from "./options.ts";
+import { peerTimeoutMs, signal } from "./options.ts";
 
 /**
  * How a vNIC chooses the RX queue of a packet: by Toeplitz over addresses and
@@ -94,6 +94,12 @@ export interface LabOptions {
   readonly ecnThreshold?: number | undefined;
   /** Bytes in an IP packet, 1280 to 9216; 1500 by default. */
   readonly mtu?: number | undefined;
+  /**
+   * Milliseconds of silence after which a host is lost to another, and
+   * connections between them end with `CONNECTION_LOST`: 100 to 60 000, by
+   * default 3000.
+   */
+  readonly peerTimeoutMs?: number | undefined;
   /** Stops starting. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -161,6 +167,7 @@ export const labOptions: z.ZodType<LabOptions> = z.strictObject({
   depth: z.int().min(256).max(16384).optional(),
   ecnThreshold: z.int().min(1).max(16384).optional(),
   mtu: z.int().min(1280).max(9216).optional(),
+  peerTimeoutMs,
   signal,
 }).superRefine((options, context) => {
   const issue = (name: keyof LabOptions, message: string): void =>

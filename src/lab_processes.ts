@@ -167,7 +167,7 @@ async function startHost(
   directory: string,
   index: number,
   device: string,
-  { mtu, signal }: LabOptions,
+  { mtu, peerTimeoutMs, signal }: LabOptions,
   engines?: number,
 ): Promise<HostProcess> {
   const address = `10.90.0.${index + 1}`;
@@ -178,6 +178,9 @@ async function startHost(
     ...["--socket", socket],
   ];
   if (mtu !== undefined) parameters.push("--mtu", `${mtu}`);
+  if (peerTimeoutMs !== undefined) {
+    parameters.push("--peer-timeout", `${peerTimeoutMs}`);
+  }
   if (engines !== undefined) parameters.push("--engines", `${engines}`);
   const process = await NativeProcess.start({
     file: "machnetd",

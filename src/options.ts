@@ -13,6 +13,10 @@ export const port = (least: 0 | 1): z.ZodNumber =>
 export const milliseconds: z.ZodOptional<z.ZodNumber> = z.int().min(1)
   .max(2 ** 31 - 1).optional();
 
+/** Silence after which another host is lost, in milliseconds. */
+export const peerTimeoutMs: z.ZodOptional<z.ZodNumber> = z.int().min(100)
+  .max(60_000).optional();
+
 /** An optional AbortSignal. */
 export const signal: z.ZodOptional<z.ZodType<AbortSignal>> = z.instanceof(
   AbortSignal,

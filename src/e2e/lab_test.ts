@@ -154,6 +154,25 @@ async function greet(lab: Lab): Promise<void> {
   await Promise.all([server.close(), client.close()]);
 }
 
+test("Lab.start({ peerTimeoutMs }) says when a silent host is lost", {
+  skip,
+}, async () => {
+  const labs = await Promise.all(
+    [60_000, 100].map((peerTimeoutMs) => startFabric({ peerTimeoutMs })),
+  );
+  const lost: Promise<unknown>[] = [];
+  for (const hosts of labs) {
+    const [client] = await connectPair(hosts);
+    lost.push(client.closed.catch(({ code }) => code));
+    process.kill(hosts.sidecars[0]!.pid, "SIGKILL");
+  }
+  // The first one fell silent first.
+  const patient = lost[0]!.then(() => assert.fail());
+  assert.equal(await Promise.race([patient, lost[1]]), "CONNECTION_LOST");
+  patient.catch(() => {});
+  await Promise.all(labs.map(({ lab }) => lab.close()));
+});
+
 test("kill -9 of each process of a lab, and a clean start after it", {
   skip,
 }, async () => {

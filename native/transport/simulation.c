@@ -9,6 +9,7 @@
 /* How often a busy engine turns, and what it takes from its RX queue then. */
 #define TURN_NS 1000u
 #define RX_BURST 32u
+#define PROGRESS_CHECK_NS (50 * NS_PER_MS)
 #define ADDRESS_FIRST 0x0a000001u
 
 static uint64_t
@@ -302,6 +303,10 @@ simulation_step(struct simulation *s, uint64_t end_ns)
 	for (uint32_t i = 0; i < s->applications_length; i++)
 		if (s->applications[i]->open && s->applications[i]->reading)
 			application_read(s->applications[i], UINT32_MAX);
+	if (s->now_ns >= s->progress_ns) {
+		s->progress_ns = s->now_ns + PROGRESS_CHECK_NS;
+		progress_check(s);
+	}
 	return true;
 }
 

@@ -9,6 +9,8 @@
  *   - a connection's events come in order, and CLOSED exactly once;
  *   - a clean close delivers all that was accepted;
  *   - records and blocks come back exactly once, and all of them by the end;
+ *   - whoever has something to send, and is hindered by nobody, gets on with
+ * it;
  *   - after each step, what invariants_check says of every transport.
  *
  * A violation fails the running cmocka test, after the seed was printed.
@@ -162,6 +164,8 @@ struct connection {
 	int32_t status; /* of the failed connect, or of CLOSED */
 	/* As it was told last, while the connection lives. */
 	const struct machnet_path *path;
+	uint64_t work_left; /* see progress_check */
+	uint64_t moved_ns;  /* when that changed, or was hindered */
 	char reason[MACHNET_REASON_BYTES_MAX + 1];
 	struct link *link;
 	struct connection *next;
@@ -187,6 +191,28 @@ enum driver {
 	DRIVER_LIES, /* it was another one */
 };
 
+/* How often what went wrong. */
+#define SIMULATION_FAULTS(X)                                                   \
+	X(lost)                                                                \
+	X(bursts)                                                              \
+	X(duplicated)                                                          \
+	X(reordered)                                                           \
+	X(delayed)                                                             \
+	X(corrupted)                                                           \
+	X(marked)                                                              \
+	X(queues_full)                                                         \
+	X(cuts)                                                                \
+	X(stalls)                                                              \
+	X(restarts)                                                            \
+	X(kills)                                                               \
+	X(rekeys)
+
+struct faults {
+#define SIMULATION_FAULT_FIELD(name) uint64_t name;
+	SIMULATION_FAULTS(SIMULATION_FAULT_FIELD)
+#undef SIMULATION_FAULT_FIELD
+};
+
 struct simulation {
 	uint64_t seed;
 	/* Packets are tampered with: messages may be wrong, nothing else. */
@@ -209,6 +235,8 @@ struct simulation {
 	uint64_t order;
 	uint64_t burst_left; /* packets to be lost */
 	uint64_t packets_sent;
+	struct faults faults;
+	uint64_t progress_ns;	   /* of the next progress_check */
 	struct stranger *stranger; /* NULL: none */
 	/* @return false to drop a packet; may note or copy it */
 	bool (*filter)(struct simulation *s, const struct packet *packet);
@@ -338,6 +366,8 @@ void network_free(struct simulation *s);
 
 /* simulation_invariants.c for the others */
 void invariants_check(const struct host *host);
+/** Does every connection get on that could? To be called now and then. */
+void progress_check(struct simulation *s);
 
 /* simulation_stranger.c for the others */
 void stranger_receive(struct stranger *stranger, const struct packet *packet);

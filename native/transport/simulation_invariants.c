@@ -7,6 +7,10 @@
 #include "transport/simulation.h"
 
 #define TICK_NS (UINT64_C(1) << WHEEL_TICK_NS_LOG2)
+/* For so long nothing may happen to what could go on: several timeouts. */
+#define PROGRESS_NS (1 * NS_PER_S)
+/* In 1/10 000: so many timeouts in a row are not lost by chance. */
+#define PROGRESS_LOSS_MAX 500u
 
 static bool
 linked(const struct list *node)
@@ -137,4 +141,72 @@ invariants_check(const struct host *host)
 	CHECK(s, t->resetting == resetting);
 	CHECK(s,
 		credit == t->options.descriptors - t->options.descriptors / 8u);
+}
+
+/* Changes with every packet of messages that is acknowledged; 0: there is
+ * nothing to do. */
+static uint64_t
+work_left(const struct flow *f)
+{
+	uint64_t left = f->message_next - f->message_begun;
+
+	for (uint32_t id = f->message_first; id != f->message_begun; id++) {
+		const struct tx_message *message =
+			f->sent->messages[id & MESSAGE_MASK];
+
+		if (message != NULL)
+			left += message->fragments_left;
+	}
+	for (uint32_t i = 0; f->sent != NULL && i < PASSED_MAX; i++)
+		if (f->sent->passed[i] != NULL)
+			left += f->sent->passed[i]->fragments_left;
+	return left;
+}
+
+static bool
+runs(const struct host *host)
+{
+	return host->up && host->stalled_until_ns <= host->simulation->now_ns;
+}
+
+static const struct flow *
+open_flow(const struct connection *connection)
+{
+	const struct flow *f;
+
+	if (connection == NULL || connection->closed)
+		return NULL;
+	f = flow_get(connection->application->host->transport, connection->id);
+	return f != NULL && is_open(f) ? f : NULL;
+}
+
+/* Is there nothing in the way of what the connection sends? */
+static bool
+unhindered(const struct simulation *s, const struct connection *connection)
+{
+	const struct network *network = &s->network;
+	const struct connection *peer =
+		connection->link->ends[connection->server ? 0 : 1];
+	const struct flow *f = open_flow(peer);
+
+	return f != NULL && !f->starved && peer->application->reading &&
+	       runs(connection->application->host) &&
+	       runs(peer->application->host) && s->filter == NULL &&
+	       network->burst == 0 &&
+	       network->loss + network->corrupt <= PROGRESS_LOSS_MAX;
+}
+
+void
+progress_check(struct simulation *s)
+{
+	for (struct connection *c = s->connections; c != NULL; c = c->next) {
+		const struct flow *f = open_flow(c);
+		uint64_t left = f != NULL ? work_left(f) : 0;
+
+		if (left == 0 || left != c->work_left || !unhindered(s, c)) {
+			c->work_left = left;
+			c->moved_ns = s->now_ns;
+		}
+		CHECK(s, s->now_ns - c->moved_ns < PROGRESS_NS);
+	}
 }

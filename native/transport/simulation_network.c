@@ -108,17 +108,23 @@ lost(struct simulation *s, const struct packet *packet)
 {
 	const struct network *network = &s->network;
 
-	if (s->burst_left == 0 && simulation_chance(s, network->burst))
+	if (s->burst_left == 0 && simulation_chance(s, network->burst)) {
+		s->faults.bursts++;
 		s->burst_left =
 			1 + simulation_random(s, 2 * network->burst_packets);
+	}
 	if (s->burst_left != 0) {
 		s->burst_left--;
 		return true;
 	}
-	if (simulation_chance(s, network->loss))
+	if (simulation_chance(s, network->loss)) {
+		s->faults.lost++;
 		return true;
-	return simulation_chance(s, network->corrupt) &&
-	       !corrupted_passes(s, packet);
+	}
+	if (!simulation_chance(s, network->corrupt))
+		return false;
+	s->faults.corrupted++;
+	return !corrupted_passes(s, packet);
 }
 
 /* Through the port to the machine. @return false: it waits behind too many */
@@ -133,10 +139,14 @@ port_pass(struct simulation *s, struct packet *packet)
 		return true;
 	free_ns = u64_max(to->machine->port_free_ns, s->now_ns);
 	waiting = (free_ns - s->now_ns) / network->packet_ns;
-	if (waiting >= network->queue_packets)
+	if (waiting >= network->queue_packets) {
+		s->faults.queues_full++;
 		return false;
-	if (network->mark_packets != 0 && waiting > network->mark_packets)
+	}
+	if (network->mark_packets != 0 && waiting > network->mark_packets) {
+		s->faults.marked++;
 		packet->marked = true;
+	}
 	to->machine->port_free_ns = free_ns + network->packet_ns;
 	packet->arrival_ns += to->machine->port_free_ns - s->now_ns;
 	return true;
@@ -149,11 +159,15 @@ packet_put(struct simulation *s, struct packet *packet)
 
 	packet->order = s->order++;
 	packet->arrival_ns = s->now_ns + network->delay_ns;
-	if (network->jitter_ns != 0)
+	if (network->jitter_ns != 0) {
+		s->faults.delayed++;
 		packet->arrival_ns += simulation_random(s, network->jitter_ns);
-	if (simulation_chance(s, network->reorder))
+	}
+	if (simulation_chance(s, network->reorder)) {
+		s->faults.reordered++;
 		packet->arrival_ns +=
 			simulation_random(s, 10 * network->delay_ns);
+	}
 	if (port_pass(s, packet))
 		heap_push(s, packet);
 	else
@@ -215,8 +229,10 @@ packet_transmit(
 		free(packet);
 		return;
 	}
-	if (simulation_chance(s, s->network.duplicate))
+	if (simulation_chance(s, s->network.duplicate)) {
+		s->faults.duplicated++;
 		packet_put(s, packet_copy(packet));
+	}
 	packet_put(s, packet);
 }
 

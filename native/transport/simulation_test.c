@@ -26,6 +26,7 @@
 /* To print when it fails, also by a signal or a sanitizer. */
 static uint64_t seed_at_hand;
 static uint64_t packets;
+static struct faults faults;
 
 static struct application *
 any_application(struct simulation *s)
@@ -157,6 +158,7 @@ applications_begin(struct simulation *s, const struct machine *machine)
 static void
 cut(struct simulation *s, const struct machine *machine)
 {
+	s->faults.cuts++;
 	for (uint32_t i = 0; i < machine->engines_length; i++)
 		machine->engines[i].up = false;
 	simulation_run(s, simulation_random(s, 4 * S));
@@ -182,24 +184,29 @@ fault(struct simulation *s)
 	case 1:
 		if (!deadly)
 			break;
+		s->faults.restarts++;
 		host_restart(host);
 		applications_begin(s, machine);
 		break;
 	case 2:
 		if (!deadly)
 			break;
+		s->faults.kills++;
 		application_begin(s, host);
 		application_kill(any_application(s));
 		application_begin(s, host);
 		break;
 	case 3:
+		s->faults.stalls++;
 		host->stalled_until_ns =
 			s->now_ns +
 			simulation_random(s, MS << simulation_random(s, 12));
 		break;
 	case 4:
-		if (machine->vnic != NULL)
-			classifier_rekey(machine->vnic);
+		if (machine->vnic == NULL)
+			break;
+		s->faults.rekeys++;
+		classifier_rekey(machine->vnic);
 		break;
 	default:
 		network_change(s);
@@ -361,6 +368,9 @@ run_seed(uint64_t seed)
 	check_memory(s);
 	close_all(s);
 	packets += s->packets_sent;
+#define ADD(name) faults.name += s->faults.name;
+	SIMULATION_FAULTS(ADD)
+#undef ADD
 	simulation_destroy(s);
 }
 
@@ -382,6 +392,17 @@ seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / NS_PER_S;
 }
 
+/* @param all each of them must have happened */
+static void
+check_faults(bool all)
+{
+#define TELL(name)                                                             \
+	print_message("# %s %llu\n", #name, (unsigned long long)faults.name);  \
+	assert_true(!all || faults.name != 0);
+	SIMULATION_FAULTS(TELL)
+#undef TELL
+}
+
 static void
 whatever_happens_the_promises_are_kept(void **state)
 {
@@ -398,6 +419,7 @@ whatever_happens_the_promises_are_kept(void **state)
 	print_message("# %llu seeds, %llu packets, %.0f packets a second\n",
 		(unsigned long long)seeds, (unsigned long long)packets,
 		(double)packets / (seconds() - begun));
+	check_faults(seeds >= SEEDS);
 }
 
 static void

@@ -94,24 +94,24 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 	struct rss_probe *probe)
 {
 	uint32_t mask = rss_ports_mask(host->options.ports);
-	struct rss_map *maps[] = {
-		&views[RSS_IN].scratch, &views[RSS_OUT].scratch};
 	struct rss_goal goals[RSS_GOALS_MAX] = {[RSS_IN] = {.swapped = true}};
-	bool swapped[] = {true, false};
 	uint32_t origin = views[RSS_OUT].origin;
+	uint32_t flips_in = rss_pair_swap(origin) ^ views[RSS_IN].origin;
+	const struct rss_lesson lessons[RSS_WAYS] = {
+		[RSS_IN] = {&views[RSS_IN].scratch, flips_in, true},
+		[RSS_OUT] = {&views[RSS_OUT].scratch, 0, false},
+	};
 	uint32_t flips = 0;
 	bool certain = false;
 
 	if (view_goal(&views[RSS_OUT], 0, &goals[RSS_OUT]) &&
-		view_goal(&views[RSS_IN],
-			rss_pair_swap(origin) ^ views[RSS_IN].origin,
-			&goals[RSS_IN]) &&
+		view_goal(&views[RSS_IN], flips_in, &goals[RSS_IN]) &&
 		rss_solve(goals, RSS_GOALS_MAX, mask, rss_random(host),
 			&flips) >= 0) {
 		certain = rss_map_choices(views[RSS_IN].map) == 1 &&
 			  rss_map_choices(views[RSS_OUT].map) == 1;
 	} else if (i > 0 || views[RSS_OUT].reference != NULL) {
-		flips = rss_explore(maps, swapped, 2, mask);
+		flips = rss_explore(lessons, RSS_WAYS, mask);
 		if (flips == 0)
 			flips = rss_random(host) & mask;
 	}

@@ -115,28 +115,33 @@ rss_solve(const struct rss_goal *goals, unsigned goals_length, uint32_t mask,
 	return (int)free;
 }
 
+static uint32_t
+gain(const struct rss_lesson *lesson, uint32_t flip, uint32_t mask, bool learn)
+{
+	return rss_map_gain(lesson->map,
+		lesson->flips ^ (lesson->swapped ? rss_pair_swap(flip) : flip),
+		mask, learn);
+}
+
 uint32_t
-rss_explore(struct rss_map *const maps[], const bool swapped[],
-	unsigned maps_length, uint32_t mask)
+rss_explore(const struct rss_lesson *lessons, unsigned lessons_length,
+	uint32_t mask)
 {
 	uint32_t best = 0;
 	uint32_t best_gain = 0;
 
 	for (uint32_t bits = mask; bits != 0; bits &= bits - 1) {
 		uint32_t flip = bits & -bits;
-		uint32_t gain = 0;
+		uint32_t sum = 0;
 
-		for (unsigned m = 0; m < maps_length; m++)
-			gain += rss_map_gain(maps[m],
-				swapped[m] ? rss_pair_swap(flip) : flip, mask,
-				false);
-		if (gain > best_gain) {
+		for (unsigned i = 0; i < lessons_length; i++)
+			sum += gain(&lessons[i], flip, mask, false);
+		if (sum > best_gain) {
 			best = flip;
-			best_gain = gain;
+			best_gain = sum;
 		}
 	}
-	for (unsigned m = 0; m < maps_length && best != 0; m++)
-		rss_map_gain(maps[m], swapped[m] ? rss_pair_swap(best) : best,
-			mask, true);
+	for (unsigned i = 0; i < lessons_length && best != 0; i++)
+		gain(&lessons[i], best, mask, true);
 	return best;
 }

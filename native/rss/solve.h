@@ -26,13 +26,19 @@ struct rss_goal {
 int rss_solve(const struct rss_goal *goals, unsigned goals_length,
 	uint32_t mask, uint64_t random, uint32_t *flips);
 
+/* What a probe may teach of one direction. */
+struct rss_lesson {
+	struct rss_map *map; /* a copy to plan with */
+	uint32_t flips;	     /* from its reference, whatever else is flipped */
+	bool swapped;	     /* as above */
+};
+
 /**
  * The single flip that teaches most, the lowest of equals; and count on its
  * being learned. Some 10 us.
- * @param maps copies to plan with
  * @return 0: none teaches anything
  */
-uint32_t rss_explore(struct rss_map *const maps[], const bool swapped[],
-	unsigned maps_length, uint32_t mask);
+uint32_t rss_explore(const struct rss_lesson *lessons, unsigned lessons_length,
+	uint32_t mask);
 
 #endif

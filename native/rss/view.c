@@ -180,8 +180,7 @@ view_choose(struct rss_host *host, struct view *view, unsigned i,
 	uint32_t *pair, uint8_t *method)
 {
 	uint32_t mask = rss_ports_mask(host->options.ports);
-	struct rss_map *maps[1] = {&view->scratch};
-	bool swapped[1] = {false};
+	const struct rss_lesson lesson = {.map = &view->scratch};
 	uint32_t flip;
 
 	*method = RSS_SPRAYED;
@@ -201,7 +200,7 @@ view_choose(struct rss_host *host, struct view *view, unsigned i,
 		if (view->certain)
 			*method = view_foretold(view);
 	} else if (i > 0 || view->reference != NULL) {
-		flip = rss_explore(maps, swapped, 1, mask);
+		flip = rss_explore(&lesson, 1, mask);
 		*pair = flip != 0 ? view->origin ^ flip : random_pair(host);
 	}
 }
@@ -210,8 +209,7 @@ bool
 view_hopeless(struct rss_host *host, const struct view *view)
 {
 	struct rss_map scratch = view->scratch;
-	struct rss_map *maps[1] = {&scratch};
-	bool swapped[1] = {false};
+	const struct rss_lesson lesson = {.map = &scratch};
 
 	if (view->way->state != RSS_OPEN || view->way->wanted == RSS_ANY ||
 		view->reference == NULL || view->remembers)
@@ -219,8 +217,8 @@ view_hopeless(struct rss_host *host, const struct view *view)
 	if (view->flat)
 		return true;
 	return !view->solvable && rss_map_choices(view->map) == 1 &&
-	       rss_explore(maps, swapped, 1,
-		       rss_ports_mask(host->options.ports)) == 0;
+	       rss_explore(&lesson, 1, rss_ports_mask(host->options.ports)) ==
+		       0;
 }
 
 uint32_t

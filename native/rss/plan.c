@@ -60,18 +60,31 @@ rss_plan_method(const struct rss_plan *plan)
 		plan->ways[RSS_IN].method, plan->ways[RSS_OUT].method);
 }
 
+static bool
+mirror(struct rss_plan *plan)
+{
+	if (plan->mirrored || plan->ways[RSS_IN].wanted == RSS_ANY)
+		return false;
+	plan->mirrored = true;
+	for (unsigned w = 0; w < RSS_WAYS; w++)
+		if (plan->ways[w].state == RSS_HIT)
+			plan->ways[w].state = RSS_OPEN;
+	return true;
+}
+
 void
 rss_plan_silence(struct rss_plan *plan)
 {
 	if (plan->silent < UINT8_MAX)
 		plan->silent++;
-	if (plan->silent < (plan->apart ? SILENT_APART_MAX : SILENT_MAX) ||
-		plan->mirrored || plan->ways[RSS_IN].wanted == RSS_ANY)
-		return;
-	plan->mirrored = true;
-	for (unsigned w = 0; w < RSS_WAYS; w++)
-		if (plan->ways[w].state == RSS_HIT)
-			plan->ways[w].state = RSS_OPEN;
+	if (plan->silent >= (plan->apart ? SILENT_APART_MAX : SILENT_MAX))
+		mirror(plan);
+}
+
+bool
+rss_plan_mirror(struct rss_plan *plan)
+{
+	return !plan->apart && mirror(plan);
 }
 
 bool

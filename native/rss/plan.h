@@ -120,6 +120,14 @@ void rss_plan_opened(struct rss_plan *plan, struct rss_host *host,
  * replies in may be why, if no answer ever came on a pair of its own. */
 void rss_plan_silence(struct rss_plan *plan);
 
+/**
+ * What was foretold and confirmed on was not answered, though probes were: the
+ * same firewall, perhaps. All is open again, and one pair has to serve both
+ * ways.
+ * @return false: that is no reason, or is so already
+ */
+bool rss_plan_mirror(struct rss_plan *plan);
+
 /** Give up what is open. */
 void rss_plan_abandon(struct rss_plan *plan);
 

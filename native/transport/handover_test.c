@@ -178,7 +178,7 @@ static void
 firewalls_let_connections_through(void **state)
 {
 	(void)state;
-	for (unsigned round = 0; round < 40; round++) {
+	for (unsigned round = 0; round < 60; round++) {
 		struct classifier_options vnic = {
 			.hash = round % 2 ? CLASSIFIER_TOEPLITZ
 					  : CLASSIFIER_SIPHASH,
@@ -187,6 +187,7 @@ firewalls_let_connections_through(void **state)
 		struct ends ends;
 
 		w.s = simulation_create(round + 1);
+		w.s->driver = (enum driver)(round / 2 % 3);
 		vnic.firewall = true; /* that nobody may open from outside */
 		w.clients = world_machine(w.s, w.engines, &vnic);
 		vnic.firewall = false;

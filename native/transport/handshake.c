@@ -168,6 +168,17 @@ retry_arm(struct transport *t, uint64_t now, struct flow *f)
 	flow_arm(t, f);
 }
 
+/* Pairs that were not tried before got no answer, and are to be found anew. */
+static bool
+confirm_shut_out(struct flow *f)
+{
+	struct setup *setup = f->setup;
+
+	return f->state == FLOW_CONFIRM && f->tries == CONFIRM_TRIES &&
+	       memcmp(setup->sent, setup->syn, sizeof(setup->syn)) != 0 &&
+	       rss_plan_mirror(&setup->search.plan);
+}
+
 void
 handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 {
@@ -180,6 +191,10 @@ handshake_retry(struct transport *t, uint64_t now, struct flow *f)
 		f->state = FLOW_SYN;
 		f->setup->cookie_ns = 0;
 		rss_plan_begin(&search->plan, t->options.engine);
+		search->open = 0;
+	}
+	if (confirm_shut_out(f)) {
+		f->state = FLOW_SYN;
 		search->open = 0;
 	}
 	if (f->state == FLOW_CONFIRM)
@@ -499,6 +514,19 @@ accept_send(struct transport *t, struct flow *f, uint64_t number)
 		wire_accept_write(packet, f->peer_id, number, &accept));
 }
 
+/* How the client found the way, as it says. */
+static void
+path_confirmed(const struct transport *t, struct flow *f,
+	const struct wire_confirm *confirm)
+{
+	path_opened(f,
+		t->queue != t->options.engine
+			? RSS_HANDOVER
+			: u32_min(confirm->method, RSS_HANDOVER),
+		confirm->probes, confirm->rounds,
+		confirm->setup_us * NS_PER_US);
+}
+
 static struct flow *
 passive_open(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct transport_path *back,
@@ -515,12 +543,7 @@ passive_open(struct transport *t, uint64_t now,
 		flow_free(t, f);
 		return NULL;
 	}
-	path_opened(f,
-		t->queue != t->options.engine
-			? RSS_HANDOVER
-			: u32_min(confirm->method, RSS_HANDOVER),
-		confirm->probes, confirm->rounds,
-		confirm->setup_us * NS_PER_US);
+	path_confirmed(t, f, confirm);
 	f->passive = true;
 	f->unordered = (confirm->syn.flags & WIRE_SYN_UNORDERED) != 0;
 	f->listener = listener->id;
@@ -542,8 +565,8 @@ passive_open(struct transport *t, uint64_t now,
 /* @return whether it was a repeat, which opens nothing */
 static bool
 repeat_receive(struct transport *t, uint64_t now,
-	const struct transport_path *back, uint64_t number,
-	const struct wire_confirm *confirm)
+	const struct transport_path *path, const struct transport_path *back,
+	uint64_t number, const struct wire_confirm *confirm)
 {
 	struct flow *youngest =
 		flow_index_find(t, back->address, confirm->syn.client);
@@ -553,7 +576,12 @@ repeat_receive(struct transport *t, uint64_t now,
 			continue;
 		if (f->state == FLOW_OPEN || f->state == FLOW_CLOSING) {
 			/* Perhaps no ACCEPT came through on the other pair. */
-			route_set(f->route, path_pair_out(back));
+			if (path_pair_out(back) !=
+				path_pair_out(&f->route->path)) {
+				route_heard(t, f->route, path);
+				route_set(f->route, path_pair_out(back));
+				path_confirmed(t, f, confirm);
+			}
 			if (f->srtt_ns == 0)
 				f->sent_ns = 0;
 			accept_send(t, f, number);
@@ -611,7 +639,7 @@ confirm_receive(struct transport *t, uint64_t now,
 	if (peer != NULL &&
 		!peer_instance(t, now, peer, confirm->instance, NULL))
 		return;
-	if (repeat_receive(t, now, &back, number, confirm))
+	if (repeat_receive(t, now, path, &back, number, confirm))
 		return;
 	listener = listeners_next(t->options.listeners, confirm->syn.port);
 	if (listener == NULL) {

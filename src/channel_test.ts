@@ -299,6 +299,20 @@ test("listener.close() ends the iteration and resets who waits", async () => {
   await closing;
 });
 
+test("an iteration that ends leaves connections to others", async () => {
+  const fake = new FakeLibrary();
+  const { listener } = await listen(fake);
+  const iterator = listener[Symbol.asyncIterator]();
+  const pending = [iterator.next(), iterator.next()];
+  const other = listener.accept();
+  await iterator.return!();
+  const END = { done: true, value: undefined };
+  assert.deepEqual(await Promise.all(pending), [END, END]);
+  accept(fake, 8);
+  await other;
+  assert.deepEqual(await iterator.next(), END);
+});
+
 test("listen({ signal }) closes the listener on abort", async () => {
   const fake = new FakeLibrary();
   const controller = new AbortController();

@@ -4,9 +4,15 @@
  * @module
  */
 import { Status } from "../ffi/status.ts";
-import { LIMITS } from "../ffi/structs.ts";
 import { onAbort } from "./abort.ts";
 import type { Endpoint } from "./address.ts";
+import {
+  checkInteger,
+  checkLimits,
+  checkNames,
+  checkWait,
+  kindOf,
+} from "./arguments.ts";
 import type { ConnectionState, Reader } from "./connection_state.ts";
 import { closeIfLeaked, keepWhile } from "./leaks.ts";
 import type { Message } from "./message.ts";
@@ -116,7 +122,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @param bytes The message; the caller's again when the promise resolves.
    * @param options A signal to stop waiting for room.
    * @returns A promise that resolves when the message is in the channel.
-   * @throws {TypeError} If `bytes` is not a Uint8Array.
+   * @throws {TypeError} If `bytes` is not a Uint8Array, or the options are wrong.
    * @throws {MachnetError} MESSAGE_TOO_LARGE, which leaves the connection as it
    * was; CONNECTION_CLOSED, or why the connection failed.
    *
@@ -168,7 +174,8 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @param options A signal to stop waiting for room.
    * @returns A promise that resolves when all are in the channel; the array and
    * the bytes are to be left alone until then.
-   * @throws {TypeError} If one of them is neither bytes nor a message.
+   * @throws {TypeError} If one of them is neither bytes nor a message, or the
+   * options are wrong.
    * @throws {MachnetError} As `send()`, and as `Message.data`.
    *
    * @example
@@ -196,6 +203,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @param length Bytes.
    * @param options A signal to stop waiting for room.
    * @returns The room.
+   * @throws {TypeError} If the length is not a number, or the options are wrong.
    * @throws {RangeError} If the length is not an integer of at least 0.
    * @throws {MachnetError} As `send()`.
    *
@@ -220,6 +228,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    *
    * @param length Bytes.
    * @returns The room, or `undefined`.
+   * @throws {TypeError} If the length is not a number.
    * @throws {RangeError} If the length is not an integer of at least 0.
    * @throws {MachnetError} As `send()`.
    *
@@ -247,6 +256,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    *
    * @param options A signal to stop waiting.
    * @returns The message.
+   * @throws {TypeError} If the options are wrong.
    * @throws {MachnetError} CONNECTION_CLOSED when there will be none, or why
    * the connection failed.
    *
@@ -318,8 +328,8 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * A stream that sends each chunk as a message, when there is room for it:
    * `writer.ready` and `pipeTo()` wait for the peer. Closing it closes the
    * connection, as `close()` does, unless `pipeTo()` is told `preventClose`;
-   * aborting it resets the connection with the reason. One stream: it is the same
-   * each time.
+   * aborting it resets the connection with the reason, and so does a chunk that
+   * cannot be sent. One stream: it is the same each time.
    *
    * @example
    * ```ts
@@ -348,7 +358,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * hears of.
    * @returns The reply. It stays valid until its `release()`.
    * @throws {TypeError} If `bytes` is neither a Uint8Array nor room of this
-   * connection.
+   * connection, or the options are wrong.
    * @throws {RangeError} If the timeout is not a positive integer.
    * @throws {RequestError} What the peer's handler threw.
    * @throws {MachnetError} TIMED_OUT, TOO_MANY_REQUESTS, MESSAGE_TOO_LARGE, which
@@ -381,7 +391,8 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @param options How many to handle at a time.
    * @returns A promise that resolves when the connection was closed and the last
    * request is handled, and rejects as `closed` does. It may be left alone.
-   * @throws {TypeError} If the handler is not a function.
+   * @throws {TypeError} If the handler is not a function, or the options are
+   * wrong.
    * @throws {RangeError} If the concurrency is not from 1 to 16 384.
    * @throws {MachnetError} INVALID_ARGUMENT if the connection has a handler.
    *
@@ -405,6 +416,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * @param options A bound on the wait, and a signal whose abort resets the
    * connection.
    * @returns A promise that resolves when all was delivered.
+   * @throws {TypeError} If the options are wrong.
    * @throws {RangeError} If the timeout is not a positive integer.
    * @throws {MachnetError} CLOSE_TIMED_OUT, or why the connection failed.
    *
@@ -425,6 +437,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * gets CONNECTION_RESET.
    *
    * @param reason For the peer; what is over 255 bytes of UTF-8 is cut off.
+   * @throws {TypeError} If the reason is not a string.
    *
    * @example
    * ```ts
@@ -506,10 +519,15 @@ export class ConnectionHandle implements Connection {
   }
 
   send(bytes: Uint8Array, options?: WaitOptions): Promise<void> {
+    if (options !== undefined) return this.#sendUnless(bytes, options);
     if (!(bytes instanceof Uint8Array)) return Promise.reject(notBytes(bytes));
-    const signal = options?.signal;
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return this.#state.sender.send(bytes, signal);
+    return this.#state.sender.send(bytes, undefined);
+  }
+
+  async #sendUnless(bytes: Uint8Array, options: WaitOptions): Promise<void> {
+    if (!(bytes instanceof Uint8Array)) throw notBytes(bytes);
+    const signal = checkWait(options, "Cannot send message");
+    await this.#state.sender.send(bytes, signal);
   }
 
   trySend(bytes: Uint8Array): boolean {
@@ -524,30 +542,38 @@ export class ConnectionHandle implements Connection {
     messages: readonly (Uint8Array | Message)[],
     options?: WaitOptions,
   ): Promise<void> {
-    options?.signal?.throwIfAborted();
-    await this.#state.sender.sendMany(messages, options?.signal);
+    const attempt = "Cannot send messages";
+    if (!Array.isArray(messages)) {
+      throw new TypeError(`${attempt}: they are not in an array`);
+    }
+    const signal = checkWait(options, attempt);
+    await this.#state.sender.sendMany(messages, signal);
   }
 
   async allocate(
     length: number,
     options?: WaitOptions,
   ): Promise<OutgoingMessage> {
-    checkLength(length);
-    options?.signal?.throwIfAborted();
-    return await this.#state.sender.allocate(length, options?.signal);
+    checkInteger(length, "length", 0, Infinity, ALLOCATE);
+    const signal = checkWait(options, ALLOCATE);
+    return await this.#state.sender.allocate(length, signal);
   }
 
   tryAllocate(length: number): OutgoingMessage | undefined {
-    checkLength(length);
+    checkInteger(length, "length", 0, Infinity, ALLOCATE);
     return this.#state.sender.tryAllocate(length);
   }
 
   receive(options?: WaitOptions): Promise<Message> {
-    const signal = options?.signal;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (options !== undefined) return this.#receiveUnless(options);
     const message = this.#state.take();
     if (message !== undefined) return Promise.resolve(message);
-    return this.#read(signal);
+    return this.#read(undefined);
+  }
+
+  async #receiveUnless(options: WaitOptions): Promise<Message> {
+    const signal = checkWait(options, "Cannot receive message");
+    return this.#state.take() ?? await this.#read(signal);
   }
 
   #read(signal: AbortSignal | undefined): Promise<Message> {
@@ -589,24 +615,18 @@ export class ConnectionHandle implements Connection {
     bytes: Uint8Array | AllocatedMessage,
     options: RequestOptions,
   ): Promise<Message> {
-    checkTimeout(options.timeout, "Cannot send request");
-    options.signal?.throwIfAborted();
+    checkLimits(options, "Cannot send request");
     return await this.#state.caller.request(this, bytes, options);
   }
 
   serve(handler: RequestHandler, options?: ServeOptions): Promise<void> {
-    const concurrency = options?.concurrency ?? REQUESTS_MAX;
+    const attempt = "Cannot serve connection";
     if (typeof handler !== "function") {
-      throw new TypeError("Cannot serve connection: no function to handle it");
+      throw new TypeError(`${attempt}: no function to handle it`);
     }
-    if (
-      !(Number.isInteger(concurrency) && concurrency >= 1 &&
-        concurrency <= REQUESTS_MAX)
-    ) {
-      throw new RangeError(
-        `Cannot serve connection: concurrency ${concurrency} is not an integer from 1 to ${REQUESTS_MAX}`,
-      );
-    }
+    if (options !== undefined) checkNames(options, ["concurrency"], attempt);
+    const concurrency = options?.concurrency ?? REQUESTS_MAX;
+    checkInteger(concurrency, "concurrency", 1, REQUESTS_MAX, attempt);
     const idle = Promise.withResolvers<void>();
     this.#state.responder.serve(this, handler, concurrency, idle.resolve);
     const served = idle.promise.then(() => this.#state.closed);
@@ -623,13 +643,17 @@ export class ConnectionHandle implements Connection {
   }
 
   async close(options?: CloseOptions): Promise<void> {
-    const timeout = options?.timeout;
-    checkTimeout(timeout, "Cannot close connection");
-    options?.signal?.throwIfAborted();
-    await this.#state.close(timeout, options?.signal);
+    if (options?.signal?.aborted) this.#state.reset("the close was aborted");
+    checkLimits(options, "Cannot close connection");
+    await this.#state.close(options?.timeout, options?.signal);
   }
 
   reset(reason: string = ""): void {
+    if (typeof reason !== "string") {
+      throw new TypeError(
+        `Cannot reset connection: reason is ${kindOf(reason)}`,
+      );
+    }
     this.#state.reset(reason);
   }
 
@@ -654,21 +678,10 @@ export class ConnectionHandle implements Connection {
   }
 }
 
+const ALLOCATE = "Cannot allocate message";
+
 function notBytes(value: unknown): TypeError {
-  const what = value === null ? "null" : typeof value;
-  return new TypeError(`Cannot send message: ${what} is not a Uint8Array`);
-}
-
-function checkTimeout(timeout: number | undefined, attempt: string): void {
-  if (timeout === undefined || Number.isInteger(timeout) && timeout > 0) return;
-  throw new RangeError(
-    `${attempt}: timeout ${timeout} is not a positive integer`,
-  );
-}
-
-function checkLength(length: number): void {
-  if (Number.isInteger(length) && length >= 0 && length < 2 ** 32) return;
-  throw new RangeError(
-    `Cannot allocate message: length ${length} is not an integer from 0 to ${LIMITS.MACHNET_MESSAGE_BYTES_MAX}`,
+  return new TypeError(
+    `Cannot send message: it is ${kindOf(value)}, not a Uint8Array`,
   );
 }

@@ -5,6 +5,7 @@
  */
 import { Status } from "../ffi/status.ts";
 import { onAbort } from "./abort.ts";
+import { checkWait } from "./arguments.ts";
 import {
   type Connection,
   ConnectionHandle,
@@ -45,6 +46,7 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
    *
    * @param options A signal to stop waiting.
    * @returns The connection.
+   * @throws {TypeError} If the options are wrong.
    * @throws {MachnetError} CLOSED if the listener was closed, SIDECAR_GONE,
    * SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel was lost.
    *
@@ -138,19 +140,19 @@ export class ListenerHandle implements Listener {
     return this.#state.endpoint.port;
   }
 
-  accept(options?: WaitOptions): Promise<Connection> {
-    const signal = options?.signal;
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    const connection = this.#state.take();
-    if (connection !== undefined) {
-      return Promise.resolve(this.#wrap(connection));
-    }
+  async accept(options?: WaitOptions): Promise<Connection> {
+    const signal = checkWait(options, "Cannot accept connection");
+    const connection = this.#state.take() ?? await this.#wait(signal);
+    return this.#wrap(connection);
+  }
+
+  #wait(signal: AbortSignal | undefined): Promise<ConnectionState> {
     return new Promise((resolve, reject) => {
       const accepter: Accepter = {
         holder: this,
         deliver: (connection) => {
           forget();
-          resolve(this.#wrap(connection));
+          resolve(connection);
         },
         end: () => {
           forget();
@@ -188,6 +190,7 @@ export class ListenerHandle implements Listener {
 
   [Symbol.asyncIterator](): AsyncIterator<Connection, undefined> {
     let over = false;
+    const waiting = new Set<Accepter>();
     return {
       next: (): Promise<IteratorResult<Connection, undefined>> => {
         if (over) return Promise.resolve(END);
@@ -199,21 +202,30 @@ export class ListenerHandle implements Listener {
           });
         }
         return new Promise((resolve, reject) => {
-          this.#state.wait({
+          const accepter: Accepter = {
             holder: this,
-            deliver: (connection) =>
-              resolve({ done: false, value: this.#wrap(connection) }),
+            deliver: (connection) => {
+              waiting.delete(accepter);
+              resolve({ done: false, value: this.#wrap(connection) });
+            },
             end: (status) => {
               over = true;
               if (status === Status.OK || status === Status.CLOSED) {
                 resolve(END);
               } else reject(this.#state.refusal());
             },
-          });
+          };
+          waiting.add(accepter);
+          this.#state.wait(accepter);
         });
       },
       return: (): Promise<IteratorResult<Connection, undefined>> => {
         over = true;
+        // What comes now is for others.
+        for (const accepter of waiting) {
+          this.#state.forget(accepter);
+          accepter.end(Status.OK);
+        }
         return Promise.resolve(END);
       },
     };

@@ -5,6 +5,7 @@
  */
 import { failure, MachnetError } from "../ffi/error.ts";
 import { Status } from "../ffi/status.ts";
+import { checkInteger } from "./arguments.ts";
 import { refusal, revoke } from "./debug.ts";
 import type { Sender } from "./sender.ts";
 
@@ -48,6 +49,7 @@ export interface OutgoingMessage extends Disposable {
    * @param length Bytes of the message, as `truncate()` takes them; by default
    * what it has.
    * @returns A promise that resolves when the message is in the channel.
+   * @throws {TypeError} If the length is not a number.
    * @throws {RangeError} If the length is not from 0 to `length`.
    * @throws {MachnetError} As {@linkcode Connection.send}, and CLOSED if it was
    * sent or released already.
@@ -73,6 +75,7 @@ export interface OutgoingMessage extends Disposable {
    *
    * @param length Bytes of the message, from the start of the room.
    * @returns This message.
+   * @throws {TypeError} If the length is not a number.
    * @throws {RangeError} If the length is not from 0 to `length`.
    * @throws {MachnetError} CLOSED if it was sent or released.
    *
@@ -153,20 +156,13 @@ export class AllocatedMessage implements OutgoingMessage {
   }
 
   truncate(length: number): this {
-    this.#assertOurs("truncate");
-    if (!Number.isInteger(length) || length < 0 || length > this.#length) {
-      throw new RangeError(
-        `Cannot truncate message: length ${length} is not within 0 to ${this.#length}`,
-      );
-    }
-    this.#length = length;
+    this.#shorten(length, "truncate");
     return this;
   }
 
   send(length: number = this.#length): Promise<void> {
     try {
-      this.#assertOurs("send");
-      this.truncate(length);
+      this.#shorten(length, "send");
     } catch (error) {
       return Promise.reject(error);
     }
@@ -189,6 +185,12 @@ export class AllocatedMessage implements OutgoingMessage {
       );
     }
     return this.#give("sent");
+  }
+
+  #shorten(length: number, verb: string): void {
+    this.#assertOurs(verb);
+    checkInteger(length, "length", 0, this.#length, `Cannot ${verb} message`);
+    this.#length = length;
   }
 
   #assertOurs(verb: string): void {

@@ -5,7 +5,7 @@
  */
 import { failure, type MachnetError } from "../ffi/error.ts";
 import { Status } from "../ffi/status.ts";
-import { MessageKind } from "../ffi/structs.ts";
+import { LIMITS, MessageKind } from "../ffi/structs.ts";
 import { onAbort } from "./abort.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
@@ -92,6 +92,10 @@ export class Sender {
   }
 
   #allocate(length: number): number {
+    // So much that C takes it for a negative number, perhaps.
+    if (length > LIMITS.MACHNET_MESSAGE_BYTES_MAX) {
+      return Status.MESSAGE_TOO_LARGE;
+    }
     return this.#waiting > 0
       ? Status.AGAIN
       : this.core.allocate(this.#id, length);

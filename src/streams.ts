@@ -34,15 +34,26 @@ export function writableOf(
 ): WritableStream<Uint8Array> {
   return new WritableStream({
     start(controller): void {
+      // Not when it is closed: whoever pipes what he reads back is done then.
       connection.closed.catch((error) => controller.error(error));
     },
-    write(chunk, controller): Promise<void> {
+    async write(chunk, controller): Promise<void> {
       // Bun has the signal, its types have not.
       const { signal } = controller as { signal?: AbortSignal };
-      return connection.send(chunk, { signal });
+      try {
+        await connection.send(chunk, { signal });
+      } catch (error) {
+        controller.error(error);
+        // The peer must not take what came before for all there is.
+        connection.reset(textOf(error));
+        throw error;
+      }
     },
     close: () => connection.close(),
-    abort: (reason) =>
-      connection.reset(reason instanceof Error ? reason.message : `${reason}`),
+    abort: (reason) => connection.reset(textOf(reason)),
   });
+}
+
+function textOf(reason: unknown): string {
+  return reason instanceof Error ? reason.message : `${reason}`;
 }

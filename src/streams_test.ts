@@ -12,7 +12,13 @@ async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
   const pending = fake.open().connect({ hostname: "10.0.0.9", port: 888 });
   await turns();
   const [token] = fake.called("connect").at(-1) as [number];
-  fake.post({ kind: EventKind.CONNECTED, token, connection: ID });
+  fake.post({
+    kind: EventKind.CONNECTED,
+    token,
+    connection: ID,
+    address: 0x0a00_0009,
+    port: 888,
+  });
   return { fake, one: await pending };
 }
 
@@ -96,6 +102,29 @@ test("aborting writable resets the connection, also while it waits", async () =>
   await writing;
   assert.deepEqual(fake.called("reset"), [[ID, "no more"]]);
   await one.closed;
+});
+
+test("a chunk that cannot be sent resets the connection", async () => {
+  for (const wrong of ["text", new Uint8Array((8 << 20) + 1)]) {
+    const { fake, one } = await connect();
+    const writer = one.writable.getWriter();
+    await writer.write(encode("a"));
+    const error = await writer.write(wrong as Uint8Array).catch((it) => it);
+    assert.ok(error instanceof Error);
+    await assert.rejects(writer.closed, error);
+    assert.equal(fake.called("reset").length, 1);
+    await one.closed;
+  }
+});
+
+test("a stream that is piped back ends well when the peer closes", async () => {
+  const { fake, one } = await connect();
+  const piping = one.readable.pipeTo(one.writable);
+  fake.message(ID, "a");
+  await turns();
+  fake.closed(ID, Status.OK);
+  await piping;
+  assert.deepEqual(fake.sent.map(({ text }) => text), ["a"]);
 });
 
 test("writable fails when the connection does", async () => {

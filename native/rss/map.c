@@ -197,18 +197,6 @@ rss_map_effect(const struct rss_map *map, uint32_t flips)
 	return effect;
 }
 
-/* Unknowns that are known by themselves. */
-static uint64_t
-singles(const struct space *space, unsigned length)
-{
-	uint64_t known = 0;
-
-	for (unsigned i = 0; i < length; i++)
-		if ((space_reduce(space, UINT64_C(1) << i) & SPACE_MASK) == 0)
-			known |= UINT64_C(1) << i;
-	return known;
-}
-
 /* Bits of the ports whose effect is known. */
 static unsigned
 flips_known(const struct rss_map *map, unsigned name, const struct space *space,
@@ -218,8 +206,8 @@ flips_known(const struct rss_map *map, unsigned name, const struct space *space,
 
 	if (name == RSS_AFFINE)
 		return (unsigned)__builtin_popcountll(
-			singles(space, 32) & mask);
-	known = windows = singles(space, 31u + map->bits);
+			space_known(space) & mask);
+	known = windows = space_known(space);
 	for (unsigned b = 1; b < map->bits; b++)
 		windows &= known >> b;
 	return (unsigned)__builtin_popcountll(windows & mask);
@@ -276,13 +264,12 @@ rss_map_key(const struct rss_map *map)
 
 	if (map->bits == 0 || theory->refuted)
 		return key;
-	key.known = singles(&theory->space, 31u + map->bits);
+	key.known = space_known(&theory->space);
 	key.told = rss_map_told(map);
 	for (unsigned i = 0; i < RSS_KEY_BITS; i++)
 		if (key.known >> i & 1)
-			key.value |= space_reduce(&theory->space,
-					     UINT64_C(1) << i) >>
-				     SPACE_UNKNOWNS << i;
+			key.value |= theory->space.rows[i] >> SPACE_UNKNOWNS
+								      << i;
 	return key;
 }
 

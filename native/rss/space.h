@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is known of unknowns that are vectors over GF(2), as linear equations in
- * echelon form. An equation is one word: which unknowns are summed (the lower
- * SPACE_UNKNOWNS bits), and above them what the sum is.
+ * reduced echelon form: the highest unknown of each is in no other one. An
+ * equation is one word: which unknowns are summed (the lower SPACE_UNKNOWNS
+ * bits), and above them what the sum is.
  */
 #ifndef RSS_SPACE_H
 #define RSS_SPACE_H
@@ -30,5 +31,8 @@ uint64_t space_reduce(const struct space *space, uint64_t row);
 
 /** Learn an equation, unless it contradicts. */
 enum space_verdict space_add(struct space *space, uint64_t row);
+
+/** The unknowns that are known by themselves, as a mask. */
+uint64_t space_known(const struct space *space);
 
 #endif

@@ -214,11 +214,8 @@ reset_unknown(struct transport *t, const struct transport_path *path,
 	};
 	uint8_t *packet;
 
-	if (t->answers_left == 0) {
-		t->counters.packets_unanswered++;
+	if (!answer_allowed(t))
 		return;
-	}
-	t->answers_left--;
 	packet = packet_begin(t);
 	if (packet != NULL)
 		packet_send(t, path, wire_reset_write(packet, 0, &reset));

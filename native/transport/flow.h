@@ -27,6 +27,7 @@
 #include "base/freelist.h"
 #include "base/list.h"
 #include "rss/plan.h"
+#include "transport/allowance.h"
 #include "transport/congestion.h"
 #include "transport/connection_id.h"
 #include "transport/random.h"
@@ -101,8 +102,17 @@
  * goes on: else 8 MiB would hold up what comes TRANSPORT_MESSAGE_WINDOW later.
  */
 #define PASSED_MAX PARTIAL_MAX
-/* Answers to strangers (SYN, unknown connections) in a turn of the loop. */
-#define ANSWERS_PER_POLL 64u
+/* What strangers get (SYN, PING, unknown connections) does not depend on how
+ * many they are: each turn of the loop may give as many answers as this goes
+ * into the time since the last one. One takes some 0.4 us, so that they take
+ * less than a twentieth of an engine. What is left over is kept for crowds: as
+ * many as an RX queue of 256 holds. */
+#define ANSWER_NS (10 * NS_PER_US)
+#define ANSWERS_MAX 256u
+/* So for what their SYNs teach, which the other engines are told: no more than
+ * strangers are remembered. Who confirms teaches in any case. */
+#define LESSON_NS NS_PER_MS
+#define LESSONS_MAX 64u
 /* A packet number further ahead than that is not believed. */
 #define NUMBER_JUMP_MAX (UINT64_C(1) << 24)
 
@@ -397,7 +407,8 @@ struct transport {
 	uint32_t credits_free;
 	uint8_t occupancy; /* of the RX queue, 255: full */
 	bool queue_waits;  /* there is more in it than was looked at */
-	uint32_t answers_left;
+	struct allowance answers;
+	struct allowance lessons;
 	uint8_t owner_last; /* of listeners of other engines */
 	struct flow *flows;
 	uint32_t flows_touched; /* slots that were ever in use */
@@ -546,6 +557,16 @@ void send_pass(struct flow *f);
 /** May a packet go out now? */
 bool send_possible(const struct flow *f, uint64_t now);
 void send_window_return(struct transport *t, struct flow *f);
+
+/** May a stranger be answered? That is one answer less. */
+static inline bool
+answer_allowed(struct transport *t)
+{
+	if (allowance_take(&t->answers))
+		return true;
+	t->counters.packets_unanswered++;
+	return false;
+}
 
 /** Where a message is kept of which something may be in flight. */
 static inline struct tx_message **

@@ -416,17 +416,6 @@ syn_acceptable(struct transport *t, const struct wire_syn *syn)
 	return false;
 }
 
-static bool
-answer_allowed(struct transport *t)
-{
-	if (t->answers_left == 0) {
-		t->counters.packets_unanswered++;
-		return false;
-	}
-	t->answers_left--;
-	return true;
-}
-
 /* The engine that is to accept: the one that the client was told before, else
  * this one, else whichever has its turn. @return WIRE_ENGINE_ANY if nobody
  * listens */
@@ -478,8 +467,9 @@ syn_receive(struct transport *t, uint64_t now,
 	/* Before this SYN teaches: what its answer tells anyway would seem to
 	 * prove the key. */
 	answer.nic_key = nic_key(t);
-	observe(t, path->address, path_pair_in(path), t->queue,
-		t->options.engines, false);
+	if (allowance_take(&t->lessons))
+		observe(t, path->address, path_pair_in(path), t->queue,
+			t->options.engines, false);
 	answer.owner = confirmed.engine = owner_choose(t, syn);
 	if (answer.owner == WIRE_ENGINE_ANY && syn->port != 0) {
 		refuse(t, &back, syn, MACHNET_CONNECTION_REFUSED);

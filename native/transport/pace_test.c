@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* SYNs in numbers: those of clients fit the queues of a NIC, and those of
  * strangers take nothing from anybody. */
+#include <malloc.h>
+
 #include "base/bits.h"
 #include "transport/engines_world.h"
 #include "transport/flow.h"
@@ -51,7 +53,7 @@ sprays_of_64_clients_fit_a_queue(void **state)
 }
 
 #define SPOOFED 1000000u
-#define SPOOFED_PER_TURN 100u
+#define SPOOFED_PER_TURN 1000u
 
 /* From an address of its own, to be answered on another pair. */
 static void
@@ -89,33 +91,51 @@ peers_length(const struct transport *t)
 	return length;
 }
 
+/* What the process has from malloc when nothing is on its way. */
+static size_t
+allocated_bytes(struct simulation *s)
+{
+	simulation_run(s, 100 * MS);
+	return mallinfo2().uordblks;
+}
+
+/* In turns of 1 ms, with a message in each. */
+static void
+flood(const struct pair *pair, uint32_t first, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++) {
+		syn_spoof(pair->server_host, first + i);
+		if ((i + 1) % SPOOFED_PER_TURN != 0)
+			continue;
+		connection_send(pair->client, 1000);
+		simulation_run(pair->s, MS);
+	}
+	RUN_UNTIL(pair->s, connection_delivered(pair->client), 10 * MS);
+}
+
 static void
 a_flood_of_syns_takes_a_budget_and_no_memory(void **state)
 {
+	const uint32_t turns = SPOOFED / SPOOFED_PER_TURN;
+	const uint32_t per_turn = MS / ANSWER_NS;
 	struct pair pair = pair_start(NULL);
 	struct host *server = pair.server_host;
 	const struct transport_counters *counters = host_counters(server);
 	uint64_t answered = counters->syns_answered;
+	size_t bytes;
 
 	(void)state;
-	for (uint32_t i = 0; i < SPOOFED; i++) {
-		syn_spoof(server, i);
-		if (i % SPOOFED_PER_TURN != 0)
-			continue;
-		connection_send(pair.client, 1000);
-		simulation_run(pair.s, MS);
-	}
-	RUN_UNTIL(pair.s, connection_delivered(pair.client), 10 * MS);
-	assert_int_equal(
-		counters->messages_received, SPOOFED / SPOOFED_PER_TURN);
+	flood(&pair, 0, SPOOFED / 2);
+	bytes = allocated_bytes(pair.s);
+	flood(&pair, SPOOFED / 2, SPOOFED / 2);
+	assert_int_equal(allocated_bytes(pair.s), bytes);
+	assert_int_equal(counters->messages_received, turns);
 	assert_int_equal(host_counters(pair.client_host)->timeouts, 0);
-	/* The first turn had one more, of the next hundred. */
-	assert_in_range(counters->syns_answered - answered,
-		SPOOFED / SPOOFED_PER_TURN * ANSWERS_PER_POLL,
-		SPOOFED / SPOOFED_PER_TURN * ANSWERS_PER_POLL + 1);
-	assert_int_equal(
-		counters->syns_answered - answered + counters->syns_dropped,
-		SPOOFED);
+	answered = counters->syns_answered - answered;
+	/* Twice it had been calm before. */
+	assert_in_range(
+		answered, turns * per_turn, turns * per_turn + 2 * ANSWERS_MAX);
+	assert_int_equal(answered + counters->syns_dropped, SPOOFED);
 	/* Nobody is remembered who did not show a cookie. */
 	assert_int_equal(transport_flows(server->transport), 1);
 	assert_int_equal(peers_length(server->transport), 1);
@@ -125,12 +145,57 @@ a_flood_of_syns_takes_a_budget_and_no_memory(void **state)
 	simulation_destroy(pair.s);
 }
 
+static void
+a_crowd_is_answered_after_a_flood(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct host *server = pair.server_host;
+	const struct transport_counters *counters = host_counters(server);
+	uint64_t dropped;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2 * ANSWERS_MAX; i++)
+		syn_spoof(server, i);
+	dropped = counters->syns_dropped;
+	assert_in_range(dropped, ANSWERS_MAX, ANSWERS_MAX + 1);
+	simulation_run(pair.s, ANSWERS_MAX * ANSWER_NS);
+	for (uint32_t i = 0; i < ANSWERS_MAX; i++)
+		syn_spoof(server, i);
+	assert_in_range(counters->syns_dropped - dropped, 0, 1);
+	simulation_destroy(pair.s);
+}
+
+/* Each is of somebody else, and might be news to the other engines. */
+static void
+what_a_flood_teaches_is_told_within_a_budget(void **state)
+{
+	const uint32_t turns = 100;
+	struct world w =
+		world_start(7, 4, &(struct classifier_options){.host = 0});
+	struct host *server = w.servers.engines;
+
+	(void)state;
+	simulation_run(w.s, MS);
+	for (uint32_t i = 0; i < turns; i++) {
+		for (uint32_t j = 0; j < MS / ANSWER_NS; j++)
+			syn_spoof(server, i * SPOOFED_PER_TURN + j);
+		simulation_run(w.s, MS);
+	}
+	assert_int_equal(
+		host_counters(server)->syns_answered, turns * (MS / ANSWER_NS));
+	assert_in_range(server->machine->observations, LESSONS_MAX,
+		LESSONS_MAX + turns * MS / LESSON_NS);
+	simulation_destroy(w.s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sprays_of_64_clients_fit_a_queue),
 		cmocka_unit_test(a_flood_of_syns_takes_a_budget_and_no_memory),
+		cmocka_unit_test(a_crowd_is_answered_after_a_flood),
+		cmocka_unit_test(what_a_flood_teaches_is_told_within_a_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,11 +226,8 @@ pong_send(struct transport *t, const struct transport_path *path,
 		t->counters.packets_malformed++;
 		return;
 	}
-	if (t->answers_left == 0) {
-		t->counters.packets_unanswered++;
+	if (!answer_allowed(t))
 		return;
-	}
-	t->answers_left--;
 	packet = packet_begin(t);
 	if (packet != NULL)
 		packet_send(t, &back,

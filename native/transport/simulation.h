@@ -74,7 +74,8 @@ struct machine {
 	struct services *services;
 	struct host *engines; /* the first */
 	uint32_t engines_length;
-	uint32_t handovers; /* packets that came in at another engine */
+	uint32_t handovers;    /* packets that came in at another engine */
+	uint32_t observations; /* that its engines told the others of */
 	uint64_t port_free_ns;
 };
 

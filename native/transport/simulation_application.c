@@ -274,6 +274,7 @@ observed_op(void *context, const struct rss_observation *observation)
 	struct host *host = context;
 	struct host *engines = host->machine->engines;
 
+	host->machine->observations++;
 	for (uint32_t i = 0; i < host->options.engines; i++)
 		if (&engines[i] != host)
 			transport_observe(engines[i].transport, observation);

@@ -51,7 +51,8 @@ transport_create(const struct transport_options *options,
 		return NULL;
 	}
 	t->flows_touched = 1; /* index 0 is never given, so no id is 0 */
-	t->answers_left = ANSWERS_PER_POLL;
+	t->answers.left = ANSWERS_MAX;
+	t->lessons.left = LESSONS_MAX;
 	list_init(&t->ready);
 	list_init(&t->held);
 	list_init(&t->acks);
@@ -616,7 +617,8 @@ endpoints_turn(struct transport *t, uint64_t now)
 void
 transport_poll(struct transport *t, uint64_t now)
 {
-	t->answers_left = ANSWERS_PER_POLL;
+	allowance_fill(&t->answers, now, ANSWER_NS, ANSWERS_MAX);
+	allowance_fill(&t->lessons, now, LESSON_NS, LESSONS_MAX);
 	if (wheel_behind(&t->flow_timers, now)) {
 		fire_timers(t, now);
 		credits_reclaim(t, now);

@@ -220,6 +220,61 @@ nobody_counts_as_silent_before_the_queue_was_emptied(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* No credit is needed for the first packet of a connection that was idle, and
+ * there are more of those than the queue has room for. */
+static void
+first_packets_that_overflow_the_queue_come_again(void **state)
+{
+	struct simulation *s = simulation_create(1);
+	struct connection *connections[100];
+	struct pair pair;
+
+	(void)state;
+	s->defaults.descriptors = 32;
+	pair = pair_start(s);
+	for (unsigned i = 0; i < ARRAY_LENGTH(connections); i++) {
+		connections[i] = pair.client;
+		pair_connect(&pair);
+	}
+	simulation_run(s, 20 * MS); /* idle */
+	pair.server_host->stalled_until_ns = s->now_ns + 100 * US;
+	for (unsigned i = 0; i < ARRAY_LENGTH(connections); i++)
+		connection_send(connections[i], 1000);
+	simulation_run(s, 100 * US);
+	assert_int_equal(pair.server_host->rx_overflows,
+		ARRAY_LENGTH(connections) - s->defaults.descriptors);
+	for (unsigned i = 0; i < ARRAY_LENGTH(connections); i++)
+		RUN_UNTIL(s, connection_delivered(connections[i]), 10 * MS);
+	simulation_destroy(s);
+}
+
+/* More connections than the queue has room for packets: each goes on with one
+ * at a time, and does not wait for a timeout. */
+static void
+a_connection_that_gets_no_credit_has_one_packet_in_flight(void **state)
+{
+	struct simulation *s = simulation_create(1);
+	struct connection *connections[100];
+	struct pair pair;
+	uint64_t until_ns;
+
+	(void)state;
+	s->defaults.descriptors = 64;
+	pair = pair_start(s);
+	for (unsigned i = 0; i < ARRAY_LENGTH(connections); i++) {
+		connections[i] = pair.client;
+		pair_connect(&pair);
+	}
+	for (unsigned n = 0; n < 20; n++)
+		for (unsigned i = 0; i < ARRAY_LENGTH(connections); i++)
+			connection_send(connections[i], 1300);
+	until_ns = s->now_ns + 2 * MS;
+	for (unsigned i = 0; i < ARRAY_LENGTH(connections); i++)
+		RUN_UNTIL(s, connection_delivered(connections[i]),
+			until_ns - s->now_ns);
+	simulation_destroy(s);
+}
+
 int
 main(void)
 {
@@ -234,6 +289,10 @@ main(void)
 		cmocka_unit_test(a_long_path_keeps_its_credit_from_ack_to_ack),
 		cmocka_unit_test(
 			nobody_counts_as_silent_before_the_queue_was_emptied),
+		cmocka_unit_test(
+			first_packets_that_overflow_the_queue_come_again),
+		cmocka_unit_test(
+			a_connection_that_gets_no_credit_has_one_packet_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

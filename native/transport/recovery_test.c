@@ -54,9 +54,32 @@ a_lost_packet_is_found_by_those_after_it(void **state)
 	pair.s->filter = drop_one;
 	pair.s->filter_context = &before;
 	connection_send(pair.client, 50000);
-	RUN_UNTIL(pair.s, connection_delivered(pair.client), 300 * US);
+	/* Three packets are enough, less than what an ACK may wait for. */
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 80 * US);
 	assert_int_equal(counters->packets_retransmitted, 1);
 	assert_int_equal(counters->timeouts, 0);
+	assert_int_equal(counters->tail_probes, probes);
+	simulation_destroy(pair.s);
+}
+
+/* RACK's time threshold: of three packets the second is lost, and one after it
+ * is too few to show that. */
+static void
+a_lost_packet_is_found_when_its_time_is_over(void **state)
+{
+	struct pair pair = pair_warm();
+	const struct transport_counters *counters =
+		host_counters(pair.client_host);
+	uint64_t probes = counters->tail_probes;
+	uint32_t before = 1;
+
+	(void)state;
+	pair.s->filter = drop_one;
+	pair.s->filter_context = &before;
+	connection_send(pair.client, 4000);
+	/* A quarter of a round trip more, and what an ACK may wait. */
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), 150 * US);
+	assert_int_equal(counters->packets_retransmitted, 1);
 	assert_int_equal(counters->tail_probes, probes);
 	simulation_destroy(pair.s);
 }
@@ -398,6 +421,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lost_packet_is_found_by_those_after_it),
+		cmocka_unit_test(a_lost_packet_is_found_when_its_time_is_over),
 		cmocka_unit_test(
 			the_loss_of_the_last_packet_is_found_by_a_probe),
 		cmocka_unit_test(

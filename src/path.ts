@@ -10,7 +10,7 @@ import { PathMethod as Methods, STRUCTS } from "../ffi/structs.ts";
  * the queues of the two engines that serve it:
  *
  * - `"single"`: there is one queue;
- * - `"computed"`: the driver told how the NIC chooses queues (none is asked yet);
+ * - `"computed"`: from the keys of both NICs, which their drivers told;
  * - `"predicted"`: by what was learned of how the NIC chooses queues;
  * - `"remembered"`: they were seen to come in on them before;
  * - `"sprayed"`: of those that were tried, they came in on them;

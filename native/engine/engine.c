@@ -505,6 +505,7 @@ transport_start(struct engine *engine, struct machnet_error *error)
 		.descriptors = options->port->rx_descriptors,
 		.flows_max = TRANSPORT_FLOWS_MAX,
 		.instance = options->instance,
+		.nic_key = options->port->nic_key,
 		.peer_timeout_ms = options->peer_timeout_ms,
 	};
 

@@ -11,6 +11,7 @@
 #include "port/eal.h"
 #include "port/guard.h"
 #include "port/pool.h"
+#include "port/rss.h"
 
 #define DESCRIPTORS_MAX 16384u
 /* What the driver lends the kernel, whatever the number of descriptors. */
@@ -261,6 +262,8 @@ inspect(struct port *port, uint32_t mtu)
 	if (result != 0)
 		return result;
 	port->mtu = mtu;
+	if (port->queues > 1)
+		port->nic_key = port_rss_key(port);
 	if (port->device.kind != DEVICE_PCI)
 		return 0;
 	result = rte_eth_dev_get_mtu(port->id, &own_mtu);

@@ -44,6 +44,7 @@
 #include "port/device.h"
 #include "port/dpdk.h"
 #include "port/sockets.h"
+#include "rss/map.h"
 #include "wire/ethernet.h"
 
 #define PORT_QUEUES_MAX 64u
@@ -85,6 +86,7 @@ struct port {
 	uint16_t tx_descriptors;
 	uint32_t mtu; /* of IP, bytes */
 	struct mac mac;
+	struct rss_key nic_key; /* as the driver tells it, see rss.h */
 	unsigned rx_verified; /* enum frame_verified: may be set by the device,
 			       * see port_rx_verified */
 	unsigned tx_offload;  /* enum frame_verified: checksums that the device

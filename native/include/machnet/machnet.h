@@ -128,7 +128,7 @@ _Static_assert(sizeof(struct machnet_event) == 32, "shared with scripts");
  */
 enum machnet_path_method {
 	MACHNET_PATH_SINGLE = 0,     /* there is one queue */
-	MACHNET_PATH_COMPUTED = 1,   /* the driver told how the NIC hashes */
+	MACHNET_PATH_COMPUTED = 1,   /* from keys that drivers told */
 	MACHNET_PATH_PREDICTED = 2,  /* by what was learned of the hash */
 	MACHNET_PATH_REMEMBERED = 3, /* they were seen to do before */
 	MACHNET_PATH_SPRAYED = 4,    /* one of those that were tried hit */

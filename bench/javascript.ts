@@ -1,7 +1,8 @@
 /**
  * What JavaScript itself costs per message: all that happens in the script
  * between one message and the next, calls into C included, with nothing behind
- * them. Receiving and sending together, a window of 32.
+ * them. Receiving and sending together, or a request and its reply at one end or
+ * the other, a window of 32; in nanoseconds, and in bytes of the heap.
  *
  *     deno run --allow-all bench/javascript.ts
  *     bun bench/javascript.ts
@@ -12,20 +13,28 @@
  * Options: --rounds (of measuring, the median of which counts, 9 by default).
  */
 import { type Library, library } from "../ffi/library.ts";
+import type { ClientCalls } from "../ffi/symbols.ts";
 import { ChannelHandle } from "../src/channel.ts";
 import { Core } from "../src/core.ts";
+import { REQUESTS_MAX } from "../src/request.ts";
 import type { Connection } from "machnet";
-import { execFileSync } from "node:child_process";
+import { do_not_optimize } from "mitata";
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
+import {
+  BYTES_OPTION,
+  bytesAllocated,
+  bytesInTurn,
+  type Loop,
+  medians,
+} from "./allocation.ts";
 import { RUNTIME_NAMES } from "./processes.ts";
 import { verdict } from "./figure.ts";
 import { type Column, heading, row } from "./table.ts";
 
 const SIZE = 64;
 const WINDOW = 32;
-const MESSAGES = 200_000;
-const MESSAGES_BETWEEN_COLLECTIONS = 2000;
+const MESSAGES = 204_800;
 const MEMORY = 1 << 20;
 const SKELETON = "skeleton";
 
@@ -44,61 +53,120 @@ const MOST: Readonly<Record<string, number>> = {
   "batches(), sendMany()": 1,
 };
 
-/** A library whose engine answers each window at once with another one. */
-function endless(native: Library): Library {
-  const { calls } = native;
-  // No channel has this number, so that C returns at once.
-  const nobody = 0;
-  let awaited = 0;
-  let filled = false;
-  let token = 0;
-  return {
-    debugging: false,
-    map: () => new ArrayBuffer(MEMORY),
-    watch: () => ({ keepAlive: () => {}, close: () => {} }),
-    calls: {
-      ...calls,
-      machnet_poll(_channel, events, capacity, spinUs) {
-        calls.machnet_poll(nobody, events, capacity, spinUs);
-        if (token !== 0) {
-          fill(events!, 0, [2, 1, 0, 0, token]);
-          token = 0;
-          return 1;
-        }
-        if (awaited > 0) return 0;
-        if (!filled) {
-          for (let at = 0; at < WINDOW; at++) {
-            fill(events!, at, [4, 1, 64 * (at + 1), SIZE, 0]);
-          }
-          filled = true;
-        }
-        awaited = WINDOW;
-        return WINDOW;
+// Words of events: see struct machnet_event.
+const CONNECTED = 2;
+const MESSAGE = 4;
+const REQUEST = 7;
+const REPLY = 8;
+
+// enum machnet_message_kind.
+const KIND_REQUEST = 1;
+
+// No channel has this number, so that C returns at once.
+const NOBODY = 0;
+
+/**
+ * An engine at whose other end everything is answered at once, a window at a
+ * time: the messages that were sent by as many, requests by replies, and replies,
+ * if it is asked for that, by requests.
+ */
+class Mirror {
+  /** Of requests that are still to come. */
+  requests = 0;
+  #sent = WINDOW;
+  readonly #asked: number[] = [];
+  #answered = WINDOW;
+  #generation = 0;
+  readonly #tokens: number[] = [];
+  readonly #calls: ClientCalls;
+
+  constructor(calls: ClientCalls) {
+    this.#calls = calls;
+  }
+
+  /** What scripts see of it. */
+  get library(): Library {
+    const calls = this.#calls;
+    return {
+      debugging: false,
+      map: () => new ArrayBuffer(MEMORY),
+      watch: () => ({ keepAlive: () => {}, close: () => {} }),
+      calls: {
+        ...calls,
+        machnet_poll: (_channel, events, capacity, spinUs) => {
+          calls.machnet_poll(NOBODY, events, capacity, spinUs);
+          return this.#poll(events!);
+        },
+        machnet_connect: (_channel, token) => {
+          this.#tokens.push(token);
+          return 0;
+        },
+        machnet_send: (_channel, connection, bytes, length) => {
+          calls.machnet_send(NOBODY, connection, bytes, length);
+          this.#sent++;
+          return 0;
+        },
+        machnet_send_tagged: (_channel, id, bytes, length, kind, request) => {
+          calls.machnet_send_tagged(NOBODY, id, bytes, length, kind, request);
+          if (kind === KIND_REQUEST) this.#asked.push(request);
+          else this.#answered++;
+          return 0;
+        },
+        machnet_release_many: (_channel, offsets, count) => {
+          calls.machnet_release_many(NOBODY, offsets, count);
+          return 0;
+        },
+        machnet_wait: () => 1,
+        machnet_channel_close: () => 0,
       },
-      machnet_connect(_channel, asked) {
-        token = asked;
-        return 0;
-      },
-      machnet_send(_channel, connection, bytes, length) {
-        calls.machnet_send(nobody, connection, bytes, length);
-        awaited--;
-        return 0;
-      },
-      machnet_release_many(_channel, offsets, count) {
-        calls.machnet_release_many(nobody, offsets, count);
-        return 0;
-      },
-      machnet_wait: () => 1,
-      machnet_channel_close: () => 0,
-    },
-  };
+    };
+  }
+
+  #poll(events: Uint8Array): number {
+    const words = new Uint32Array(events.buffer);
+    if (this.#tokens.length > 0) {
+      fill(words, 0, CONNECTED, 0, this.#tokens.shift()!);
+      return 1;
+    }
+    if (this.#asked.length > 0) {
+      const asked = this.#asked.splice(0, WINDOW);
+      asked.forEach((request, at) => fill(words, at, REPLY, SIZE, request));
+      return asked.length;
+    }
+    if (this.requests > 0 && this.#answered >= WINDOW) {
+      this.requests -= WINDOW;
+      this.#answered = 0;
+      this.#generation++;
+      for (let slot = 0; slot < WINDOW; slot++) {
+        const request = this.#generation * REQUESTS_MAX + slot;
+        fill(words, slot, REQUEST, SIZE, request >>> 0);
+      }
+      return WINDOW;
+    }
+    if (this.#sent < WINDOW) return 0;
+    this.#sent -= WINDOW;
+    // What is there already costs a script nothing.
+    if (words[0] !== MESSAGE) {
+      for (let at = 0; at < WINDOW; at++) fill(words, at, MESSAGE, SIZE, 0);
+    }
+    return WINDOW;
+  }
 }
 
-function fill(events: Uint8Array, at: number, words: number[]): void {
-  new Uint32Array(events.buffer, 32 * at, words.length).set(words);
+function fill(
+  words: Uint32Array,
+  at: number,
+  kind: number,
+  length: number,
+  token: number,
+): void {
+  const first = 8 * at;
+  words[first] = kind;
+  words[first + 1] = 1; // the connection
+  words[first + 2] = 64 * (at + 1); // offset
+  words[first + 3] = length;
+  words[first + 4] = token;
 }
-
-type Loop = (messages: number) => Promise<void>;
 
 function skeleton(): Loop {
   const memory = new Uint8Array(MEMORY);
@@ -125,7 +193,17 @@ function skeleton(): Loop {
   };
 }
 
-function loops(connection: Connection): Record<string, Loop> {
+function loops(
+  connection: Connection,
+  mirror: Mirror,
+): Record<string, Loop> {
+  const bytes = new Uint8Array(SIZE);
+  let left = 0;
+  let served = (): void => {};
+  connection.serve(({ data }) => {
+    if (--left === 0) served();
+    return data;
+  });
   return {
     "for await, send()": async (messages) => {
       let left = messages;
@@ -149,6 +227,21 @@ function loops(connection: Connection): Record<string, Loop> {
         if (left <= 0) break;
       }
     },
+    "request()": async (requests) => {
+      const ask = async (): Promise<void> => {
+        for (let left = requests / WINDOW; left > 0; left--) {
+          const reply = await connection.request(bytes);
+          do_not_optimize(reply.data);
+          reply.release();
+        }
+      };
+      await Promise.all(Array.from({ length: WINDOW }, ask));
+    },
+    "serve()": (requests) =>
+      new Promise((resolve) => {
+        mirror.requests = left = requests;
+        served = resolve;
+      }),
   };
 }
 
@@ -158,53 +251,13 @@ async function nanoseconds(loop: Loop): Promise<number> {
   return (performance.now() - started) * 1e6 / MESSAGES;
 }
 
-/** Few enough for the garbage collector to stay away, mostly. */
-async function bytes(loop: Loop): Promise<number> {
-  const before = process.memoryUsage().heapUsed;
-  await loop(MESSAGES_BETWEEN_COLLECTIONS);
-  const allocated = process.memoryUsage().heapUsed - before;
-  return allocated / MESSAGES_BETWEEN_COLLECTIONS;
-}
-
-/**
- * Bun counts memory by the block, and reuses what is free in one: it tells the
- * truth only in a process without garbage collection.
- */
-function bytesWithoutCollector(): Record<string, number> {
-  const output = execFileSync(process.execPath, [process.argv[1]!, "--bytes"], {
-    env: { ...process.env, BUN_JSC_useGC: "false" },
-    encoding: "utf8",
-  });
-  return JSON.parse(output);
-}
-
-/** The median of several, each loop in turn. */
-async function measure(
-  loops: Record<string, Loop>,
-  rounds: number,
-  one: (loop: Loop) => Promise<number>,
-): Promise<Record<string, number>> {
-  const all = Object.entries(loops).map(([name, loop]) => ({
-    name,
-    loop,
-    values: [] as number[],
-  }));
-  for (let round = 0; round < rounds; round++) {
-    for (const { loop, values } of all) values.push(await one(loop));
-  }
-  return Object.fromEntries(all.map(({ name, values }) => {
-    values.sort((one, other) => one - other);
-    return [name, values[values.length >> 1]!];
-  }));
-}
-
 if (import.meta.main) {
   const options = parseArgs(process.argv.slice(2), {
-    boolean: ["bytes"],
+    boolean: [BYTES_OPTION],
     string: ["rounds"],
   });
   const rounds = Number(options.rounds ?? 9);
-  const native = endless(await library());
+  const mirror = new Mirror((await library()).calls);
   const info = {
     base: 0n,
     bytes: MEMORY,
@@ -212,24 +265,22 @@ if (import.meta.main) {
     engine: 0,
     arenaBytes: MEMORY,
   };
-  const channel = new ChannelHandle(new Core(native, 1, info, 0));
+  const channel = new ChannelHandle(new Core(mirror.library, 1, info, 0));
   const connection = await channel.connect({
     hostname: "10.0.0.2",
     port: 1,
   });
-  const all = { [SKELETON]: skeleton(), ...loops(connection) };
-  if (options.bytes) {
-    console.log(JSON.stringify(await measure(all, rounds, bytes)));
+  const all = { [SKELETON]: skeleton(), ...loops(connection, mirror) };
+  if (options[BYTES_OPTION]) {
+    console.log(JSON.stringify(await bytesInTurn(all)));
     process.exit();
   }
-  const times = await measure(all, rounds, nanoseconds);
-  const allocations = process.versions["bun"]
-    ? bytesWithoutCollector()
-    : await measure(all, 4 * rounds, bytes);
+  const times = await medians(all, rounds, nanoseconds);
+  const allocated = bytesAllocated();
   const runtime = process.versions["bun"] ? "bun" : "deno";
   console.log(
-    `JavaScript per message of 64 B, received and sent, window ${WINDOW}, ` +
-      `in ${RUNTIME_NAMES[runtime]}\n`,
+    `JavaScript per message of 64 B, received and sent, or per request of as ` +
+      `much and its reply, window ${WINDOW}, in ${RUNTIME_NAMES[runtime]}\n`,
   );
   console.log(heading(COLUMNS));
   for (const [name, time] of Object.entries(times)) {
@@ -239,7 +290,7 @@ if (import.meta.main) {
       name,
       time.toFixed(0),
       value.toFixed(2),
-      Math.max(0, allocations[name]!).toFixed(0),
+      allocated[name]!.toFixed(0),
       most === undefined ? "" : verdict({ name, value, target: { most } }),
     ]));
   }

@@ -1,17 +1,23 @@
 /**
- * What single operations cost this script, in nanoseconds, under the runtime
- * that runs it. What takes two hosts uses a lab with a direct wire, an echo
- * server in a process of its own on the other one.
+ * What single operations cost this script, in nanoseconds and in bytes of the
+ * heap, under the runtime that runs it. What takes two hosts uses a lab with a
+ * direct wire, an echo server in a process of its own on the other one.
  *
  *     deno run --allow-all bench/operations.ts
  *     bun bench/operations.ts
  *
  * Options: --seconds (of measuring per operation, 1 by default).
  */
-import { type Connection, Lab } from "machnet";
+import { type Channel, type Connection, Lab } from "machnet";
 import { do_not_optimize, measure } from "mitata";
 import process from "node:process";
 import { parseArgs } from "#std/cli/parse_args";
+import {
+  BYTES_OPTION,
+  bytesAllocated,
+  bytesInTurn,
+  type Loop,
+} from "./allocation.ts";
 import { RUNTIME_NAMES, Script } from "./processes.ts";
 import { type Column, heading, messageSize, row } from "./table.ts";
 
@@ -21,6 +27,7 @@ const WINDOW = 64;
 const COLUMNS: readonly Column[] = [
   { title: "operation", width: 52, align: "left" },
   { title: "ns", width: 8 },
+  { title: "bytes allocated", width: 16 },
 ];
 
 /** What is measured. */
@@ -31,7 +38,7 @@ interface Operation {
   readonly call: () => unknown;
 }
 
-function operations(connection: Connection): Operation[] {
+function operations(channel: Channel, connection: Connection): Operation[] {
   const small = messageSize(64);
   return [
     {
@@ -48,6 +55,11 @@ function operations(connection: Connection): Operation[] {
         room.release(); // `using` would cost more than all this in Deno
       },
     },
+    {
+      name: `send ${small} written in place, ${WINDOW} under way, and receive`,
+      times: WINDOW,
+      call: () => exchangeInPlace(connection),
+    },
     ...[64, 1024, 32 * 1024].map((size) => {
       const bytes = new Uint8Array(size);
       const name = `send ${messageSize(size)} and receive its echo`;
@@ -59,6 +71,15 @@ function operations(connection: Connection): Operation[] {
       times: WINDOW,
       call: () => ask(connection, new Uint8Array(64)),
     },
+    {
+      name: "connect and close",
+      times: 1,
+      call: async () => {
+        const { hostname, port } = connection.remote;
+        const to = { hostname, port, timeout: 60_000 };
+        await (await channel.connect(to)).close();
+      },
+    },
   ];
 }
 
@@ -68,6 +89,19 @@ async function exchange(
   bytes: Uint8Array,
 ): Promise<void> {
   for (let sent = 0; sent < WINDOW; sent++) await connection.send(bytes);
+  await receive(connection);
+}
+
+async function exchangeInPlace(connection: Connection): Promise<void> {
+  for (let sent = 0; sent < WINDOW; sent++) {
+    const room = await connection.allocate(64);
+    room.data[0] = sent;
+    await room.send();
+  }
+  await receive(connection);
+}
+
+async function receive(connection: Connection): Promise<void> {
   for (let received = 0; received < WINDOW; received++) {
     const message = await connection.receive();
     do_not_optimize(message.data);
@@ -85,8 +119,11 @@ async function ask(connection: Connection, bytes: Uint8Array): Promise<void> {
 }
 
 if (import.meta.main) {
-  const { seconds } = parseArgs(process.argv.slice(2), { string: ["seconds"] });
-  const nanoseconds = 1e9 * Number(seconds ?? 1);
+  const options = parseArgs(process.argv.slice(2), {
+    boolean: [BYTES_OPTION],
+    string: ["seconds"],
+  });
+  const nanoseconds = 1e9 * Number(options.seconds ?? 1);
   const runtime = process.versions["bun"] ? "bun" : "deno";
   await using lab = await Lab.start({ hosts: 2, wire: "direct" });
   const [here, there] = lab.hosts;
@@ -101,11 +138,28 @@ if (import.meta.main) {
     hostname: there!.address,
     port: Number(port),
   });
-  console.log(`Operations in ${RUNTIME_NAMES[runtime]}, the median of each\n`);
-  console.log(heading(COLUMNS));
-  for (const { name, times, call } of operations(connection)) {
-    // mitata warms up by itself before it measures.
-    const { p50 } = await measure(call, { min_cpu_time: nanoseconds });
-    console.log(row(COLUMNS, [name, `${Math.round(p50 / times)}`]));
+  const all = operations(channel, connection);
+  const loops = Object.fromEntries(
+    all.map(({ name, times, call }): [string, Loop] => [name, async (count) => {
+      for (let done = 0; done < count; done += times) await call();
+    }]),
+  );
+  if (options[BYTES_OPTION]) {
+    console.log(JSON.stringify(await bytesInTurn(loops)));
+  } else {
+    const allocated = bytesAllocated();
+    console.log(
+      `Operations in ${RUNTIME_NAMES[runtime]}, the median of each\n`,
+    );
+    console.log(heading(COLUMNS));
+    for (const { name, times, call } of all) {
+      // mitata warms up by itself before it measures.
+      const { p50 } = await measure(call, { min_cpu_time: nanoseconds });
+      console.log(row(COLUMNS, [
+        name,
+        `${Math.round(p50 / times)}`,
+        allocated[name]!.toFixed(0),
+      ]));
+    }
   }
 }

@@ -10,7 +10,7 @@ import { onAbort } from "./abort.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Message } from "./message.ts";
-import type { AllocatedMessage } from "./outgoing.ts";
+import type { AllocatedMessage, Payload } from "./outgoing.ts";
 import {
   decodeError,
   type RequestOptions,
@@ -18,7 +18,6 @@ import {
   slotOf,
   successor,
 } from "./request.ts";
-import type { Payload } from "./sender.ts";
 
 /** A request without reply. */
 interface Pending {

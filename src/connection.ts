@@ -550,13 +550,16 @@ export class ConnectionHandle implements Connection {
     await this.#state.sender.sendMany(messages, signal);
   }
 
-  async allocate(
-    length: number,
-    options?: WaitOptions,
-  ): Promise<OutgoingMessage> {
-    checkInteger(length, "length", 0, Infinity, ALLOCATE);
-    const signal = checkWait(options, ALLOCATE);
-    return await this.#state.sender.allocate(length, signal);
+  allocate(length: number, options?: WaitOptions): Promise<OutgoingMessage> {
+    try {
+      const signal = checkWait(options, ALLOCATE);
+      const message = this.tryAllocate(length);
+      return message !== undefined
+        ? Promise.resolve(message)
+        : this.#state.sender.allocate(length, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   tryAllocate(length: number): OutgoingMessage | undefined {

@@ -125,6 +125,9 @@ export interface Room {
   readonly length: number;
 }
 
+/** What a message is sent from: a copy of bytes, or room in the channel. */
+export type Payload = Uint8Array | Room;
+
 const NOTHING = new Uint8Array(0);
 
 /** The implementation of {@linkcode OutgoingMessage}. */
@@ -166,7 +169,8 @@ export class AllocatedMessage implements OutgoingMessage {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#sender.sendAllocated(this.#give("sent"));
+    this.#give("sent");
+    return this.#sender.sendAllocated(this.#payload());
   }
 
   /**
@@ -177,14 +181,15 @@ export class AllocatedMessage implements OutgoingMessage {
    * @throws {TypeError} If it was allocated on another connection.
    * @throws {MachnetError} CLOSED if it was sent or released.
    */
-  claim(sender: Sender): Room | Uint8Array {
+  claim(sender: Sender): Payload {
     this.#assertOurs("send");
     if (sender !== this.#sender) {
       throw new TypeError(
         "Cannot send message: it was allocated on another connection",
       );
     }
-    return this.#give("sent");
+    this.#give("sent");
+    return this.#payload();
   }
 
   #shorten(length: number, verb: string): void {
@@ -201,15 +206,18 @@ export class AllocatedMessage implements OutgoingMessage {
     );
   }
 
-  #give(fate: string): Room | Uint8Array {
+  #payload(): Payload {
+    if (this.#size === 0) return NOTHING;
+    return { offset: this.#offset, size: this.#size, length: this.#length };
+  }
+
+  #give(fate: string): void {
     this.#given = true;
     if (this.#data !== undefined && this.#sender.core.debugging) {
       const what = `message of ${this.#size} bytes`;
       revoke(this.#data, refusal(`Cannot write ${what}`, fate));
     }
     this.#data = undefined;
-    if (this.#size === 0) return NOTHING;
-    return { offset: this.#offset, size: this.#size, length: this.#length };
   }
 
   release(): void {

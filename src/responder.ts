@@ -9,7 +9,7 @@ import { MessageKind } from "../ffi/structs.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Message } from "./message.ts";
-import { AllocatedMessage } from "./outgoing.ts";
+import { AllocatedMessage, type Payload } from "./outgoing.ts";
 import {
   encodeError,
   type IncomingRequest,
@@ -18,7 +18,6 @@ import {
   REQUESTS_MAX,
   slotOf,
 } from "./request.ts";
-import type { Payload } from "./sender.ts";
 
 const NOTHING = new Uint8Array(0);
 

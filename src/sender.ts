@@ -11,10 +11,7 @@ import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Core } from "./core.ts";
 import type { Message } from "./message.ts";
-import { AllocatedMessage, type Room } from "./outgoing.ts";
-
-/** What a message is sent from: a copy of bytes, or room in the channel. */
-export type Payload = Uint8Array | Room;
+import { AllocatedMessage, type Payload, type Room } from "./outgoing.ts";
 
 // Nobody tells it from a promise of his own, and it costs nothing.
 const DONE: Promise<void> = Promise.resolve();
@@ -101,13 +98,11 @@ export class Sender {
       : this.core.allocate(this.#id, length);
   }
 
-  /** Borrow room, when there is some. */
+  /** Borrow room, when there is some: call only when there was none. */
   async allocate(
     length: number,
     signal: AbortSignal | undefined,
   ): Promise<AllocatedMessage> {
-    const message = this.tryAllocate(length);
-    if (message !== undefined) return message;
     let offset = -1;
     await this.#wait(signal, () => {
       offset = this.core.allocate(this.#id, length);
@@ -120,22 +115,27 @@ export class Sender {
   sendAllocated(message: Payload): Promise<void> {
     if (message instanceof Uint8Array) return this.send(message, undefined);
     const { core } = this;
-    const { offset, length } = message;
-    const attempt = (): number => core.sendAllocated(this.#id, offset, length);
     // Room that was borrowed is no claim to go before those who wait.
     const status = !this.#open
       ? Status.CONNECTION_CLOSED
       : this.#waiting > 0 || !core.mayGoOn()
       ? Status.AGAIN
-      : attempt();
-    if (status === Status.OK) return DONE;
-    const sent = status === Status.AGAIN
-      ? this.#wait(undefined, attempt)
-      : Promise.reject(this.failure(status));
-    return sent.catch((error) => {
-      this.#drop(message);
+      : core.sendAllocated(this.#id, message.offset, message.length);
+    return status === Status.OK ? DONE : this.#sendRoom(message, status);
+  }
+
+  async #sendRoom(room: Room, status: number): Promise<void> {
+    try {
+      if (status !== Status.AGAIN) throw this.failure(status);
+      const { offset, length } = room;
+      await this.#wait(
+        undefined,
+        () => this.core.sendAllocated(this.#id, offset, length),
+      );
+    } catch (error) {
+      this.#drop(room);
       throw error;
-    });
+    }
   }
 
   /**

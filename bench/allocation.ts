@@ -1,0 +1,64 @@
+/** How much memory of JavaScript's heap things take. */
+import { execFileSync } from "node:child_process";
+import process from "node:process";
+
+/** Does something so often. */
+export type Loop = (times: number) => Promise<void>;
+
+/** The option of a script that is to print {@linkcode bytesInTurn}, as JSON. */
+export const BYTES_OPTION = "bytes";
+
+const TIMES = 2048;
+const TIMES_BEFORE = 10 * TIMES; // until the runtime has made of it what it will
+const ROUNDS = 5;
+
+/** The medians of so many rounds, in each of which the loops have their turn. */
+export async function medians(
+  loops: Readonly<Record<string, Loop>>,
+  rounds: number,
+  measure: (loop: Loop) => Promise<number>,
+): Promise<Record<string, number>> {
+  const all = Object.entries(loops).map(([name, loop]) => ({
+    name,
+    loop,
+    values: [] as number[],
+  }));
+  for (let round = 0; round < rounds; round++) {
+    for (const { loop, values } of all) values.push(await measure(loop));
+  }
+  return Object.fromEntries(all.map(({ name, values }) => {
+    values.sort((one, other) => one - other);
+    return [name, values[values.length >> 1]!];
+  }));
+}
+
+/** Bytes that loops take each time, measured here. */
+export async function bytesInTurn(
+  loops: Readonly<Record<string, Loop>>,
+): Promise<Record<string, number>> {
+  for (const loop of Object.values(loops)) await loop(TIMES_BEFORE);
+  return await medians(loops, ROUNDS, async (loop) => {
+    const before = process.memoryUsage().heapUsed;
+    await loop(TIMES);
+    return (process.memoryUsage().heapUsed - before) / TIMES;
+  });
+}
+
+/**
+ * Bytes that loops of this script take each time, under the runtime that runs it.
+ * Measured in a process whose garbage collector stays away: where it does not,
+ * memory is less than before, or Bun, which counts it by the block, uses what is
+ * free in one.
+ */
+export function bytesAllocated(): Record<string, number> {
+  const flags = process.versions["bun"] ? [] : [
+    ...["run", "--allow-all", "--no-check"],
+    "--v8-flags=--min-semi-space-size=512,--max-semi-space-size=512",
+  ];
+  const parameters = [...flags, process.argv[1]!, `--${BYTES_OPTION}`];
+  const output = execFileSync(process.execPath, parameters, {
+    env: { ...process.env, BUN_JSC_useGC: "false" },
+    encoding: "utf8",
+  });
+  return JSON.parse(output);
+}

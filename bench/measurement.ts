@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import { deadline } from "#std/async/deadline";
+import { parseArgs } from "#std/cli/parse_args";
 import { type Figure, printFigures, reached } from "./figure.ts";
 
 /** One part takes no longer, or the benchmark fails. */
@@ -31,27 +32,52 @@ export interface Measurement<E extends Effort = Effort> {
 /** A benchmark. */
 export interface Benchmark<E extends Effort> {
   readonly measurements: readonly Measurement<E>[];
+  /** Unless the command line says otherwise, with options of these names. */
   readonly effort: E;
-  /** Names of those that are asked for; none: all. */
-  readonly parts: readonly (string | number)[];
-  /** Where the figures go, as JSON. */
+  /** Where the figures go, as JSON, unless `--output` says otherwise. */
   readonly output: string;
 }
 
+/** What the command line says of a benchmark. */
+function readCommand<E extends Effort>(
+  { measurements, effort, output }: Benchmark<E>,
+): Benchmark<E> {
+  const { _: parts, ...options } = parseArgs(process.argv.slice(2), {
+    string: ["output", ...Object.keys(effort)],
+  });
+  const names = measurements.map(({ name }) => name);
+  const unknown = parts.find((part) => !names.includes(`${part}`));
+  if (unknown !== undefined) {
+    throw new Error(`Cannot measure ${unknown}: there are ${names.join(", ")}`);
+  }
+  const asked = Object.entries(effort).map(([name, otherwise]) =>
+    [name, Number(options[name] ?? otherwise)] as const
+  );
+  return {
+    measurements: measurements.filter(({ name }) =>
+      parts.length === 0 || parts.includes(name)
+    ),
+    effort: Object.fromEntries(asked) as unknown as E,
+    output: options["output"] ?? output,
+  };
+}
+
 /**
- * Measure, and show what comes out.
+ * Measure what the command line asks for, all unless it names parts, and show
+ * what comes out.
  *
+ * @throws {Error} If there is no such part.
  * @throws {DOMException} If a part takes more than five minutes; what was
  * measured before is in the file.
  */
 export async function measureAll<E extends Effort>(
-  { measurements, effort, parts, output }: Benchmark<E>,
+  benchmark: Benchmark<E>,
 ): Promise<void> {
+  const { measurements, effort, output } = readCommand(benchmark);
   const results: Record<string, unknown>[] = [];
   mkdirSync(dirname(output), { recursive: true });
   for (const measurement of measurements) {
     const { name, conditions } = measurement;
-    if (parts.length > 0 && !parts.includes(name)) continue;
     console.log(`${name}: ${conditions}`);
     const figures = await bounded(name, measurement.measure(effort));
     printFigures(figures);

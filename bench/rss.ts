@@ -10,8 +10,6 @@
  * 1000000), --seconds (of measuring at a time, 1), --rounds (5), --output (a
  * file for the figures as JSON, bench/results/rss.json).
  */
-import process from "node:process";
-import { parseArgs } from "#std/cli/parse_args";
 import { measureAll } from "./measurement.ts";
 import { first, type KeysEffort, next, sprayed } from "./rss/connect.ts";
 import { crowd } from "./rss/crowd.ts";
@@ -20,10 +18,6 @@ import { rekey } from "./rss/rekey.ts";
 import { engines, portless } from "./rss/streaming.ts";
 
 if (import.meta.main) {
-  const { keys, syns, seconds, rounds, output, _: parts } = parseArgs(
-    process.argv.slice(2),
-    { string: ["keys", "syns", "seconds", "rounds", "output"] },
-  );
   await measureAll<KeysEffort & FloodEffort>({
     measurements: [
       ...first,
@@ -35,13 +29,7 @@ if (import.meta.main) {
       flood,
       engines,
     ],
-    effort: {
-      keys: Number(keys ?? 200),
-      syns: Number(syns ?? 1_000_000),
-      seconds: Number(seconds ?? 1),
-      rounds: Number(rounds ?? 5),
-    },
-    parts,
-    output: output ?? "bench/results/rss.json",
+    effort: { keys: 200, syns: 1_000_000, seconds: 1, rounds: 5 },
+    output: "bench/results/rss.json",
   });
 }

@@ -11,8 +11,6 @@
  * --idle (connections, 100000), --output (a file for the figures as JSON,
  * bench/results/transport.json).
  */
-import process from "node:process";
-import { parseArgs } from "#std/cli/parse_args";
 import { measureAll } from "./measurement.ts";
 import { cost } from "./transport/cost.ts";
 import { ecn } from "./transport/ecn.ts";
@@ -25,10 +23,6 @@ import { simulated } from "./transport/simulated.ts";
 import { rest } from "./transport/rest.ts";
 
 if (import.meta.main) {
-  const { seconds, rounds, idle: connections, output, _: parts } = parseArgs(
-    process.argv.slice(2),
-    { string: ["seconds", "rounds", "idle", "output"] },
-  );
   await measureAll<IdleEffort>({
     measurements: [
       loss,
@@ -41,12 +35,7 @@ if (import.meta.main) {
       ecn,
       cost,
     ],
-    effort: {
-      seconds: Number(seconds ?? 1),
-      rounds: Number(rounds ?? 5),
-      idle: Number(connections ?? 100_000),
-    },
-    parts,
-    output: output ?? "bench/results/transport.json",
+    effort: { seconds: 1, rounds: 5, idle: 100_000 },
+    output: "bench/results/transport.json",
   });
 }

@@ -15,25 +15,7 @@ async function connect(): Promise<
 > {
   const fake = new FakeLibrary();
   const channel = fake.open();
-  return { fake, channel, one: await connectMore(fake, channel, ID) };
-}
-
-async function connectMore(
-  fake: FakeLibrary,
-  channel: Channel,
-  connection: number,
-): Promise<Connection> {
-  const pending = channel.connect({ hostname: "10.0.0.9", port: 888 });
-  await turns();
-  const [token] = fake.called("connect").at(-1) as [number];
-  fake.post({
-    kind: EventKind.CONNECTED,
-    token,
-    connection,
-    address: 0x0a00_0009,
-    port: 888,
-  });
-  return await pending;
+  return { fake, channel, one: await fake.connect(channel, ID) };
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -98,7 +80,7 @@ test("send() that waits for room lets the loop sleep", async () => {
 
 test("send() on one connection does not wait for another's peer", async () => {
   const { fake, channel, one } = await connect();
-  const other = await connectMore(fake, channel, ID + 1);
+  const other = await fake.connect(channel, ID + 1);
   fake.unread.add(ID);
   const waiting = one.send(encode("nobody reads this"));
   await other.send(encode("a"));
@@ -492,7 +474,7 @@ test("a script that holds too many messages is warned once", async () => {
   using warnings = catchWarnings();
   const lines = (): string[] => ofRoom(warnings.lines);
   const { fake, channel, one } = await connect();
-  const other = await connectMore(fake, channel, ID + 1);
+  const other = await fake.connect(channel, ID + 1);
   const held: Message[] = [];
   const fill = async (id: number, from: Connection): Promise<void> => {
     for (let count = 0; count < 5; count++) {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventKind } from "../ffi/structs.ts";
 import type { Connection } from "./connection.ts";
 import { POISON } from "./debug.ts";
 import { FakeLibrary, turns } from "./testing/fake_library.ts";
@@ -10,18 +9,7 @@ const ID = 5;
 async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
   const fake = new FakeLibrary();
   fake.debugging = true;
-  const channel = fake.open();
-  const pending = channel.connect({ hostname: "10.0.0.9", port: 888 });
-  await turns();
-  const [token] = fake.called("connect").at(-1) as [number];
-  fake.post({
-    kind: EventKind.CONNECTED,
-    token,
-    connection: ID,
-    address: 0x0a00_0009,
-    port: 888,
-  });
-  return { fake, one: await pending };
+  return { fake, one: await fake.connect(fake.open(), ID) };
 }
 
 /** What a use of a view of the second message says. */

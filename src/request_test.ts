@@ -22,17 +22,7 @@ const { REQUEST, REPLY, FAILURE, CANCEL } = EventKind;
 
 async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
   const fake = new FakeLibrary();
-  const pending = fake.open().connect({ hostname: "10.0.0.9", port: 888 });
-  await turns();
-  const [token] = fake.called("connect").at(-1) as [number];
-  fake.post({
-    kind: EventKind.CONNECTED,
-    token,
-    connection: ID,
-    address: 0x0a00_0009,
-    port: 888,
-  });
-  return { fake, one: await pending };
+  return { fake, one: await fake.connect(fake.open(), ID) };
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { failure } from "../../ffi/error.ts";
 import type { Library } from "../../ffi/library.ts";
 import { Status } from "../../ffi/status.ts";
-import { type EventKind, STRUCTS } from "../../ffi/structs.ts";
+import { EventKind, STRUCTS } from "../../ffi/structs.ts";
 import type { ClientCalls } from "../../ffi/symbols.ts";
 import { type Channel, ChannelHandle } from "../channel.ts";
+import type { Connection } from "../connection.ts";
 import { Core } from "../core.ts";
 
 // Tests of this kind leave open what they opened, and need not hear of it.
@@ -76,6 +77,21 @@ export class FakeLibrary {
     return new ChannelHandle(new Core(this.library, 1, info, 3));
   }
 
+  /** A connection of a channel on it, to 10.0.0.9:888. */
+  async connect(channel: Channel, id: number): Promise<Connection> {
+    const pending = channel.connect({ hostname: "10.0.0.9", port: 888 });
+    await turns();
+    const [token] = this.called("connect").at(-1) as [number];
+    this.post({
+      kind: EventKind.CONNECTED,
+      token,
+      connection: id,
+      address: 0x0a00_0009,
+      port: 888,
+    });
+    return await pending;
+  }
+
   /** Let something happen, and wake the application. */
   post(...events: FakeEvent[]): void {
     this.#events.push(...events);
@@ -89,14 +105,25 @@ export class FakeLibrary {
   message(connection: number, text: string): void {
     const bytes = new TextEncoder().encode(text);
     const offset = bytes.length === 0 ? 0 : this.#lend(bytes);
-    this.post({ kind: 4, connection, offset, length: bytes.length });
+    this.post({
+      kind: EventKind.MESSAGE,
+      connection,
+      offset,
+      length: bytes.length,
+    });
   }
 
   /** Let a connection end. */
   closed(connection: number, status: number, reason: string = ""): void {
     const bytes = new TextEncoder().encode(reason);
     const offset = bytes.length === 0 ? 0 : this.#lend(bytes);
-    this.post({ kind: 5, connection, status, offset, length: bytes.length });
+    this.post({
+      kind: EventKind.CLOSED,
+      connection,
+      status,
+      offset,
+      length: bytes.length,
+    });
   }
 
   /** Let a message of a request arrive. */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,16 +32,6 @@ is_mapped(const void *base)
 	return mincore((void *)(uintptr_t)base, 4096, &resident) == 0;
 }
 
-static bool
-at_end(int fd)
-{
-	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-	char byte;
-
-	return poll(&pollfd, 1, FAKE_WAIT_MS) == 1 &&
-	       recv(fd, &byte, 1, 0) == 0;
-}
-
 static void
 close_leaves_zeros_until_the_release(void **state)
 {
@@ -58,7 +46,7 @@ close_leaves_zeros_until_the_release(void **state)
 	bytes = (uint8_t *)info.base + offset;
 	assert_memory_equal(bytes, "hello", 5);
 	assert_int_equal(machnet_channel_close(channel), MACHNET_OK);
-	assert_true(at_end(fake.socket_fd));
+	assert_true(fake_at_end(fake.socket_fd));
 	assert_int_equal(bytes[0], 0);
 	bytes[0] = 1;
 	assert_int_equal(fake.base[offset], 'h');
@@ -165,9 +153,9 @@ a_doorbell_that_was_taken_ends_with_the_channel(void **state)
 	assert_int_equal(info_of(channel).doorbell_fd, -1);
 	machnet_mapping_release(info_of(channel).base, NULL);
 	assert_int_equal(machnet_channel_close(channel), MACHNET_OK);
-	assert_true(at_end(fake.socket_fd));
+	assert_true(fake_at_end(fake.socket_fd));
 	/* But the descriptor is still the caller's to close. */
-	assert_true(at_end(fd));
+	assert_true(fake_at_end(fd));
 	assert_int_equal(close(fd), 0);
 	fake_stop(&fake);
 }

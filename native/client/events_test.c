@@ -10,37 +10,6 @@
 #include "base/clock.h"
 #include "client/fake_sidecar.h"
 
-struct fixture {
-	struct fake_sidecar fake;
-	uint32_t channel;
-	uint8_t *base;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct machnet_channel_info info;
-
-	f->channel = fake_attach(&f->fake);
-	machnet_channel_info(f->channel, &info);
-	f->base = info.base;
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	machnet_channel_close(f->channel);
-	machnet_mapping_release(f->base, NULL);
-	fake_stop(&f->fake);
-	free(f);
-	return 0;
-}
-
 static void
 events_arrive_as_they_were_posted(void **state)
 {
@@ -62,7 +31,7 @@ events_arrive_as_they_were_posted(void **state)
 		{.kind = MACHNET_EVENT_STARVED, .token = 100},
 	};
 	struct machnet_event events[8];
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	size_t i;
 
 	assert_int_equal(machnet_poll(f->channel, events, 8, 0), 0);
@@ -80,7 +49,7 @@ events_arrive_as_they_were_posted(void **state)
 static void
 messages_of_all_kinds_are_lent(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint16_t kind;
 
 	for (kind = MACHNET_EVENT_REQUEST; kind <= MACHNET_EVENT_CANCEL;
@@ -103,7 +72,7 @@ messages_of_all_kinds_are_lent(void **state)
 static void
 a_message_is_lent_and_goes_home_once(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct machnet_event event;
 	uint32_t offset = fake_post_message(&f->fake, 5, "hello", 5);
 
@@ -125,7 +94,7 @@ a_message_is_lent_and_goes_home_once(void **state)
 static void
 an_empty_message_lends_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct machnet_event event = {
 		.kind = MACHNET_EVENT_MESSAGE,
 		.offset = f->fake.layout.rx_arena,
@@ -141,7 +110,7 @@ an_empty_message_lends_nothing(void **state)
 static void
 many_messages_wrap_the_rings(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct machnet_event events[64];
 	uint32_t number = 0, expected = 0;
 	int32_t count, i;
@@ -166,7 +135,7 @@ many_messages_wrap_the_rings(void **state)
 static void
 an_engine_that_sleeps_is_rung_and_a_busy_one_is_not(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct machnet_event event;
 	uint32_t offset = fake_post_message(&f->fake, 5, "hello", 5);
 
@@ -186,7 +155,7 @@ static void
 room_in_a_full_completion_ring_rings_the_engine(void **state)
 {
 	struct machnet_event event = {.kind = MACHNET_EVENT_LISTENING};
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint32_t i;
 
 	for (i = 0; i < CHANNEL_COMPLETIONS; i++)
@@ -208,7 +177,7 @@ post(void *context)
 static void
 a_spinning_poll_finds_what_comes(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct machnet_event event;
 	uint64_t start_ns = clock_now_ns();
 	pthread_t thread;
@@ -229,7 +198,7 @@ static void
 the_last_events_come_before_the_end(void **state)
 {
 	struct machnet_event event = {.kind = MACHNET_EVENT_LISTENING};
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	fake_post(&f->fake, &event);
 	fake_post(&f->fake, &event);
@@ -246,7 +215,7 @@ the_last_events_come_before_the_end(void **state)
 
 /* Each case breaks one rule; the channel is lost, nothing else happens. */
 static void
-assert_corrupt(struct fixture *f)
+assert_corrupt(struct attached *f)
 {
 	struct machnet_event event;
 
@@ -264,7 +233,7 @@ assert_corrupt(struct fixture *f)
 static void
 a_block_outside_the_arena_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	const struct channel_layout *layout = &f->fake.layout;
 	const struct {
 		uint32_t offset, length;
@@ -290,8 +259,8 @@ a_block_outside_the_arena_is_corrupt(void **state)
 		event.length = cases[i].length;
 		fake_post(&f->fake, &event);
 		assert_corrupt(f);
-		teardown(state);
-		setup(state);
+		attached_tear_down(state);
+		attached_set_up(state);
 		f = *state;
 	}
 }
@@ -299,7 +268,7 @@ a_block_outside_the_arena_is_corrupt(void **state)
 static void
 a_block_lent_twice_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct machnet_event event = {
 		.kind = MACHNET_EVENT_MESSAGE,
 		.offset = f->fake.layout.rx_arena,
@@ -317,14 +286,14 @@ an_unknown_event_is_corrupt(void **state)
 {
 	struct machnet_event event = {.kind = 99};
 
-	fake_post(&((struct fixture *)*state)->fake, &event);
+	fake_post(&((struct attached *)*state)->fake, &event);
 	assert_corrupt(*state);
 }
 
 static void
 a_wild_completion_index_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	f->fake.header->completions.produced = CHANNEL_COMPLETIONS + 1;
 	assert_corrupt(f);
@@ -333,7 +302,7 @@ a_wild_completion_index_is_corrupt(void **state)
 static void
 a_wild_sent_index_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	f->fake.header->sent.produced = UINT32_MAX;
 	assert_corrupt(f);
@@ -344,7 +313,7 @@ a_wild_sent_index_is_corrupt(void **state)
 static void
 random_damage_does_no_harm(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint32_t *words = (uint32_t *)f->fake.base;
 	struct machnet_event events[16];
 	unsigned int seed;
@@ -364,14 +333,16 @@ random_damage_does_no_harm(void **state)
 					machnet_release(
 						f->channel, events[i].offset);
 		}
-		teardown(state);
-		setup(state);
+		attached_tear_down(state);
+		attached_set_up(state);
 		f = *state;
 		words = (uint32_t *)f->fake.base;
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(                                       \
+		name, attached_set_up, attached_tear_down)
 
 int
 main(void)

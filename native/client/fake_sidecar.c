@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +281,41 @@ fake_attach(struct fake_sidecar *fake)
 	}
 	fake_join(fake);
 	return channel;
+}
+
+int
+attached_set_up(void **state)
+{
+	struct attached *attached = calloc(1, sizeof(*attached));
+
+	must(attached != NULL, "calloc");
+	attached->channel = fake_attach(&attached->fake);
+	machnet_channel_info(attached->channel, &attached->info);
+	attached->base = attached->info.base;
+	*state = attached;
+	return 0;
+}
+
+int
+attached_tear_down(void **state)
+{
+	struct attached *attached = *state;
+
+	machnet_channel_close(attached->channel);
+	machnet_mapping_release(attached->base, NULL);
+	fake_stop(&attached->fake);
+	free(attached);
+	return 0;
+}
+
+bool
+fake_at_end(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	return poll(&pollfd, 1, FAKE_WAIT_MS) == 1 &&
+	       recv(fd, &byte, 1, 0) == 0;
 }
 
 void

@@ -73,6 +73,21 @@ void fake_stop(struct fake_sidecar *fake);
 /** Attach a channel to a good one. */
 uint32_t fake_attach(struct fake_sidecar *fake);
 
+/* A good one with a channel: the state of a test. */
+struct attached {
+	struct fake_sidecar fake;
+	uint32_t channel;
+	struct machnet_channel_info info;
+	uint8_t *base;
+};
+
+int attached_set_up(void **state);
+int attached_tear_down(void **state);
+
+/** Wait for the other end to hang up. @return false if it says something, or
+ * stays for FAKE_WAIT_MS */
+bool fake_at_end(int fd);
+
 /** Post an event and ring the bell if the application waits. */
 void fake_post(struct fake_sidecar *fake, const struct machnet_event *event);
 

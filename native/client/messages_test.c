@@ -11,39 +11,8 @@
 
 #define MIB (1u << 20)
 
-struct fixture {
-	struct fake_sidecar fake;
-	uint32_t channel;
-	uint8_t *base;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct machnet_channel_info info;
-
-	f->channel = fake_attach(&f->fake);
-	machnet_channel_info(f->channel, &info);
-	f->base = info.base;
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	machnet_channel_close(f->channel);
-	machnet_mapping_release(f->base, NULL);
-	fake_stop(&f->fake);
-	free(f);
-	return 0;
-}
-
 static struct submission
-taken(struct fixture *f)
+taken(struct attached *f)
 {
 	struct submission submission;
 
@@ -52,7 +21,7 @@ taken(struct fixture *f)
 }
 
 static void
-assert_submission(struct fixture *f, struct submission expected)
+assert_submission(struct attached *f, struct submission expected)
 {
 	struct submission submission = taken(f);
 
@@ -63,7 +32,7 @@ assert_submission(struct fixture *f, struct submission expected)
 static void
 requests_carry_their_arguments(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint32_t c = f->channel;
 
 	assert_int_equal(machnet_connect(c, 1, 2, 3, 4, 5), MACHNET_OK);
@@ -106,7 +75,7 @@ requests_carry_their_arguments(void **state)
 static void
 requests_refuse_what_cannot_be(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint32_t c = f->channel;
 	char reason[256] = {0};
 
@@ -130,7 +99,7 @@ requests_refuse_what_cannot_be(void **state)
 static void
 send_copies_the_bytes(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct submission submission;
 
 	assert_int_equal(machnet_send(f->channel, 6, "hello", 5), MACHNET_OK);
@@ -150,7 +119,7 @@ send_copies_the_bytes(void **state)
 static void
 messages_of_a_request_carry_their_name(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct submission submission;
 	uint32_t kind;
 
@@ -200,7 +169,7 @@ messages_of_a_request_carry_their_name(void **state)
 static void
 an_empty_message_takes_no_block(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct submission empty = {.kind = SUBMISSION_SEND, .connection = 6};
 	int32_t offset;
 
@@ -220,7 +189,7 @@ an_empty_message_takes_no_block(void **state)
 static void
 room_is_lent_written_and_sent_once(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	int32_t result = machnet_allocate(f->channel, 6, 1000);
 	uint32_t c = f->channel, offset = (uint32_t)result;
 
@@ -255,7 +224,7 @@ room_is_lent_written_and_sent_once(void **state)
 static void
 release_refuses_what_is_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	const uint32_t offsets[] = {0, 1, f->fake.layout.tx_arena,
 		f->fake.layout.tx_arena + 7, f->fake.layout.rx_arena,
 		f->fake.layout.bytes, UINT32_MAX, UINT32_MAX - 255};
@@ -273,7 +242,7 @@ release_refuses_what_is_nothing(void **state)
 static void
 several_are_released_at_once(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	struct machnet_event event;
 	uint32_t offsets[4], i;
 
@@ -301,7 +270,7 @@ several_are_released_at_once(void **state)
 static void
 a_full_submission_ring_delays(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	int32_t offset = machnet_allocate(f->channel, 6, 10);
 	uint32_t i;
 
@@ -324,7 +293,7 @@ a_full_submission_ring_delays(void **state)
 static void
 a_full_arena_delays_until_blocks_come_home(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint8_t *bytes = calloc(1, 8 * MIB);
 	uint32_t i;
 
@@ -343,7 +312,7 @@ a_full_arena_delays_until_blocks_come_home(void **state)
 
 /** Send until there is no room. @return how many were sent */
 static uint32_t
-send_all(struct fixture *f, uint32_t connection, const void *bytes,
+send_all(struct attached *f, uint32_t connection, const void *bytes,
 	uint32_t length)
 {
 	struct submission submission;
@@ -360,7 +329,7 @@ send_all(struct fixture *f, uint32_t connection, const void *bytes,
 static void
 a_connection_leaves_room_for_others(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint8_t *bytes = calloc(1, 8 * MIB);
 	struct submission submission;
 	uint32_t first;
@@ -391,7 +360,7 @@ a_connection_leaves_room_for_others(void **state)
 static void
 a_connection_leaves_blocks_for_others(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint32_t half = CHANNEL_BLOCKS_LENT_MAX / 2;
 
 	assert_int_equal(send_all(f, 1, "x", 1), half + 1);
@@ -400,7 +369,7 @@ a_connection_leaves_blocks_for_others(void **state)
 }
 
 static void
-assert_home_is_corrupt(struct fixture *f, uint32_t offset)
+assert_home_is_corrupt(struct attached *f, uint32_t offset)
 {
 	struct machnet_event event;
 
@@ -414,7 +383,7 @@ assert_home_is_corrupt(struct fixture *f, uint32_t offset)
 static void
 a_block_that_was_never_lent_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	assert_home_is_corrupt(f, f->fake.layout.tx_arena);
 }
@@ -422,7 +391,7 @@ a_block_that_was_never_lent_is_corrupt(void **state)
 static void
 a_block_that_comes_home_twice_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint32_t offset;
 
 	machnet_send(f->channel, 1, "x", 1);
@@ -434,7 +403,7 @@ a_block_that_comes_home_twice_is_corrupt(void **state)
 static void
 a_block_that_was_not_sent_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	assert_home_is_corrupt(f, (uint32_t)machnet_allocate(f->channel, 6, 1));
 }
@@ -442,7 +411,7 @@ a_block_that_was_not_sent_is_corrupt(void **state)
 static void
 a_block_of_the_other_arena_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	assert_home_is_corrupt(f, f->fake.layout.rx_arena);
 }
@@ -450,7 +419,7 @@ a_block_of_the_other_arena_is_corrupt(void **state)
 static void
 a_wild_consumer_index_is_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	uint32_t i;
 
 	for (i = 0; i < CHANNEL_SUBMISSIONS; i++)
@@ -460,7 +429,9 @@ a_wild_consumer_index_is_corrupt(void **state)
 		machnet_accept(f->channel, i), MACHNET_CHANNEL_CORRUPT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(                                       \
+		name, attached_set_up, attached_tear_down)
 
 int
 main(void)

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -61,16 +60,6 @@ run(void *(*body)(void *), struct fixture *f)
 }
 
 static bool
-at_end(int fd)
-{
-	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-	char byte;
-
-	return poll(&pollfd, 1, FAKE_WAIT_MS) == 1 &&
-	       recv(fd, &byte, 1, 0) == 0;
-}
-
-static bool
 quiet(int fd)
 {
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
@@ -101,8 +90,8 @@ a_channel_ends_with_the_thread_that_took_its_doorbell(void **state)
 	run(take_the_first_doorbell, f);
 	assert_int_equal(
 		machnet_poll(f->channels[0], &event, 1, 0), MACHNET_CLOSED);
-	assert_true(at_end(f->fakes[0].socket_fd));
-	assert_true(at_end(f->doorbell));
+	assert_true(fake_at_end(f->fakes[0].socket_fd));
+	assert_true(fake_at_end(f->doorbell));
 	close(f->doorbell);
 	/* Whoever still has a view finds zeros, and may write. */
 	assert_int_equal(f->bases[0][f->offset], 0);

@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,39 +15,12 @@
 
 #define MIB (1u << 20)
 
-struct fixture {
-	struct fake_sidecar fake;
-	struct machnet_channel_info info;
-	uint32_t channel;
-	uint32_t messages; /* for the engine thread */
-	bool lost;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->channel = fake_attach(&f->fake);
-	machnet_channel_info(f->channel, &f->info);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	machnet_channel_close(f->channel);
-	machnet_mapping_release(f->info.base, NULL);
-	fake_stop(&f->fake);
-	free(f);
-	return 0;
-}
+/* For the engine thread, and from it. */
+static uint32_t messages_due;
+static bool wake_up_lost;
 
 static bool
-rings(const struct fixture *f, int timeout_ms)
+rings(const struct attached *f, int timeout_ms)
 {
 	struct pollfd pollfd = {.fd = f->info.doorbell_fd, .events = POLLIN};
 
@@ -59,7 +31,7 @@ static void
 there_is_no_wait_while_there_are_events(void **state)
 {
 	struct machnet_event event = {.kind = MACHNET_EVENT_LISTENING};
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	fake_post(&f->fake, &event);
 	assert_int_equal(machnet_wait(f->channel, 0), 1);
@@ -71,7 +43,7 @@ static void
 one_wait_is_one_ring(void **state)
 {
 	struct machnet_event event = {.kind = MACHNET_EVENT_LISTENING};
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	assert_int_equal(machnet_wait(f->channel, 0), 0);
 	assert_false(rings(f, 0));
@@ -89,7 +61,7 @@ static void
 without_room_wanted_room_does_not_ring(void **state)
 {
 	struct submission submission;
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	machnet_send(f->channel, 1, "x", 1);
 	assert_int_equal(machnet_wait(f->channel, 0), 0);
@@ -99,7 +71,7 @@ without_room_wanted_room_does_not_ring(void **state)
 }
 
 static void
-submissions_full(struct fixture *f)
+submissions_full(struct attached *f)
 {
 	while (machnet_accept(f->channel, 1) == MACHNET_OK)
 		;
@@ -109,7 +81,7 @@ static void
 room_for_a_submission_rings(void **state)
 {
 	struct submission submission;
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	assert_int_equal(machnet_wait(f->channel, 1), 1);
 	submissions_full(f);
@@ -120,7 +92,7 @@ room_for_a_submission_rings(void **state)
 }
 
 static void
-arena_full(struct fixture *f)
+arena_full(struct attached *f)
 {
 	uint32_t connection = 1;
 
@@ -132,7 +104,7 @@ static void
 room_for_a_block_rings(void **state)
 {
 	struct submission submission;
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	machnet_send(f->channel, 1, "x", 1);
 	arena_full(f);
@@ -151,7 +123,7 @@ room_that_a_poll_found_is_not_forgotten(void **state)
 {
 	struct submission submission;
 	struct machnet_event event;
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	machnet_send(f->channel, 1, "x", 1);
 	arena_full(f);
@@ -166,7 +138,7 @@ static void
 one_of_two_lacks_that_ends_is_enough(void **state)
 {
 	struct submission submission;
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	arena_full(f);
 	submissions_full(f);
@@ -179,7 +151,7 @@ one_of_two_lacks_that_ends_is_enough(void **state)
 static void
 an_own_release_is_room(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	int32_t offset = machnet_allocate(f->channel, 1, 1);
 
 	arena_full(f);
@@ -191,7 +163,7 @@ an_own_release_is_room(void **state)
 static void
 an_ended_doorbell_stays_readable(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 
 	shutdown(f->fake.socket_fd, SHUT_RDWR);
 	assert_int_equal(machnet_wait(f->channel, 0), 0);
@@ -200,7 +172,7 @@ an_ended_doorbell_stays_readable(void **state)
 
 /** Sleep as the engine does, until there are submissions. */
 static bool
-engine_sleep(struct fixture *f)
+engine_sleep(struct attached *f)
 {
 	struct pollfd pollfd = {.fd = f->fake.wake_fd, .events = POLLIN};
 
@@ -220,14 +192,14 @@ engine_sleep(struct fixture *f)
 static void *
 engine_echo(void *context)
 {
-	struct fixture *f = context;
+	struct attached *f = context;
 	struct submission submission;
 	uint32_t echoed = 0;
 
-	while (echoed < f->messages) {
+	while (echoed < messages_due) {
 		if (!fake_take(&f->fake, &submission)) {
 			if (!engine_sleep(f)) {
-				f->lost = true;
+				wake_up_lost = true;
 				return NULL;
 			}
 			continue;
@@ -243,7 +215,7 @@ engine_echo(void *context)
 
 /** Take what came; sleep if nothing did. @return messages, or -1 if lost */
 static int32_t
-receive(struct fixture *f, uint32_t expected, uint32_t room)
+receive(struct attached *f, uint32_t expected, uint32_t room)
 {
 	struct machnet_event events[32];
 	int32_t count = machnet_poll(f->channel, events, 32, 0);
@@ -254,8 +226,7 @@ receive(struct fixture *f, uint32_t expected, uint32_t room)
 		uint32_t number;
 
 		assert_int_equal(events[i].length, sizeof(number));
-		memcpy(&number, (char *)f->info.base + events[i].offset,
-			sizeof(number));
+		memcpy(&number, f->base + events[i].offset, sizeof(number));
 		assert_int_equal(number, expected);
 		assert_int_equal(machnet_release(f->channel, events[i].offset),
 			MACHNET_OK);
@@ -268,13 +239,14 @@ receive(struct fixture *f, uint32_t expected, uint32_t room)
 
 /** Messages there and back, at most window of them on their way. */
 static void
-echo(struct fixture *f, uint32_t messages, uint32_t window)
+echo(struct attached *f, uint32_t messages, uint32_t window)
 {
 	uint32_t sent = 0, received = 0;
 	pthread_t engine;
 	int32_t count;
 
-	f->messages = messages;
+	messages_due = messages;
+	wake_up_lost = false;
 	pthread_create(&engine, NULL, engine_echo, f);
 	while (received < messages) {
 		bool full = false;
@@ -289,7 +261,7 @@ echo(struct fixture *f, uint32_t messages, uint32_t window)
 		received += (uint32_t)count;
 	}
 	pthread_join(engine, NULL);
-	assert_false(f->lost);
+	assert_false(wake_up_lost);
 }
 
 static void
@@ -308,14 +280,14 @@ no_wake_up_is_lost_with_many_on_their_way(void **state)
 static void *
 engine_sink(void *context)
 {
-	struct fixture *f = context;
+	struct attached *f = context;
 	struct submission submission;
 	uint32_t taken = 0;
 
-	while (taken < f->messages) {
+	while (taken < messages_due) {
 		if (!fake_take(&f->fake, &submission)) {
 			if (!engine_sleep(f)) {
-				f->lost = true;
+				wake_up_lost = true;
 				return NULL;
 			}
 			continue;
@@ -330,14 +302,15 @@ engine_sink(void *context)
 static void
 no_wake_up_for_room_is_lost(void **state)
 {
-	struct fixture *f = *state;
+	struct attached *f = *state;
 	pthread_t engine;
 	uint32_t sent = 0;
 	int32_t offset;
 
-	f->messages = 20000;
+	messages_due = 20000;
+	wake_up_lost = false;
 	pthread_create(&engine, NULL, engine_sink, f);
-	while (sent < f->messages) {
+	while (sent < messages_due) {
 		offset = machnet_allocate(f->channel, 1, 8 * MIB);
 		if (offset > 0) {
 			assert_int_equal(machnet_send_allocated(f->channel, 1,
@@ -351,10 +324,12 @@ no_wake_up_for_room_is_lost(void **state)
 			assert_true(rings(f, FAKE_WAIT_MS));
 	}
 	pthread_join(engine, NULL);
-	assert_false(f->lost);
+	assert_false(wake_up_lost);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(                                       \
+		name, attached_set_up, attached_tear_down)
 
 int
 main(void)

@@ -27,10 +27,10 @@ static atomic_bool muted[2];
 
 /* Guards what follows. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct cable_frame *captured;
-static uint8_t captured_type;
-static uint32_t captured_capacity;
-static uint32_t captured_length;
+static struct cable_frame *wanted;
+static enum cable_end wanted_from;
+static uint8_t wanted_type;
+static uint32_t captured; /* 0 or 1 */
 static struct cable_frame queue[QUEUE_FRAMES];
 static uint32_t queue_first, queue_length;
 
@@ -58,15 +58,14 @@ is_udp(const uint8_t *bytes, uint32_t length)
 static void
 capture(enum cable_end from, const uint8_t *bytes, uint32_t length)
 {
-	struct cable_frame *frame;
-
 	pthread_mutex_lock(&lock);
-	if (captured_length < captured_capacity &&
-		packet_type(bytes, length) == captured_type) {
-		frame = &captured[captured_length++];
-		frame->from = from;
-		frame->length = length;
-		memcpy(frame->bytes, bytes, length);
+	if (wanted != NULL && from == wanted_from &&
+		packet_type(bytes, length) == wanted_type) {
+		wanted->from = from;
+		wanted->length = length;
+		memcpy(wanted->bytes, bytes, length);
+		wanted = NULL;
+		captured = 1;
 	}
 	pthread_mutex_unlock(&lock);
 }
@@ -184,13 +183,13 @@ cable_mute(enum cable_end to, bool mute)
 }
 
 void
-cable_capture(uint8_t type, struct cable_frame *frames, uint32_t capacity)
+cable_capture(enum cable_end from, uint8_t type, struct cable_frame *frame)
 {
 	pthread_mutex_lock(&lock);
-	captured = frames;
-	captured_type = type;
-	captured_capacity = capacity;
-	captured_length = 0;
+	wanted = frame;
+	wanted_from = from;
+	wanted_type = type;
+	captured = 0;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -219,9 +218,9 @@ wait_for(const uint32_t *word, uint32_t least, uint32_t most)
 }
 
 void
-cable_captured(uint32_t count)
+cable_captured(void)
 {
-	wait_for(&captured_length, count, UINT32_MAX);
+	wait_for(&captured, 1, 1);
 }
 
 void

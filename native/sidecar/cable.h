@@ -36,12 +36,13 @@ void cable_cut(bool cut);
 /** Let no UDP through to that end, but ARP and all else. */
 void cable_mute(enum cable_end to, bool mute);
 
-/** Keep a copy of the frames with packets of a type, or of none (0), the first
- * capacity of them. The caller's array, until the next call. */
-void cable_capture(uint8_t type, struct cable_frame *frames, uint32_t capacity);
+/** Keep a copy of the next frame from an end with a packet of a type; NULL: of
+ * none. The caller's until then, or until the next call. */
+void cable_capture(
+	enum cable_end from, uint8_t type, struct cable_frame *frame);
 
-/** Wait until so many were captured. */
-void cable_captured(uint32_t count);
+/** Wait for it. */
+void cable_captured(void);
 
 /** Put a frame on the cable, towards the end that it is not from. */
 void cable_send(const struct cable_frame *frame);

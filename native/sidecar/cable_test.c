@@ -27,7 +27,7 @@
 static struct host a, b;
 static struct application client, server;
 static uint32_t client_side, server_side;
-static struct cable_frame frames[16];
+static struct cable_frame caught;
 
 static int
 set_up(void **state)
@@ -75,7 +75,7 @@ applications_tear_down(void **state)
 	cable_cut(false);
 	cable_mute(CABLE_A, false);
 	cable_mute(CABLE_B, false);
-	cable_capture(0, NULL, 0);
+	cable_capture(CABLE_A, 0, NULL);
 	application_end(&client);
 	application_end(&server);
 	host_settles(&a, "channels", 0);
@@ -103,21 +103,15 @@ connection_end(void)
 	assert_true(host_lives(&b));
 }
 
-/* Capture a frame with a packet of that type from a to b. */
+/* Capture a frame with data from a to b. */
 static struct cable_frame
-frame_of(uint8_t type, uint32_t count)
+data_frame(void)
 {
-	const struct cable_frame *frame = frames;
-
-	assert_true(count <= ARRAY_LENGTH(frames));
-	cable_capture(type, frames, count);
+	cable_capture(CABLE_A, WIRE_DATA, &caught);
 	application_send(&client, client_side, "caught", 6);
 	application_receive(&server, server_side, "caught", 6);
-	cable_captured(1);
-	cable_capture(0, NULL, 0);
-	while (frame->from != CABLE_A)
-		frame++;
-	return *frame;
+	cable_captured();
+	return caught;
 }
 
 static void
@@ -139,7 +133,7 @@ a_truncated_packet_with_the_right_number_is_dropped(void **state)
 
 	(void)state;
 	connection_open();
-	frame = frame_of(WIRE_DATA, 1);
+	frame = data_frame();
 	for (int i = 0; i < 3; i++) {
 		length = cable_packet(&frame, &packet);
 		/* One that the receiver may expect, and that was not used for
@@ -158,15 +152,15 @@ old_packets_on_an_idle_connection_do_nothing(void **state)
 
 	(void)state;
 	connection_open();
-	frame = frame_of(WIRE_DATA, 1);
+	frame = data_frame();
 	for (int i = 0; i < 10; i++)
 		send_counted(&frame, &b, "packets_duplicate");
 	/* Nor do the ACKs that they get, as often as they come. */
-	cable_capture(WIRE_ACK, frames, 1);
+	cable_capture(CABLE_B, WIRE_ACK, &caught);
 	cable_send(&frame);
-	cable_captured(1);
+	cable_captured();
 	for (int i = 0; i < 10; i++)
-		cable_send(&frames[0]);
+		cable_send(&caught);
 	cable_flush();
 	connection_end();
 }
@@ -178,7 +172,7 @@ packets_of_a_connection_that_is_over_do_nothing(void **state)
 
 	(void)state;
 	connection_open();
-	frame = frame_of(WIRE_DATA, 1);
+	frame = data_frame();
 	connection_end();
 	connection_open();
 	for (int i = 0; i < 10; i++)
@@ -196,9 +190,9 @@ a_connection_goes_on_among_five_thousand_syns(void **state)
 	uint8_t *packet;
 
 	(void)state;
-	cable_capture(WIRE_SYN, frames, 1);
+	cable_capture(CABLE_A, WIRE_SYN, &caught);
 	connection_open();
-	syn = frames[0];
+	syn = caught;
 	connections = (uint32_t)host_counter(&b, "connections");
 	for (uint32_t i = 0; i < 5000; i++) {
 		uint32_t length = cable_packet(&syn, &packet);
@@ -229,7 +223,7 @@ twenty_thousand_forged_resets_are_counted(void **state)
 
 	(void)state;
 	connection_open();
-	frame = frame_of(WIRE_DATA, 1);
+	frame = data_frame();
 	cable_packet(&frame, &packet);
 	id = load_le32(packet + 4);
 	for (uint32_t i = 0; i < 20000; i++) {
@@ -255,7 +249,7 @@ resets_that_claim_not_to_know_the_connection_are_checked(void **state)
 
 	(void)state;
 	connection_open();
-	frame = frame_of(WIRE_DATA, 1);
+	frame = data_frame();
 	cable_packet(&frame, &packet);
 	for (uint32_t i = 0; i < 1000; i++) {
 		struct wire_reset reset = {
@@ -280,7 +274,7 @@ a_frame_that_is_broken_is_counted_and_dropped(void **state)
 
 	(void)state;
 	connection_open();
-	frame = frame_of(WIRE_DATA, 1);
+	frame = data_frame();
 
 	broken = frame;
 	broken.bytes[IPV4_OFFSET + IPV4_BYTES + UDP_BYTES + 20] ^= 1;
@@ -318,7 +312,7 @@ a_frame_for_another_is_counted_and_dropped(void **state)
 
 	(void)state;
 	connection_open();
-	frame = frame_of(WIRE_DATA, 1);
+	frame = data_frame();
 	length = cable_packet(&frame, &packet);
 
 	other = patched(frame, 6, 0x20); /* more fragments */
@@ -394,11 +388,11 @@ packets_with_bits_flipped_are_dropped_or_harmless(void **state)
 
 	(void)state;
 	connection_open();
-	originals[0] = frame_of(WIRE_DATA, 1);
-	cable_capture(WIRE_ACK, frames, 1);
+	originals[0] = data_frame();
+	cable_capture(CABLE_A, WIRE_ACK, &caught);
 	application_round_trip(&client, client_side, &server, server_side);
-	cable_captured(1);
-	originals[1] = frames[0];
+	cable_captured();
+	originals[1] = caught;
 	for (uint32_t i = 0; i < 2000; i++) {
 		struct cable_frame flipped = originals[i / 1000];
 		uint32_t length = cable_packet(&flipped, &packet);
@@ -443,9 +437,9 @@ no_source_address_breaks_the_table_of_neighbors(void **state)
 	struct cable_frame syn;
 
 	(void)state;
-	cable_capture(WIRE_SYN, frames, 1);
+	cable_capture(CABLE_A, WIRE_SYN, &caught);
 	connection_open();
-	syn = frames[0];
+	syn = caught;
 	for (uint32_t i = 0; i < 2 * 1200; i++) {
 		if (i % 1200 < ARRAY_LENGTH(odd))
 			syn_from(&syn, odd[i % 1200]);

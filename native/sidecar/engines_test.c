@@ -31,18 +31,8 @@ set_up(void **state)
 {
 	if (hosts_set_up(state) != 0)
 		return -1;
-	host_start(&a, &(struct host_options){
-			       .name = "a",
-			       .device = hosts_memif("wire", true),
-			       .ip = "10.0.0.1/24",
-			       .more = more,
-		       });
-	host_start(&b, &(struct host_options){
-			       .name = "b",
-			       .device = hosts_memif("wire", false),
-			       .ip = "10.0.0.2/24",
-			       .more = more,
-		       });
+	host_start_server(&a, more);
+	host_start_client(&b, more);
 	for (uint32_t i = 0; i < ENGINES; i++) {
 		application_attach_to(&clients[i], &a, (int32_t)i);
 		application_attach_to(&servers[i], &b, (int32_t)i);

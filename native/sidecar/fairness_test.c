@@ -26,16 +26,8 @@ set_up(void **state)
 {
 	if (hosts_set_up(state) != 0)
 		return -1;
-	host_start(&a, &(struct host_options){
-			       .name = "a",
-			       .device = hosts_memif("wire", true),
-			       .ip = "10.0.0.1/24",
-		       });
-	host_start(&b, &(struct host_options){
-			       .name = "b",
-			       .device = hosts_memif("wire", false),
-			       .ip = "10.0.0.2/24",
-		       });
+	host_start_server(&a, NULL);
+	host_start_client(&b, NULL);
 	return 0;
 }
 

@@ -245,6 +245,28 @@ host_start(struct host *host, const struct host_options *options)
 	host_says(host, "machnetd: ready");
 }
 
+void
+host_start_server(struct host *host, const char *const *more)
+{
+	host_start(host, &(struct host_options){
+				 .name = "a",
+				 .device = hosts_memif("wire", true),
+				 .ip = "10.0.0.1/24",
+				 .more = more,
+			 });
+}
+
+void
+host_start_client(struct host *host, const char *const *more)
+{
+	host_start(host, &(struct host_options){
+				 .name = "b",
+				 .device = hosts_memif("wire", false),
+				 .ip = "10.0.0.2/24",
+				 .more = more,
+			 });
+}
+
 int
 host_wait(struct host *host)
 {

@@ -30,34 +30,13 @@ static struct host a, b;
  * not be mistaken for something else. */
 static const char *const patient[] = {"--peer-timeout", "60000", NULL};
 
-static void
-start_a(const char *const *more)
-{
-	host_start(&a, &(struct host_options){
-			       .name = "a",
-			       .device = hosts_memif("wire", true),
-			       .ip = "10.0.0.1/24",
-			       .more = more,
-		       });
-}
-
-static void
-start_b(void)
-{
-	host_start(&b, &(struct host_options){
-			       .name = "b",
-			       .device = hosts_memif("wire", false),
-			       .ip = "10.0.0.2/24",
-		       });
-}
-
 static int
 pair_set_up(void **state)
 {
 	if (hosts_set_up(state) != 0)
 		return -1;
-	start_a(NULL);
-	start_b();
+	host_start_server(&a, NULL);
+	host_start_client(&b, NULL);
 	return 0;
 }
 
@@ -66,8 +45,8 @@ patient_set_up(void **state)
 {
 	if (hosts_set_up(state) != 0)
 		return -1;
-	start_a(patient);
-	start_b();
+	host_start_server(&a, patient);
+	host_start_client(&b, NULL);
 	return 0;
 }
 
@@ -94,7 +73,7 @@ a_sidecar_says_when_it_is_ready_and_leaves_nothing(void **state)
 	pid_t pid;
 
 	(void)state;
-	start_a(NULL);
+	host_start_server(&a, NULL);
 	snprintf(expected, sizeof(expected),
 		"machnetd: ready: 10.0.0.1/24 on memif:%s/wire.memif,server, "
 		"control socket %s/a.sock\n",
@@ -115,7 +94,7 @@ any_signal_that_asks_for_an_end_gets_a_clean_one(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		start_a(NULL);
+		host_start_server(&a, NULL);
 		kill(a.pid, signals[i]);
 		assert_int_equal(host_wait(&a), 0);
 		assert_int_equal(hosts_files(hosts_folder, ""), 0);
@@ -128,7 +107,7 @@ only_its_user_may_reach_a_sidecar(void **state)
 	struct stat status;
 
 	(void)state;
-	start_a(NULL);
+	host_start_server(&a, NULL);
 	assert_int_equal(stat(a.socket, &status), 0);
 	assert_int_equal(status.st_mode & 0777, geteuid() == 0 ? 0660 : 0600);
 	host_stop(&a);
@@ -311,7 +290,7 @@ a_killed_sidecar_is_noticed_by_all_and_can_come_back(void **state)
 	assert_int_equal(access(b.socket, F_OK), 0);
 
 	/* Its successor knows nothing of the connection, and says so. */
-	start_b();
+	host_start_client(&b, NULL);
 	application_closed(
 		&client, client_side, MACHNET_CONNECTION_RESET, NULL);
 	application_attach(&again, &b);
@@ -343,7 +322,7 @@ a_killed_sidecar_that_stays_away_is_lost(void **state)
 	application_closed(&server, server_side, MACHNET_CONNECTION_LOST, NULL);
 	machnet_mapping_release(client.info.base, NULL);
 
-	start_a(NULL);
+	host_start_server(&a, NULL);
 	application_attach(&client, &a);
 	application_pair(&client, &client_side, &server, &server_side, PORT);
 	application_round_trip(&client, client_side, &server, server_side);

@@ -34,7 +34,7 @@ test("close() delivers all that was accepted", { skip }, async () => {
       for (let number = 0; number < count; number++) {
         await client.send(pattern(number, size));
       }
-      await client.close();
+      await client.close({ timeout: PATIENCE_MS });
     })();
     let number = 0;
     for await (const message of server) {
@@ -55,7 +55,7 @@ test("close() delivers also what still waits to be accepted", {
     { length: 30 },
     (_, number) => client.send(pattern(number, 4 << 20)),
   );
-  const closing = client.close();
+  const closing = client.close({ timeout: PATIENCE_MS });
   let number = 0;
   for await (const message of server) {
     assert.ok(matches(message.data, number++, 4 << 20));

@@ -364,10 +364,24 @@ fragment_length(
 		message->length - offset);
 }
 
-static uint32_t
-frame_write(const struct tx_message *message, uint32_t offset, uint32_t part,
-	uint8_t *bytes)
+/* Let the device take a fragment from where it lies. Only one that fills its
+ * packet: it is the end of it, and small ones are copied sooner than attached.
+ */
+static bool
+fragment_attach(struct transport *t, struct flow *f, struct tx_message *message,
+	uint32_t offset, uint32_t part)
 {
+	return t->ops.packet_attach != NULL &&
+	       message->header + part == f->fragment_bytes + WIRE_FRAME_BYTES &&
+	       t->ops.packet_attach(
+		       t->context, f->endpoint, message, offset, part);
+}
+
+static uint32_t
+frame_write(struct transport *t, struct flow *f, struct tx_message *message,
+	uint32_t offset, uint8_t *bytes)
+{
+	uint32_t part = fragment_length(f, message, offset);
 	struct wire_frame frame = {
 		.kind = message->frame,
 		.length = (uint16_t)part,
@@ -378,7 +392,7 @@ frame_write(const struct tx_message *message, uint32_t offset, uint32_t part,
 	};
 	uint32_t length = wire_frame_write(bytes, &frame);
 
-	if (part != 0)
+	if (part != 0 && !fragment_attach(t, f, message, offset, part))
 		memcpy(bytes + length, message->bytes + offset, part);
 	return length + part;
 }
@@ -413,8 +427,8 @@ message_begin(struct flow *f, struct tx_message *message)
 /* Fill a packet from the queues: a fragment, then whole messages as long as
  * they fit behind it. @return its length */
 static uint32_t
-frames_from_queues(struct flow *f, struct sent_packet *sent, uint8_t *bytes,
-	uint32_t length)
+frames_from_queues(struct transport *t, struct flow *f,
+	struct sent_packet *sent, uint8_t *bytes, uint32_t length)
 {
 	uint32_t room = WIRE_FRAME_BYTES + f->fragment_bytes;
 	uint32_t ids = ids_left(f);
@@ -430,7 +444,7 @@ frames_from_queues(struct flow *f, struct sent_packet *sent, uint8_t *bytes,
 		part = message_begin(f, message);
 		if (sent->frames++ == 0)
 			sent->message = message->id;
-		length += frame_write(message, 0, part, bytes + length);
+		length += frame_write(t, f, message, 0, bytes + length);
 		if (part != message->length)
 			break;
 	}
@@ -440,12 +454,13 @@ frames_from_queues(struct flow *f, struct sent_packet *sent, uint8_t *bytes,
 /* A fragment of the next of those that were begun before, and what follows the
  * message if that ends there. */
 static uint32_t
-frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
+frames_from_partial(struct transport *t, struct flow *f,
+	struct sent_packet *sent, uint8_t *bytes)
 {
 	struct send_window *window = f->sent;
 	struct tx_message *message = window->partial->next;
 	uint32_t part = fragment_length(f, message, message->begun);
-	uint32_t length = frame_write(message, message->begun, part, bytes);
+	uint32_t length = frame_write(t, f, message, message->begun, bytes);
 
 	sent->message = message->id;
 	sent->offset = message->begun;
@@ -461,21 +476,22 @@ frames_from_partial(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
 	window->partial_ordered &= message->queue != QUEUE_ORDERED;
 	/* A packet has messages of consecutive ids. */
 	if (message->id + 1 == f->message_begun)
-		length = frames_from_queues(f, sent, bytes, length);
+		length = frames_from_queues(t, f, sent, bytes, length);
 	return length;
 }
 
 /* New data: every other packet is of what was begun. */
 static uint32_t
-frames_new(struct flow *f, struct sent_packet *sent, uint8_t *bytes)
+frames_new(struct transport *t, struct flow *f, struct sent_packet *sent,
+	uint8_t *bytes)
 {
 	struct send_window *window = f->sent;
 
 	window->partial_turn = window->partial != NULL && !window->partial_turn;
 	if (window->partial != NULL &&
 		(window->partial_turn || queue_next(f) == NULL))
-		return frames_from_partial(f, sent, bytes);
-	return frames_from_queues(f, sent, bytes, 0);
+		return frames_from_partial(t, f, sent, bytes);
+	return frames_from_queues(t, f, sent, bytes, 0);
 }
 
 /* The number of the one to send again: there is one. */
@@ -518,14 +534,9 @@ frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 	sent->message = lost->message;
 	sent->offset = lost->offset;
 	sent->frames = lost->frames;
-	for (uint32_t i = 0; i < sent->frames; i++) {
-		const struct tx_message *message =
-			*send_message(f, sent->message + i);
-		uint32_t offset = i == 0 ? sent->offset : 0;
-
-		length += frame_write(message, offset,
-			fragment_length(f, message, offset), bytes + length);
-	}
+	for (uint32_t i = 0; i < sent->frames; i++)
+		length += frame_write(t, f, *send_message(f, sent->message + i),
+			i == 0 ? sent->offset : 0, bytes + length);
 	return length;
 }
 
@@ -564,7 +575,7 @@ packet_build(struct transport *t, uint64_t now, struct flow *f)
 	if (f->lost != 0)
 		length += frames_again(t, f, &sent, packet + length);
 	else if (f->inflight < window(f))
-		length += frames_new(f, &sent, packet + length);
+		length += frames_new(t, f, &sent, packet + length);
 	if (f->probe_due || held_up(f))
 		header.flags |= WIRE_FLAG_ASK;
 	wire_header_write(packet, &header);

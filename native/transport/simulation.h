@@ -95,6 +95,8 @@ struct host {
 	/* Room for one packet, of exactly the size that is promised, so that a
 	 * sanitizer sees what goes beyond. */
 	uint8_t *device;
+	const uint8_t *attached; /* how that packet ends */
+	uint32_t attached_length;
 	uint32_t device_room; /* packets in a step */
 	uint32_t device_used;
 	struct transport_options options;
@@ -354,6 +356,7 @@ struct host *simulation_host(struct simulation *s, uint32_t address);
 
 /* simulation_network.c for the others */
 uint8_t *packet_room(struct host *host);
+bool packet_append(struct host *host, const uint8_t *bytes, uint32_t length);
 void packet_transmit(
 	struct host *from, const struct transport_path *path, uint32_t length);
 /** What arrives by now goes into the RX queues. */

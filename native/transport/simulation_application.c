@@ -58,6 +58,19 @@ packet_begin_op(void *context)
 	return packet_room(context);
 }
 
+/* Every other fragment, so that packets of both kinds are retransmitted. */
+static bool
+packet_attach_op(void *context, struct endpoint *endpoint,
+	struct tx_message *message, uint32_t offset, uint32_t length)
+{
+	struct application *application = application_of(endpoint);
+
+	CHECK(simulation_of(application),
+		(uint64_t)offset + length <= message->length);
+	return offset / length % 2 == 1 &&
+	       packet_append(context, message->bytes + offset, length);
+}
+
 static void
 packet_send_op(
 	void *context, const struct transport_path *path, uint32_t length)
@@ -282,6 +295,7 @@ observed_op(void *context, const struct rss_observation *observation)
 
 const struct transport_ops application_ops = {
 	.packet_begin = packet_begin_op,
+	.packet_attach = packet_attach_op,
 	.packet_send = packet_send_op,
 	.message_allocate = message_allocate_op,
 	.message_capped = message_capped_op,

@@ -193,6 +193,15 @@ packet_room(struct host *host)
 	return host->device;
 }
 
+bool
+packet_append(struct host *host, const uint8_t *bytes, uint32_t length)
+{
+	CHECK(host->simulation, host->attached_length == 0);
+	host->attached = bytes;
+	host->attached_length = length;
+	return true;
+}
+
 void
 packet_transmit(
 	struct host *from, const struct transport_path *path, uint32_t length)
@@ -213,7 +222,12 @@ packet_transmit(
 				.remote_port = path->local_port,
 			},
 	};
+	length -= from->attached_length;
 	memcpy(packet->bytes, from->device, length);
+	if (from->attached_length != 0)
+		memcpy(packet->bytes + length, from->attached,
+			from->attached_length);
+	from->attached_length = 0;
 	if (from->machine->vnic != NULL)
 		classifier_sent(from->machine->vnic, frame,
 			frame_of(packet, frame,

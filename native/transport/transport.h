@@ -103,6 +103,14 @@ struct transport_ops {
 	/* Room for the UDP payload of one packet (MTU - 28 bytes), or NULL if
 	 * the device takes none now. Followed by packet_send at once. */
 	uint8_t *(*packet_begin)(void *context);
+	/* Let the packet that was begun end with length bytes of a message
+	 * from offset on, wherever they lie. Being sent, a message may be in
+	 * packets still: until those are gone its bytes stay as they are, which
+	 * is for the surroundings to see to. NULL: never.
+	 * @return false: they are to be written into the packet */
+	bool (*packet_attach)(void *context, struct endpoint *endpoint,
+		struct tx_message *message, uint32_t offset, uint32_t length);
+	/* @param length of the payload, with what was attached */
 	void (*packet_send)(void *context, const struct transport_path *path,
 		uint32_t length);
 	/* Memory for a whole message of 1 .. 8 MiB bytes, or NULL. urgent: all

@@ -280,9 +280,10 @@ pad(uint8_t *bytes, uint32_t length)
 }
 
 static void
-udp_checksum_write(
-	uint8_t *bytes, uint32_t pseudo_sum, uint32_t length, unsigned offload)
+udp_checksum_write(uint8_t *bytes, uint32_t pseudo_sum, uint32_t length,
+	const struct udp_tail *tail, unsigned offload)
 {
+	uint32_t sum;
 	uint16_t checksum;
 
 	store_be16(bytes + 6, 0);
@@ -290,18 +291,22 @@ udp_checksum_write(
 		store_be16(bytes + 6, (uint16_t)~checksum_finish(pseudo_sum));
 		return;
 	}
-	checksum = checksum_finish(checksum_add(pseudo_sum, bytes, length));
+	sum = checksum_add(pseudo_sum, bytes, length);
+	if (tail->length != 0)
+		sum = checksum_add(sum, tail->bytes, tail->length);
+	checksum = checksum_finish(sum);
 	/* 0 would say that there is none. */
 	store_be16(bytes + 6, checksum == 0 ? 0xffff : checksum);
 }
 
 uint32_t
-udp_frame_write(uint8_t *bytes, const struct udp_address *address,
-	uint32_t payload_length, unsigned offload)
+udp_frame_write_head(uint8_t *bytes, const struct udp_address *address,
+	uint32_t head_length, const struct udp_tail *tail, unsigned offload)
 {
 	uint8_t *ip = bytes + ETHERNET_BYTES;
 	uint8_t *udp = ip + IPV4_BYTES;
-	uint32_t length = UDP_BYTES + payload_length;
+	uint32_t head = UDP_BYTES + head_length;
+	uint32_t length = head + tail->length;
 
 	ethernet_write(bytes, &address->destination_mac, &address->source_mac,
 		ETHERTYPE_IPV4);
@@ -315,8 +320,19 @@ udp_frame_write(uint8_t *bytes, const struct udp_address *address,
 	udp_checksum_write(udp,
 		udp_pseudo_header_sum(
 			address->source_ip, address->destination_ip, length),
-		length, offload);
-	return pad(bytes, ETHERNET_BYTES + IPV4_BYTES + length);
+		head, tail, offload);
+	head += ETHERNET_BYTES + IPV4_BYTES;
+	return tail->length == 0 ? pad(bytes, head) : head;
+}
+
+uint32_t
+udp_frame_write(uint8_t *bytes, const struct udp_address *address,
+	uint32_t payload_length, unsigned offload)
+{
+	static const struct udp_tail none;
+
+	return udp_frame_write_head(
+		bytes, address, payload_length, &none, offload);
 }
 
 bool

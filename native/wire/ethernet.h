@@ -98,6 +98,21 @@ struct udp_address {
 uint32_t udp_frame_write(uint8_t *bytes, const struct udp_address *address,
 	uint32_t payload_length, unsigned offload);
 
+/** The end of a payload that lies elsewhere than the rest of its frame. */
+struct udp_tail {
+	const void *bytes;
+	uint32_t length;
+};
+
+/**
+ * As udp_frame_write, of a payload of which only the beginning, of even length,
+ * stands at bytes + UDP_PAYLOAD_OFFSET.
+ * @param head_length of that
+ * @return length of the frame without the tail; padded only if there is none
+ */
+uint32_t udp_frame_write_head(uint8_t *bytes, const struct udp_address *address,
+	uint32_t head_length, const struct udp_tail *tail, unsigned offload);
+
 /** May a congested network mark the frame (IPv4, ECT: RFC 3168)? False for one
  * that is marked already. */
 bool frame_ecn_capable(const uint8_t *bytes, uint32_t length);

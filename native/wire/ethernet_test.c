@@ -317,6 +317,32 @@ udp_survives_the_round_trip_at_every_length(void **state)
 }
 
 static void
+udp_is_the_same_in_one_piece_and_in_two(void **state)
+{
+	uint8_t whole[FRAME_BYTES_MAX], parts[FRAME_BYTES_MAX] = {0};
+	const uint32_t payload = 333;
+	uint32_t length;
+
+	(void)state;
+	for (uint32_t i = 0; i < payload; i++)
+		whole[UDP_PAYLOAD_OFFSET + i] = (uint8_t)(i * i + 3);
+	length = udp_frame_write(whole, &address, payload, 0);
+	for (uint32_t head = 0; head <= payload; head += 2) {
+		const struct udp_tail tail = {
+			.bytes = whole + UDP_PAYLOAD_OFFSET + head,
+			.length = payload - head,
+		};
+
+		memcpy(parts + UDP_PAYLOAD_OFFSET, whole + UDP_PAYLOAD_OFFSET,
+			head);
+		assert_int_equal(
+			udp_frame_write_head(parts, &address, head, &tail, 0),
+			length - tail.length);
+		assert_memory_equal(parts, whole, length - tail.length);
+	}
+}
+
+static void
 udp_checksums_are_left_to_the_device(void **state)
 {
 	uint8_t bytes[FRAME_BYTES_MAX] = {0};
@@ -715,6 +741,7 @@ main(void)
 		cmocka_unit_test(marked_frames_keep_a_right_checksum),
 		cmocka_unit_test(what_is_not_ect_cannot_be_marked),
 		cmocka_unit_test(udp_survives_the_round_trip_at_every_length),
+		cmocka_unit_test(udp_is_the_same_in_one_piece_and_in_two),
 		cmocka_unit_test(udp_checksums_are_left_to_the_device),
 		cmocka_unit_test(udp_checksum_zero_means_none),
 		cmocka_unit_test(udp_length_may_leave_a_rest),

@@ -16,11 +16,19 @@ void frames_link(struct port *a, struct port *b);
 
 /**
  * Send count frames of length bytes, each of its own content, and expect them
- * all, in order, in one segment. from and to may be the same if the other end
- * sends them back.
+ * all, in order, in one segment. Every other one ends in memory that is not
+ * DPDK's, where the port can send such. from and to may be the same if the
+ * other end sends them back.
  */
 void frames_pass(const struct port *from, const struct port *to, uint16_t queue,
 	uint32_t count, uint32_t length);
+
+/** Move the end of a frame of at least 128 bytes to memory that is not DPDK's,
+ * and let it refer to that. */
+void frames_split(const struct port *port, struct rte_mbuf *mbuf);
+
+/** How many such frames have not left yet. */
+uint32_t frames_referring(void);
 
 /** Frames that stand in no queue: mbufs of a port's pools that are free. */
 uint32_t frames_available(const struct port *port);

@@ -154,6 +154,8 @@ host_answer(struct host *host, struct rte_mbuf *request)
 		host, rte_pktmbuf_mtod(reply, uint8_t *), &frame);
 	reply->pkt_len = reply->data_len;
 	rte_pktmbuf_free(request);
+	if (host->port.reads_memory && reply->data_len > 1000)
+		frames_split(&host->port, reply);
 	if (reply->data_len == 0 ||
 		port_tx_burst(&host->port, 0, &reply, 1) == 0)
 		rte_pktmbuf_free(reply);
@@ -340,6 +342,7 @@ af_packet_takes_the_address_of_the_interface(void **state)
 	(void)state;
 	frames_open(&port, &(struct port_options){.device = "af_packet:a0"});
 	assert_int_equal(port.mtu, 1500);
+	assert_true(port.reads_memory);
 	snprintf(command, sizeof(command),
 		"ip -o link show a0 | grep -q "
 		"%02x:%02x:%02x:%02x:%02x:%02x",
@@ -383,6 +386,7 @@ af_packet_is_a_host_to_the_kernel(void **state)
 		peer);
 	assert_int_equal(host_run(&host, command), 0);
 	assert_int_equal(host.malformed, 0);
+	assert_int_equal(frames_referring(), 0);
 	port_close(&host.port);
 }
 
@@ -425,6 +429,7 @@ tap_is_a_host_to_the_kernel(void **state)
 		frames_open(
 			&host.port, &(struct port_options){.device = "tap:t0"});
 		assert_int_equal(host.port.mtu, 1500);
+		assert_true(host.port.reads_memory);
 		assert_int_equal(run("ip addr add " KERNEL_IP
 				     "/24 dev t0 && ip link set t0 up"),
 			0);
@@ -433,6 +438,7 @@ tap_is_a_host_to_the_kernel(void **state)
 					"-M do 10.99.0.2 >/dev/null"),
 			0);
 		assert_int_equal(host.malformed, 0);
+		assert_int_equal(frames_referring(), 0);
 		port_close(&host.port);
 		assert_int_not_equal(run("ip link show t0 2>/dev/null"), 0);
 	}
@@ -478,12 +484,15 @@ af_xdp_is_a_host_to_the_kernel(void **state)
 
 	(void)state;
 	frames_open(&host.port, &(struct port_options){.device = "af_xdp:b0"});
+	/* It takes one segment, and says so. */
+	assert_false(host.port.reads_memory);
 	snprintf(command, sizeof(command),
 		"nsenter -t %d -n ping -q -c 3 -i 0.01 -W 60 -s 1472 -M do "
 		"10.99.0.2 >/dev/null",
 		peer);
 	assert_int_equal(host_run(&host, command), 0);
 	assert_int_equal(host.malformed, 0);
+	assert_int_equal(frames_referring(), 0);
 	port_close(&host.port);
 }
 

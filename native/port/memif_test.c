@@ -184,6 +184,7 @@ port_says_what_it_has(void **state)
 	assert_int_equal(client.tx_offload, 0);
 	assert_false(client.rx_interrupt);
 	assert_false(client.rx_hash);
+	assert_true(client.reads_memory);
 	/* Local, unicast, and not the other's. */
 	assert_int_equal(client.mac.bytes[0] & 3, 2);
 	assert_int_equal(server.mac.bytes[0] & 3, 2);

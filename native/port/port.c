@@ -10,6 +10,7 @@
 #include "port/attach.h"
 #include "port/eal.h"
 #include "port/guard.h"
+#include "port/memory.h"
 #include "port/pool.h"
 #include "port/rss.h"
 
@@ -117,6 +118,8 @@ configuration_choose(struct rte_eth_conf *configuration,
 	configuration->txmode.offloads =
 		info->tx_offload_capa &
 		(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+	if (port->reads_memory)
+		configuration->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (port->queues > 1 && hash != 0) {
 		configuration->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		configuration->rx_adv_conf.rss_conf.rss_hf = hash;
@@ -139,9 +142,11 @@ configure(struct port *port, uint32_t mtu, uint32_t descriptors)
 
 	if (result != 0)
 		return -result;
+	port->rte_device = info.device;
 	port->queues_max = RTE_MIN(info.max_rx_queues, info.max_tx_queues);
 	if (port->queues > port->queues_max)
 		return ERANGE;
+	port->reads_memory = memory_probe(&info);
 	configuration_choose(&configuration, &info, port, mtu);
 	port->rx_verified = checksums(configuration.rxmode.offloads,
 		RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
@@ -225,16 +230,22 @@ xdp_sockets_close(const struct sockets *sockets)
 			close(sockets->fds[i]);
 }
 
+/* It gives back what it was to send. */
+static void
+stop(struct port *port)
+{
+	if (port->stopped)
+		return;
+	port->stopped = true;
+	rte_eth_dev_stop(port->id);
+	rte_eth_dev_close(port->id);
+}
+
 static void
 detach(struct port *port)
 {
-	struct rte_eth_dev_info info;
-	int result = rte_eth_dev_info_get(port->id, &info);
-
-	rte_eth_dev_stop(port->id);
-	rte_eth_dev_close(port->id);
-	if (result == 0)
-		rte_dev_remove(info.device);
+	stop(port);
+	rte_dev_remove(port->rte_device);
 	xdp_sockets_close(&port->xdp_sockets);
 	pools_free(port);
 }
@@ -264,6 +275,8 @@ inspect(struct port *port, uint32_t mtu)
 	port->mtu = mtu;
 	if (port->queues > 1)
 		port->nic_key = port_rss_key(port);
+	port->tx_clean = rte_eth_tx_done_cleanup(port->id, 0, 0) >= 0;
+	port->reads_memory &= memory_comes_back(port);
 	if (port->device.kind != DEVICE_PCI)
 		return 0;
 	result = rte_eth_dev_get_mtu(port->id, &own_mtu);
@@ -336,6 +349,7 @@ open_once(struct port *port, const struct attachment *attachment,
 	int32_t status;
 	int errnum;
 
+	port->stopped = false;
 	sockets_list(&others, is_new_xdp, &none);
 	eal_log_reset();
 	errnum = attach(port, attachment);
@@ -416,17 +430,37 @@ port_open(struct port *port, const struct port_options *options,
 	return open_once(port, &attachment, &complete, error);
 }
 
+/* memif: while the driver changes. */
+static void
+hold(struct port *port)
+{
+	if (port->bursts == NULL)
+		return;
+	guard_hold();
+	guard_remove(port);
+}
+
+static void
+release(const struct port *port)
+{
+	if (port->bursts != NULL)
+		guard_release();
+}
+
+void
+port_stop(struct port *port)
+{
+	hold(port);
+	stop(port);
+	release(port);
+}
+
 void
 port_close(struct port *port)
 {
-	if (port->bursts == NULL) {
-		detach(port);
-		return;
-	}
-	guard_hold();
-	guard_remove(port);
+	hold(port);
 	detach(port);
-	guard_release();
+	release(port);
 	free(port->bursts);
 }
 

@@ -93,6 +93,9 @@ struct port {
 			       * fills in, for udp_frame_write */
 	bool rx_hash;	      /* mbuf->hash.rss has the RSS hash */
 	bool rx_interrupt;    /* rte_eth_dev_rx_intr_enable works */
+	bool reads_memory;    /* packets may end in memory of others, if
+			       * port_memory_map maps it */
+	bool tx_clean;	      /* it gives back when asked what it has sent */
 	uint16_t queues_max;  /* that the device could have */
 	atomic_uint absences; /* memif: changes when the peer goes, even if
 			       * another one comes before anybody looks */
@@ -100,6 +103,8 @@ struct port {
 	struct rte_mempool *pools[PORT_QUEUES_MAX];
 
 	/* The rest is of no use outside port/. */
+	struct rte_device *rte_device;
+	bool stopped;
 	atomic_bool running;	   /* the driver was started */
 	atomic_bool started;	   /* bursts reach it */
 	struct port_burst *bursts; /* memif: see guard.h; else NULL */
@@ -163,6 +168,12 @@ port_lcore_enter(unsigned lcore)
  */
 int32_t port_open(struct port *port, const struct port_options *options,
 	struct machnet_error *error);
+
+/**
+ * Take back every mbuf that the device holds: the first half of port_close, for
+ * who must know when that is done. No other thread may use the port any more.
+ */
+void port_stop(struct port *port);
 
 /**
  * Stop, close and detach. All mbufs of its pools must be free or in its rings,

@@ -201,16 +201,34 @@ record_free(const struct channel *channel)
 	       channel->records_touched < CHANNEL_BLOCKS_LENT_MAX;
 }
 
+static struct record *
+record_of(struct tx_message *message)
+{
+	return container_of(message, struct record, message);
+}
+
 /* There is a free one. */
 static struct tx_message *
 record_take(struct channel *channel)
 {
-	struct tx_message *record = channel->free_records;
+	struct tx_message *message = channel->free_records;
 
-	if (record == NULL)
-		return &channel->records[channel->records_touched++];
-	channel->free_records = record->next;
-	return record;
+	if (message == NULL)
+		message = &channel->records[channel->records_touched++].message;
+	else
+		channel->free_records = message->next;
+	record_of(message)->channel = channel;
+	record_of(message)->sent = false;
+	return message;
+}
+
+static void
+record_home(struct channel *channel, struct tx_message *message)
+{
+	if (message->length != 0)
+		sent_home(channel, message->offset);
+	message->next = channel->free_records;
+	channel->free_records = message;
 }
 
 static bool
@@ -585,10 +603,30 @@ channel_message_free(struct channel *channel, uint32_t offset)
 void
 channel_message_sent(struct channel *channel, struct tx_message *message)
 {
-	if (message->length != 0)
-		sent_home(channel, message->offset);
-	message->next = channel->free_records;
-	channel->free_records = message;
+	struct record *record = record_of(message);
+
+	record->sent = true;
+	if (record->packets == 0)
+		record_home(channel, message);
+}
+
+void
+channel_message_pin(struct channel *channel, struct tx_message *message)
+{
+	if (record_of(message)->packets++ == 0)
+		channel->records_pinned++;
+}
+
+void
+channel_message_unpin(struct tx_message *message)
+{
+	struct record *record = record_of(message);
+
+	if (--record->packets != 0)
+		return;
+	record->channel->records_pinned--;
+	if (record->sent)
+		record_home(record->channel, message);
 }
 
 bool

@@ -15,6 +15,14 @@
 #include "shm/layout.h"
 #include "transport/transport.h"
 
+/* A message of the application that the transport has, or a packet. */
+struct record {
+	struct tx_message message;
+	struct channel *channel;
+	uint32_t packets; /* that refer to its bytes */
+	bool sent;	  /* the transport is done with it */
+};
+
 struct channel {
 	struct endpoint endpoint; /* what the transport sees */
 	struct transport *transport;
@@ -33,9 +41,11 @@ struct channel {
 	struct ring_producer sent;
 	struct arena *received;	  /* the RX arena */
 	struct holdings holdings; /* what of it the application has */
-	struct tx_message *records;
+	struct record *records;
 	struct tx_message *free_records;
 	uint32_t records_touched; /* the others are free, too */
+	uint32_t records_pinned;  /* that packets refer to */
+	bool mapped; /* packets may: the device reads the TX arena */
 	uint64_t starved_told_ns; /* when the application heard of it last */
 	bool events_pushed;	  /* since the last channel_flush */
 	bool room_made; /* blocks went home, or submissions were taken */
@@ -51,9 +61,17 @@ struct channel {
 int32_t channel_create(struct channel **channel, uint32_t arena_bytes,
 	int socket, struct machnet_error *error);
 
+/** The TX arena, for port_memory_map. */
+static inline uint8_t *
+channel_tx_arena(const struct channel *channel)
+{
+	return channel->base + channel->layout.tx_arena;
+}
+
 /**
- * The pages of the arenas are freed even if the application still maps them,
- * unless it is the sidecar that ends: then it may still read what it got.
+ * Not while records are pinned. The pages of the arenas are freed even if the
+ * application still maps them, unless it is the sidecar that ends: then it may
+ * still read what it got.
  */
 void channel_destroy(struct channel *channel);
 
@@ -86,6 +104,15 @@ uint32_t channel_message_room(
 	const struct channel *channel, uint32_t connection, uint32_t bytes);
 void channel_message_free(struct channel *channel, uint32_t offset);
 void channel_message_sent(struct channel *channel, struct tx_message *message);
+
+/**
+ * One more packet refers to the bytes of a message, which do not go home before
+ * it has left, even if the message was sent.
+ */
+void channel_message_pin(struct channel *channel, struct tx_message *message);
+
+/** A packet has left. */
+void channel_message_unpin(struct tx_message *message);
 bool channel_deliver(
 	struct channel *channel, const struct machnet_event *event);
 

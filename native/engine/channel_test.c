@@ -33,6 +33,9 @@ static int doorbell;
 static uint8_t *shared;
 static struct channel_layout layout;
 static struct channel_header *header;
+/* Packets refer to the next messages that are sent; to this, if so. */
+static uint32_t pins;
+static struct tx_message *pinned;
 
 static uint8_t *
 packet_begin(void *context)
@@ -90,6 +93,8 @@ message_sent(
 {
 	(void)context;
 	(void)endpoint;
+	for (uint32_t i = 0; i < pins; i++)
+		channel_message_pin(channel, pinned = message);
 	channel_message_sent(channel, message);
 }
 
@@ -796,6 +801,50 @@ who_holds_too_much_in_all_hears_of_it(void **state)
 	assert_int_equal(event.token, 5);
 }
 
+/* What came home, the n-th since the channel began. */
+static uint32_t
+sent_home(uint32_t n)
+{
+	uint32_t offset;
+
+	assert_true(n < atomic_load(&header->sent.produced));
+	memcpy(&offset, shared + layout.sent + n * sizeof(offset),
+		sizeof(offset));
+	return offset;
+}
+
+static void
+a_block_goes_home_when_no_packet_refers_to_it(void **state)
+{
+	struct submission send = {
+		.kind = SUBMISSION_SEND,
+		.connection = 1, /* unknown, so that it is sent at once */
+		.offset = layout.tx_arena,
+		.length = 100,
+	};
+
+	(void)state;
+	pins = 2;
+	submit(&send);
+	serve();
+	pins = 0;
+	assert_int_equal(atomic_load(&header->sent.produced), 0);
+	assert_int_equal(channel->records_pinned, 1);
+	send.offset += 4096;
+	submit(&send);
+	serve();
+	assert_int_equal(atomic_load(&header->sent.produced), 1);
+	assert_int_equal(sent_home(0), send.offset);
+	channel_message_unpin(pinned);
+	serve();
+	assert_int_equal(atomic_load(&header->sent.produced), 1);
+	channel_message_unpin(pinned);
+	assert_int_equal(channel->records_pinned, 0);
+	serve();
+	assert_int_equal(atomic_load(&header->sent.produced), 2);
+	assert_int_equal(sent_home(1), layout.tx_arena);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -810,6 +859,7 @@ main(void)
 		TEST(an_unknown_kind_is_corrupt),
 		TEST(bytes_out_of_the_own_arena_are_corrupt),
 		TEST(a_block_goes_home_once),
+		TEST(a_block_goes_home_when_no_packet_refers_to_it),
 		TEST(a_block_that_was_not_lent_is_corrupt),
 		TEST(the_same_block_may_not_be_sent_for_ever),
 		TEST(an_application_that_takes_no_events_waits),

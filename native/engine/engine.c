@@ -23,6 +23,7 @@
 #include "engine/handover.h"
 #include "engine/mail.h"
 #include "engine/network.h"
+#include "port/memory.h"
 
 /* How long a stopping engine waits for peers to know. */
 #define STOP_NS (200 * NS_PER_MS)
@@ -35,6 +36,9 @@ struct engine {
 	struct network network;
 	struct channel *channels[ENGINE_CHANNELS_MAX];
 	uint32_t channels_length;
+	/* Those of applications that are gone, of which there are packets. */
+	struct channel *ended[ENGINE_CHANNELS_MAX];
+	uint32_t ended_length;
 	struct mail orders;
 	struct mail notices;
 	int epoll;
@@ -57,18 +61,40 @@ packet_begin(void *context)
 	return network_packet_begin(&engine->network);
 }
 
+static struct channel *
+channel_of(struct endpoint *endpoint)
+{
+	return container_of(endpoint, struct channel, endpoint);
+}
+
+static void
+packet_left(void *bytes, void *message)
+{
+	(void)bytes;
+	channel_message_unpin(message);
+}
+
+static bool
+packet_attach(void *context, struct endpoint *endpoint,
+	struct tx_message *message, uint32_t offset, uint32_t length)
+{
+	struct engine *engine = context;
+	struct channel *channel = channel_of(endpoint);
+
+	if (!channel->mapped ||
+		!network_packet_attach(&engine->network,
+			message->bytes + offset, length, packet_left, message))
+		return false;
+	channel_message_pin(channel, message);
+	return true;
+}
+
 static void
 packet_send(void *context, const struct transport_path *path, uint32_t length)
 {
 	struct engine *engine = context;
 
 	network_packet_send(&engine->network, path, length);
-}
-
-static struct channel *
-channel_of(struct endpoint *endpoint)
-{
-	return container_of(endpoint, struct channel, endpoint);
 }
 
 static uint8_t *
@@ -136,6 +162,7 @@ observed(void *context, const struct rss_observation *observation)
 
 static const struct transport_ops transport_ops = {
 	.packet_begin = packet_begin,
+	.packet_attach = packet_attach,
 	.packet_send = packet_send,
 	.message_allocate = message_allocate,
 	.message_capped = message_capped,
@@ -206,7 +233,21 @@ drop(struct engine *engine, uint64_t now, struct channel *channel,
 		drop_reason(status));
 	channel_end(channel, status);
 	engine->counters.channels_corrupt += status == MACHNET_CHANNEL_CORRUPT;
-	notify(engine, ENGINE_DROPPED, channel, NULL);
+	engine->ended[engine->ended_length++] = channel;
+}
+
+/* Give channels back that no packet refers to any more. */
+static void
+part(struct engine *engine)
+{
+	for (uint32_t i = engine->ended_length; i-- != 0;) {
+		struct channel *channel = engine->ended[i];
+
+		if (channel->records_pinned != 0)
+			continue;
+		engine->ended[i] = engine->ended[--engine->ended_length];
+		notify(engine, ENGINE_DROPPED, channel, NULL);
+	}
 }
 
 /* @return how many orders there were */
@@ -296,7 +337,10 @@ turn(struct engine *engine, uint64_t now)
 		handover_attention(&engine->network);
 		handover_flush(&engine->network);
 	}
+	if (engine->counters.frames_sent == sent)
+		port_tx_clean(engine->options.port, engine->options.queue);
 	flush_channels(engine);
+	part(engine);
 	return work != 0 || engine->counters.frames_sent != sent;
 }
 
@@ -444,7 +488,9 @@ stopped(struct engine *engine, uint64_t now)
 {
 	if (!engine->stopping)
 		return false;
-	return transport_settled(engine->transport) || now >= engine->stop_ns;
+	return (transport_settled(engine->transport) &&
+		       engine->ended_length == 0) ||
+	       now >= engine->stop_ns;
 }
 
 /* Turns, until it has stopped; then the drive stays taken. */

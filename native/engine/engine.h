@@ -54,6 +54,7 @@ struct engine_options {
 	X(echo_requests_received)                                              \
 	X(neighbors_unreachable)                                               \
 	X(mbufs_exhausted)                                                     \
+	X(packets_zero_copy)                                                   \
 	X(channels_corrupt)                                                    \
 	X(packets_handed_over)                                                 \
 	X(packets_taken_over)                                                  \
@@ -93,7 +94,9 @@ struct engine_order {
 
 enum engine_notice_kind {
 	ENGINE_CORRUPT, /* channel: its memory makes no sense; drop it */
-	ENGINE_DROPPED, /* channel: nobody uses it any more */
+	ENGINE_DROPPED, /* channel: nobody uses it any more. Not sent if it was
+			 * stopped before the device had sent it all: then
+			 * nobody does after port_stop */
 	ENGINE_SNAPSHOT_TAKEN,
 	ENGINE_STOPPED,
 };

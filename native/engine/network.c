@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/handover.h"
+#include "port/memory.h"
 #include "rss/plan.h"
 
 /* Packets that wait for one neighbor: a burst of SYNs. */
@@ -48,7 +49,8 @@ pending_append(struct network *network, struct neighbor *neighbor,
 	if (last != NULL)
 		for (length = 1; last->next != NULL; last = last->next)
 			length++;
-	if (length == PENDING_MAX || network->pending == PENDING_ALL_MAX) {
+	if (length == PENDING_MAX || network->pending == PENDING_ALL_MAX ||
+		rte_pktmbuf_linearize(mbuf) != 0) {
 		rte_pktmbuf_free(mbuf);
 		return;
 	}
@@ -132,14 +134,16 @@ network_flush(struct network *network)
 	network->out_length -= sent;
 	memmove(network->out, network->out + sent,
 		network->out_length * sizeof(network->out[0]));
+	/* Who wrote them gets his bytes back when the device has sent them, not
+	 * when it has room. An mbuf has room for a whole frame. */
+	for (uint16_t i = 0; i < network->out_length; i++)
+		rte_pktmbuf_linearize(network->out[i]);
 	network->stuck |= network->out_length != 0;
 }
 
 static void
-frame_send(struct network *network, struct rte_mbuf *mbuf, uint32_t length)
+frame_queue(struct network *network, struct rte_mbuf *mbuf)
 {
-	mbuf->data_len = (uint16_t)length;
-	mbuf->pkt_len = length;
 	if (network->out_length == NETWORK_BURST) {
 		/* packet_begin keeps the transport off a full device; this is
 		 * an answer of our own, and will be asked for again. */
@@ -148,6 +152,14 @@ frame_send(struct network *network, struct rte_mbuf *mbuf, uint32_t length)
 		return;
 	}
 	network->out[network->out_length++] = mbuf;
+}
+
+static void
+frame_send(struct network *network, struct rte_mbuf *mbuf, uint32_t length)
+{
+	mbuf->data_len = (uint16_t)length;
+	mbuf->pkt_len = length;
+	frame_queue(network, mbuf);
 }
 
 static void
@@ -191,6 +203,21 @@ network_packet_begin(struct network *network)
 		network->begun, uint8_t *, UDP_PAYLOAD_OFFSET);
 }
 
+bool
+network_packet_attach(struct network *network, const uint8_t *bytes,
+	uint32_t length, rte_mbuf_extbuf_free_callback_t left, void *context)
+{
+	struct rte_mbuf *tail = mbuf_allocate(network);
+
+	if (tail == NULL)
+		return false;
+	port_mbuf_refer(tail, bytes, (uint16_t)length, left, context);
+	network->begun->next = tail;
+	network->begun->nb_segs = 2;
+	network->counters->packets_zero_copy++;
+	return true;
+}
+
 static uint32_t
 next_hop(const struct engine_options *options, uint32_t address)
 {
@@ -223,21 +250,26 @@ network_packet_send(struct network *network, const struct transport_path *path,
 		.destination_port = path->remote_port,
 	};
 	struct rte_mbuf *mbuf = network->begun;
+	struct udp_tail tail = {0};
 	struct neighbor *neighbor;
 
 	network->begun = NULL;
 	neighbor = neighbor_enter(network, next_hop(options, path->address));
 	address.destination_mac = neighbor->mac;
-	length = udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &address,
-		length, options->port->tx_offload);
-	port_tx_offload(mbuf, options->port->tx_offload);
-	if (neighbor->known) {
-		frame_send(network, mbuf, length);
-	} else {
-		mbuf->data_len = (uint16_t)length;
-		mbuf->pkt_len = length;
-		pending_append(network, neighbor, mbuf);
+	if (mbuf->next != NULL) {
+		tail.bytes = rte_pktmbuf_mtod(mbuf->next, const void *);
+		tail.length = mbuf->next->data_len;
 	}
+	length = udp_frame_write_head(rte_pktmbuf_mtod(mbuf, uint8_t *),
+		&address, length - tail.length, &tail,
+		options->port->tx_offload);
+	mbuf->data_len = (uint16_t)length;
+	mbuf->pkt_len = length + tail.length;
+	port_tx_offload(mbuf, options->port->tx_offload);
+	if (neighbor->known)
+		frame_queue(network, mbuf);
+	else
+		pending_append(network, neighbor, mbuf);
 	if (neighbor_ask(&network->neighbors, neighbor, network->now_ns))
 		arp_ask(network, neighbor);
 }
@@ -296,7 +328,7 @@ neighbor_answered(struct network *network, struct neighbor *neighbor,
 	neighbor->pending = NULL;
 	while ((mbuf = pending_take(network, &chain)) != NULL) {
 		mac_set(mbuf, mac);
-		frame_send(network, mbuf, mbuf->pkt_len);
+		frame_queue(network, mbuf);
 	}
 }
 

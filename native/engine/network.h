@@ -60,6 +60,9 @@ void network_unreachable(
 
 /* For struct transport_ops. */
 uint8_t *network_packet_begin(struct network *network);
+/** @param left, context: as port_mbuf_refer has it. Not called on failure */
+bool network_packet_attach(struct network *network, const uint8_t *bytes,
+	uint32_t length, rte_mbuf_extbuf_free_callback_t left, void *context);
 void network_packet_send(struct network *network,
 	const struct transport_path *path, uint32_t length);
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/channel.h"
+#include "port/memory.h"
 #include "shm/control.h"
 #include "sidecar/stats.h"
 
@@ -201,9 +202,15 @@ control_close(struct control *control)
 static void
 client_end(struct control *control, struct client *client)
 {
-	if (client->channel != NULL) {
+	struct channel *channel = client->channel;
+
+	if (channel != NULL) {
 		control->channels[client->engine]--;
-		channel_destroy(client->channel);
+		if (channel->mapped)
+			port_memory_unmap(control->port,
+				channel_tx_arena(channel),
+				channel->layout.arena_bytes);
+		channel_destroy(channel);
 	} else {
 		close(client->fd);
 	}
@@ -248,7 +255,7 @@ refuse(struct control *control, struct client *client, int32_t status,
 {
 	struct control_reply reply = {.status = status};
 
-	strncpy(reply.message, message, sizeof(reply.message) - 1);
+	memccpy(reply.message, message, '\0', sizeof(reply.message) - 1);
 	reply_send(client, &reply, NULL);
 	client_end(control, client);
 }
@@ -306,6 +313,8 @@ attach(struct control *control, struct client *client)
 		refuse(control, client, status, error.message);
 		return;
 	}
+	client->channel->mapped = port_memory_map(
+		control->port, channel_tx_arena(client->channel), arena_bytes);
 	client->state = CLIENT_ATTACHED;
 	control->channels[client->engine]++;
 	order.channel = client->channel;
@@ -552,7 +561,7 @@ control_notice(struct control *control, const struct engine_notice *notice)
 	}
 }
 
-bool
+void
 control_stop(struct control *control)
 {
 	struct list *node, *next;
@@ -568,5 +577,12 @@ control_stop(struct control *control)
 		else if (client->state == CLIENT_NEW)
 			client_end(control, client);
 	}
-	return list_empty(&control->clients);
+}
+
+void
+control_clients_end(struct control *control)
+{
+	while (!list_empty(&control->clients))
+		client_end(control, container_of(control->clients.next,
+					    struct client, node));
 }

@@ -19,6 +19,7 @@ struct control {
 	int epoll; /* of the control thread; borrowed */
 	uint32_t address;
 	/* Borrowed; set before control_serve. */
+	struct port *port;
 	struct engine *const *engines;
 	uint32_t engines_length;
 	/* Channels of each. */
@@ -43,9 +44,12 @@ void control_serve(struct control *control);
 void control_notice(
 	struct control *control, const struct engine_notice *notice);
 
-/** End all channels. @return whether there is none left; ask again after each
- * notice */
-bool control_stop(struct control *control);
+/** End all channels, and refuse others. Before the engines are stopped. */
+void control_stop(struct control *control);
+
+/** Forget whoever is left, when the engines have ended and the port was
+ * stopped. */
+void control_clients_end(struct control *control);
 
 /** Remove the socket. */
 void control_close(struct control *control);

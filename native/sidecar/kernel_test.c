@@ -153,6 +153,8 @@ two_sidecars_talk_over_a_veth_pair(void **state)
 	start(&a, "a", "af_packet:a0", "10.0.0.1/24", NULL);
 	start(&b, "b", "af_packet:a1", "10.0.0.2/24", NULL);
 	pair_works();
+	assert_true(host_counter(&a, "packets_zero_copy") > 0);
+	assert_true(host_counter(&b, "packets_zero_copy") > 0);
 	host_stop(&a);
 	host_stop(&b);
 }

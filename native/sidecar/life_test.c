@@ -272,6 +272,64 @@ a_killed_application_frees_all_and_resets_its_peers(void **state)
 	host_stop(&a);
 }
 
+/* Sends the largest messages for ever. */
+static pid_t
+flood(uint8_t *bytes)
+{
+	struct application client;
+	struct machnet_event event;
+	pid_t pid = hosts_fork();
+
+	if (pid != 0)
+		return pid;
+	application_attach(&client, &a);
+	event = application_connect(&client, B_ADDRESS, PORT, HOSTS_WAIT_MS);
+	for (;;)
+		application_send(&client, event.connection, bytes,
+			MACHNET_MESSAGE_BYTES_MAX);
+}
+
+static void
+an_application_killed_with_packets_under_way_leaves_nothing(void **state)
+{
+	const uint32_t length = MACHNET_MESSAGE_BYTES_MAX;
+	uint8_t *bytes = malloc(length);
+	struct application server;
+	struct machnet_event event;
+	uint32_t descriptors = host_descriptors(&a), messages = 0;
+	pid_t client;
+
+	(void)state;
+	assert_non_null(bytes);
+	for (uint32_t i = 0; i < length; i++)
+		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	client = flood(bytes);
+	event = application_event(&server, MACHNET_EVENT_ACCEPTED);
+	machnet_accept(server.channel, event.connection);
+	while (application_take(&server, &event, HOSTS_WAIT_MS) &&
+		event.kind != MACHNET_EVENT_CLOSED) {
+		if (event.kind != MACHNET_EVENT_MESSAGE)
+			continue;
+		assert_int_equal(event.length, length);
+		assert_memory_equal((uint8_t *)server.info.base + event.offset,
+			bytes, length);
+		machnet_release(server.channel, event.offset);
+		if (++messages == 2)
+			hosts_kill(client);
+	}
+	assert_int_equal(event.kind, MACHNET_EVENT_CLOSED);
+	assert_in_range(messages, 2, 16);
+	assert_true(host_counter(&a, "packets_zero_copy") >= 2 * length / 1500);
+	host_settles(&a, "channels", 0);
+	host_closes(&a, descriptors);
+	application_end(&server);
+	free(bytes);
+	host_stop(&b);
+	host_stop(&a);
+}
+
 static void
 a_killed_sidecar_is_noticed_by_all_and_can_come_back(void **state)
 {
@@ -427,6 +485,7 @@ main(void)
 		PAIR(stopping_tells_applications_and_peers),
 		PATIENT(stopping_does_not_wait_for_a_peer_that_is_silent),
 		PAIR(a_killed_application_frees_all_and_resets_its_peers),
+		PAIR(an_application_killed_with_packets_under_way_leaves_nothing),
 		PATIENT(a_killed_sidecar_is_noticed_by_all_and_can_come_back),
 		PAIR(a_killed_sidecar_that_stays_away_is_lost),
 		PAIR(an_idle_sidecar_uses_little_cpu),

@@ -201,7 +201,7 @@ static void
 serve(struct sidecar *sidecar)
 {
 	struct epoll_event events[16];
-	bool stopping = false, ordered = false;
+	bool stopping = false;
 	eventfd_t ignored;
 
 	while (sidecar->engines_stopped < sidecar->engines_length) {
@@ -210,10 +210,11 @@ serve(struct sidecar *sidecar)
 		port_link_up(&sidecar->port);
 		control_serve(&sidecar->control);
 		notices_take(sidecar);
-		stopping |= eventfd_read(sidecar->stop_fd, &ignored) == 0;
-		if (stopping && control_stop(&sidecar->control) && !ordered) {
+		if (!stopping &&
+			eventfd_read(sidecar->stop_fd, &ignored) == 0) {
+			stopping = true;
+			control_stop(&sidecar->control);
 			engines_stop(sidecar);
-			ordered = true;
 		}
 	}
 }
@@ -234,6 +235,7 @@ live(struct sidecar *sidecar, struct machnet_error *error)
 	status = engines_open(sidecar, error);
 	if (status != MACHNET_OK)
 		goto no_engine;
+	sidecar->control.port = &sidecar->port;
 	sidecar->control.engines = sidecar->engines;
 	sidecar->control.engines_length = sidecar->engines_length;
 	error_set(error, MACHNET_OK, "running");
@@ -242,6 +244,8 @@ live(struct sidecar *sidecar, struct machnet_error *error)
 	serve(sidecar);
 	engines_close(sidecar);
 no_engine:
+	port_stop(&sidecar->port);
+	control_clients_end(&sidecar->control);
 	port_close(&sidecar->port);
 no_port:
 	control_close(&sidecar->control);

@@ -204,8 +204,8 @@ reset_acknowledge(struct transport *t, const struct flow *f)
 }
 
 void
-reset_unknown(struct transport *t, const struct transport_path *path,
-	const struct wire_header *header)
+reset_unknown(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header)
 {
 	struct wire_reset reset = {
 		.echo = header->number,
@@ -214,7 +214,7 @@ reset_unknown(struct transport *t, const struct transport_path *path,
 	};
 	uint8_t *packet;
 
-	if (!answer_allowed(t))
+	if (!answer_allowed(t, now))
 		return;
 	packet = packet_begin(t);
 	if (packet != NULL)

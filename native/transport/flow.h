@@ -560,9 +560,9 @@ void send_window_return(struct transport *t, struct flow *f);
 
 /** May a stranger be answered? That is one answer less. */
 static inline bool
-answer_allowed(struct transport *t)
+answer_allowed(struct transport *t, uint64_t now)
 {
-	if (allowance_take(&t->answers))
+	if (allowance_take(&t->answers, now, ANSWER_NS, ANSWERS_MAX))
 		return true;
 	t->counters.packets_unanswered++;
 	return false;
@@ -676,8 +676,8 @@ void reset_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct wire_header *header,
 	const uint8_t *bytes, uint32_t length);
 /** Refuse a packet for a connection that is not known here. */
-void reset_unknown(struct transport *t, const struct transport_path *path,
-	const struct wire_header *header);
+void reset_unknown(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header);
 /** FIN is acknowledged? Then the connection is closed. */
 void close_progress(struct transport *t, uint64_t now, struct flow *f);
 

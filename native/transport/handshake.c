@@ -460,14 +460,14 @@ syn_receive(struct transport *t, uint64_t now,
 
 	if (!syn_acceptable(t, syn))
 		return;
-	if (!answer_allowed(t)) {
+	if (!answer_allowed(t, now)) {
 		t->counters.syns_dropped++;
 		return;
 	}
 	/* Before this SYN teaches: what its answer tells anyway would seem to
 	 * prove the key. */
 	answer.nic_key = nic_key(t);
-	if (allowance_take(&t->lessons))
+	if (allowance_take(&t->lessons, now, LESSON_NS, LESSONS_MAX))
 		observe(t, path->address, path_pair_in(path), t->queue,
 			t->options.engines, false);
 	answer.owner = confirmed.engine = owner_choose(t, syn);

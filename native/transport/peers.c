@@ -210,7 +210,7 @@ peer_timeout(struct transport *t, uint64_t now, struct peer *peer)
 }
 
 static void
-pong_send(struct transport *t, const struct transport_path *path,
+pong_send(struct transport *t, uint64_t now, const struct transport_path *path,
 	const struct wire_header *header, const struct wire_ping *asked)
 {
 	const struct wire_ping pong = {.instance = t->options.instance};
@@ -226,7 +226,7 @@ pong_send(struct transport *t, const struct transport_path *path,
 		t->counters.packets_malformed++;
 		return;
 	}
-	if (!answer_allowed(t))
+	if (!answer_allowed(t, now))
 		return;
 	packet = packet_begin(t);
 	if (packet != NULL)
@@ -248,7 +248,7 @@ ping_receive(struct transport *t, uint64_t now,
 		return;
 	}
 	if (header->type == WIRE_PING) {
-		pong_send(t, path, header, &ping);
+		pong_send(t, now, path, header, &ping);
 		return;
 	}
 	peer = peer_find(t, path->address);

@@ -51,8 +51,6 @@ transport_create(const struct transport_options *options,
 		return NULL;
 	}
 	t->flows_touched = 1; /* index 0 is never given, so no id is 0 */
-	t->answers.left = ANSWERS_MAX;
-	t->lessons.left = LESSONS_MAX;
 	list_init(&t->ready);
 	list_init(&t->held);
 	list_init(&t->acks);
@@ -493,7 +491,7 @@ receive_for_flow(struct transport *t, uint64_t now,
 
 	if (f == NULL || f->peer->path.address != path->address) {
 		t->counters.packets_unknown++;
-		reset_unknown(t, path, header);
+		reset_unknown(t, now, path, header);
 		return;
 	}
 	/* Before ACCEPT, which will come again, or after RESET, which is on its
@@ -617,8 +615,6 @@ endpoints_turn(struct transport *t, uint64_t now)
 void
 transport_poll(struct transport *t, uint64_t now)
 {
-	allowance_fill(&t->answers, now, ANSWER_NS, ANSWERS_MAX);
-	allowance_fill(&t->lessons, now, LESSON_NS, LESSONS_MAX);
 	if (wheel_behind(&t->flow_timers, now)) {
 		fire_timers(t, now);
 		credits_reclaim(t, now);

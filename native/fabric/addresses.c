@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "fabric/dice.h"
+#include "base/splitmix64.h"
 
 /* The entry of an address, or the one to replace by it. */
 static struct address *

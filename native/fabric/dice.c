@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fabric/dice.h"
 
-uint64_t
-splitmix64(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
+#include "base/splitmix64.h"
 
 void
 dice_init(struct dice *dice, uint64_t seed, uint32_t stream)

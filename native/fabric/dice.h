@@ -10,9 +10,6 @@ struct dice {
 	uint64_t state[4];
 };
 
-/** splitmix64 (Steele, Lea and Flood): the next number of *state. */
-uint64_t splitmix64(uint64_t *state);
-
 /**
  * @param stream numbers of their own for each stream of a seed; small: costs as
  *        many steps

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "base/splitmix64.h"
 
 #define SERVERS 2u
 #define ADDRESS 0x0a000001u /* of the first server; clients follow */
@@ -118,7 +119,7 @@ static void
 packet_send(struct world *w, struct event event, enum event_kind kind)
 {
 	event.kind = (uint8_t)kind;
-	event_add(w, event, LATENCY_NS + sim_random(&w->random) % JITTER_NS);
+	event_add(w, event, LATENCY_NS + splitmix64(&w->random) % JITTER_NS);
 }
 
 /* The next SYNs, or the CONFIRM. */
@@ -166,9 +167,9 @@ begin(struct world *w, uint32_t index)
 	}
 	client->server =
 		&w->servers[kind_of(w, client) == CROWD_SECOND ? 1 : 0];
-	client->engine = (uint32_t)(sim_random(&w->random) % options->queues);
+	client->engine = (uint32_t)(splitmix64(&w->random) % options->queues);
 	client->server_engine =
-		(uint32_t)(sim_random(&w->random) % options->queues);
+		(uint32_t)(splitmix64(&w->random) % options->queues);
 	client->packets = client->rounds = 0;
 	client->opened = false;
 	strategy_begin(&client->strategy, options->strategy, options->queues,
@@ -229,7 +230,7 @@ accept_arrives(struct world *w, const struct event *event)
 	cost_add(cost, client, hit);
 	if (client->connection++ <= w->options->later) {
 		event_add(w, (struct event){.client = event->client},
-			sim_random(&w->random) % (2 * INTERVAL_NS));
+			splitmix64(&w->random) % (2 * INTERVAL_NS));
 		return;
 	}
 	sim_host_free(&client->host);
@@ -279,7 +280,7 @@ crowd_simulate(const struct crowd_options *options, uint64_t *random,
 {
 	struct world w = {
 		.options = options,
-		.random = sim_random(random),
+		.random = splitmix64(random),
 		.clients = memory(options->peers, sizeof(*w.clients)),
 		.costs = costs,
 	};
@@ -289,7 +290,7 @@ crowd_simulate(const struct crowd_options *options, uint64_t *random,
 			options->queues, options->hash);
 	for (uint32_t i = 0; i < options->peers; i++)
 		event_add(&w, (struct event){.client = i},
-			sim_random(&w.random) %
+			splitmix64(&w.random) %
 				((uint64_t)options->peers * INTERVAL_NS));
 	while (w.heap_length != 0) {
 		struct event event = event_take(&w);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/splitmix64.h"
 
 /* Peers live in sets of so many, as the lines of a cache do. */
 #define WAYS 8u
@@ -46,24 +47,16 @@ rss_host_destroy(struct rss_host *host)
 	free(host);
 }
 
-static uint64_t
-mix(uint64_t z)
-{
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9; /* splitmix64 */
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
 uint64_t
 rss_random(struct rss_host *host)
 {
-	return mix(host->random += 0x9e3779b97f4a7c15);
+	return splitmix64(&host->random);
 }
 
 static uint64_t
 hash(const struct rss_host *host, uint32_t address)
 {
-	return mix(host->options.seed ^ address);
+	return splitmix64_mix(host->options.seed ^ address);
 }
 
 static struct rss_peer *
@@ -145,7 +138,7 @@ remember(struct rss_direction *direction, const struct rss_map *map,
 	if ((direction->pairs_valid & ~(UINT64_C(1) << queue)) != 0 ||
 		direction->pairs_valid == 0)
 		direction->tried = 0;
-	direction->tried |= UINT64_C(1) << (mix(pair) >> 58);
+	direction->tried |= UINT64_C(1) << (splitmix64_mix(pair) >> 58);
 	direction->pairs_epoch = map->epoch;
 	direction->pairs[queue] = pair;
 	direction->pairs_valid |= UINT64_C(1) << queue;

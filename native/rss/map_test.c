@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/splitmix64.h"
 #include "rss/simulation.h"
 #include "rss/solve.h"
 
@@ -46,7 +47,7 @@ learn(struct fixture *f, uint32_t flips)
 static uint32_t
 any_flips(struct fixture *f)
 {
-	return (uint32_t)sim_random(&f->random) & MASK;
+	return (uint32_t)splitmix64(&f->random) & MASK;
 }
 
 static void
@@ -253,7 +254,7 @@ solutions_land_where_they_should(void **state)
 			learn(&f, any_flips(&f));
 		goal = (struct rss_goal){.map = &f.map,
 			.change = (uint32_t)seed & (f.map.queues - 1u)};
-		if (rss_solve(&goal, 1, MASK, sim_random(&f.random), &flips) >=
+		if (rss_solve(&goal, 1, MASK, splitmix64(&f.random), &flips) >=
 			0) {
 			assert_int_equal(change_of(&f, flips), goal.change);
 			assert_int_equal(flips & ~MASK, 0);

@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "base/bytes.h"
+#include "base/splitmix64.h"
 #include "rss/simulation.h"
 
 /* Entry by entry. */
@@ -48,7 +49,7 @@ nic_of(uint64_t *random, uint32_t entries, uint32_t queues, fill *filled)
 	struct rss_nic nic = {.key_bytes = 40, .entries = entries};
 
 	for (unsigned i = 0; i < nic.key_bytes; i++)
-		nic.key[i] = (uint8_t)sim_random(random);
+		nic.key[i] = (uint8_t)splitmix64(random);
 	for (uint32_t i = 0; i < entries; i++)
 		nic.table[i] = (uint16_t)filled(i, entries, queues);
 	return nic;
@@ -85,9 +86,9 @@ all_pairs_are_computed(void **state)
 				assert_true(rss_map_told(&map));
 				for (unsigned i = 0; i < 50; i++) {
 					uint32_t a =
-						(uint32_t)sim_random(&random);
+						(uint32_t)splitmix64(&random);
 					uint32_t b =
-						(uint32_t)sim_random(&random);
+						(uint32_t)splitmix64(&random);
 					uint32_t change = queue_of(&nic, a) ^
 							  queue_of(&nic, b);
 
@@ -110,7 +111,7 @@ the_bits_of_other_numbers_are_computed(void **state)
 	rss_map_init(&map, 12);
 	rss_map_hint(&map, rss_nic_key(&nic, 12));
 	for (unsigned i = 0; i < 200; i++) {
-		uint32_t flips = (uint32_t)sim_random(&random);
+		uint32_t flips = (uint32_t)splitmix64(&random);
 
 		assert_int_equal(rss_map_effect(&map, flips).change,
 			(queue_of(&nic, 0) ^ queue_of(&nic, flips)) & 3);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/bits.h"
+#include "base/splitmix64.h"
 #include "rss/simulation.h"
 
 #define KEYS 200u
@@ -39,7 +40,7 @@ teardown(struct pair_of_hosts *p)
 static struct sim_result
 connect_any(struct pair_of_hosts *p, struct sim_host *from, struct sim_host *to)
 {
-	uint64_t random = sim_random(&p->random);
+	uint64_t random = splitmix64(&p->random);
 
 	return sim_connect(from, to, (uint32_t)(random % from->queues),
 		(uint32_t)(random >> 32) % to->queues);
@@ -397,7 +398,7 @@ lies_do_no_harm(void **state)
 	(void)state;
 	setup(&p, 1, 16, SIM_TOEPLITZ);
 	for (unsigned i = 0; i < 200000; i++) {
-		uint64_t r = sim_random(&p.random);
+		uint64_t r = splitmix64(&p.random);
 		struct rss_observation lie = {
 			.address = (uint32_t)(r & 7),
 			.pair = 30720u << 16 | 30720u |
@@ -407,8 +408,8 @@ lies_do_no_harm(void **state)
 			.remote = true,
 		};
 		struct rss_key key = {
-			.known = sim_random(&p.random),
-			.value = sim_random(&p.random),
+			.known = splitmix64(&p.random),
+			.value = splitmix64(&p.random),
 		};
 
 		rss_peer_told(rss_host_meet(p.a.knowledge, lie.address),
@@ -431,7 +432,7 @@ strangers_drive_nobody_out(void **state)
 	connect_any(&p, &p.a, &p.b);
 	peer = rss_host_find(p.a.knowledge, p.b.address);
 	for (unsigned i = 0; i < 1000000; i++) {
-		uint64_t r = sim_random(&p.random);
+		uint64_t r = splitmix64(&p.random);
 		struct rss_observation seen = {
 			.address = (uint32_t)r,
 			.pair = 31580u << 16 | 31580u,

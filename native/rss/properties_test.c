@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/bits.h"
+#include "base/splitmix64.h"
 #include "rss/simulation.h"
 #include "rss/solve.h"
 
@@ -33,7 +34,7 @@ struct fixture {
 static uint32_t
 any(struct fixture *f, uint32_t below)
 {
-	return (uint32_t)(sim_random(&f->random) % below);
+	return (uint32_t)(splitmix64(&f->random) % below);
 }
 
 static void
@@ -73,7 +74,7 @@ learn(struct fixture *f, unsigned packets, uint32_t mask)
 	unsigned wrong = 0;
 
 	for (unsigned i = 0; i < packets; i++) {
-		uint32_t flips = (uint32_t)sim_random(&f->random) & mask;
+		uint32_t flips = (uint32_t)splitmix64(&f->random) & mask;
 		uint32_t change = change_of(f, flips);
 		uint32_t claim = 0;
 
@@ -165,7 +166,7 @@ what_follows_is_foretold(void **state)
 		setup(&f, seed, 2u << seed % 6,
 			seed % 2 ? SIM_CRC : SIM_TOEPLITZ);
 		for (unsigned i = 0; i < ARRAY_LENGTH(flips); i++) {
-			flips[i] = (uint32_t)sim_random(&f.random) & PORTS_MASK;
+			flips[i] = (uint32_t)splitmix64(&f.random) & PORTS_MASK;
 			rss_map_learn(
 				&f.map, flips[i], change_of(&f, flips[i]));
 		}
@@ -313,14 +314,14 @@ every_connection_opens(void **state)
 		struct sim_result result;
 
 		sim_host_init(&a, &random, CLIENT,
-			1 + (uint32_t)(sim_random(&random) % RSS_QUEUES_MAX),
-			(enum sim_hash)(sim_random(&random) % 5));
+			1 + (uint32_t)(splitmix64(&random) % RSS_QUEUES_MAX),
+			(enum sim_hash)(splitmix64(&random) % 5));
 		sim_host_init(&b, &random, SERVER,
-			1 + (uint32_t)(sim_random(&random) % RSS_QUEUES_MAX),
-			(enum sim_hash)(sim_random(&random) % 5));
+			1 + (uint32_t)(splitmix64(&random) % RSS_QUEUES_MAX),
+			(enum sim_hash)(splitmix64(&random) % 5));
 		for (unsigned j = 0; j < 4; j++) {
-			uint32_t in = (uint32_t)sim_random(&random) % a.queues;
-			uint32_t out = (uint32_t)sim_random(&random) % b.queues;
+			uint32_t in = (uint32_t)splitmix64(&random) % a.queues;
+			uint32_t out = (uint32_t)splitmix64(&random) % b.queues;
 
 			result = sim_connect(&a, &b, in, out);
 			assert_true(

@@ -6,31 +6,22 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/splitmix64.h"
 #include "rss/nic.h"
 
 #define PEERS_MAX 16u
 
 static const struct rss_ports ports = {.first = 30720, .last = 31743};
 
-uint64_t
-sim_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15; /* splitmix64 */
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
 void
 sim_host_rekey(struct sim_host *host, uint64_t *random)
 {
 	for (unsigned i = 0; i < TOEPLITZ_KEY_BYTES; i++)
-		host->nic.key[i] = (uint8_t)sim_random(random);
+		host->nic.key[i] = (uint8_t)splitmix64(random);
 	for (unsigned i = 0; i < SIM_TABLE_LENGTH; i++)
 		host->nic.table[i] =
 			host->nic.hash == SIM_TABLE
-				? (uint8_t)(sim_random(random) % host->queues)
+				? (uint8_t)(splitmix64(random) % host->queues)
 				: (uint8_t)(i % host->queues);
 }
 
@@ -43,7 +34,7 @@ sim_host_init(struct sim_host *host, uint64_t *random, uint32_t address,
 		.base_port = 31580,
 		.queues = (uint16_t)queues,
 		.peers_max = PEERS_MAX,
-		.seed = sim_random(random),
+		.seed = splitmix64(random),
 	};
 
 	*host = (struct sim_host){
@@ -103,7 +94,7 @@ sim_queue(const struct sim_host *host, uint32_t from, uint32_t pair)
 	switch (nic->hash) {
 	case SIM_NONLINEAR:
 		state = load_le64(nic->key) ^ (uint64_t)from << 32 ^ pair;
-		hash = (uint32_t)(sim_random(&state) >> 32);
+		hash = (uint32_t)(splitmix64(&state) >> 32);
 		break;
 	case SIM_CRC:
 		hash = crc32(load_le32(nic->key), input, 12);

@@ -47,8 +47,6 @@ struct sim_result {
 	enum rss_method method;
 };
 
-uint64_t sim_random(uint64_t *state);
-
 /** New key, and nothing is known any more. */
 void sim_host_init(struct sim_host *host, uint64_t *random, uint32_t address,
 	uint32_t queues, enum sim_hash hash);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/splitmix64.h"
+
 void
 strategy_begin(struct strategy *strategy, enum strategy_name name,
 	uint32_t queues, uint32_t wanted_in)
@@ -34,7 +36,7 @@ simple_next(struct simple_way *way, const struct strategy *strategy,
 	way->flips = 0;
 	if (!way->begun || strategy->name == STRATEGY_SPRAY || way->wrong) {
 		way->pair = rss_pair(ports->first, ports->first) |
-			    ((uint32_t)sim_random(random) & mask);
+			    ((uint32_t)splitmix64(random) & mask);
 		if (!way->begun)
 			way->origin_pair = way->pair;
 		return;

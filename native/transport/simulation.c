@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/bits.h"
+#include "base/splitmix64.h"
 #include "transport/flow.h"
 
 /* How often a busy engine turns, and what it takes from its RX queue then. */
@@ -12,20 +13,10 @@
 #define PROGRESS_CHECK_NS (50 * NS_PER_MS)
 #define ADDRESS_FIRST 0x0a000001u
 
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15; /* splitmix64 */
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
 uint64_t
 simulation_random(struct simulation *s, uint64_t below)
 {
-	return random_next(&s->random) % below;
+	return splitmix64(&s->random) % below;
 }
 
 bool

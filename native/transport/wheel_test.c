@@ -12,6 +12,7 @@
 
 #include "base/bits.h"
 #include "base/clock.h"
+#include "base/splitmix64.h"
 
 #define TICK_NS (UINT64_C(1) << WHEEL_TICK_NS_LOG2)
 #define TIMERS 500u
@@ -23,16 +24,6 @@ struct fixture {
 	struct timer timers[TIMERS];
 	uint64_t deadlines_ns[TIMERS]; /* 0: not set */
 };
-
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15; /* splitmix64 */
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
 
 static struct fixture *
 setup(uint64_t now_ns)
@@ -59,9 +50,9 @@ set(struct fixture *f, unsigned i, uint64_t in_ns)
 static uint64_t
 any_delay(struct fixture *f)
 {
-	return 1 + (random_next(&f->random) >>
-			   (24 + random_next(&f->random) % 40)) %
-			   (240 * NS_PER_S);
+	return 1 +
+	       (splitmix64(&f->random) >> (24 + splitmix64(&f->random) % 40)) %
+		       (240 * NS_PER_S);
 }
 
 /* Each comes when it is due, not a tick before and not one after, in order.
@@ -117,10 +108,10 @@ timers_fire_in_order_and_on_time(void **state)
 	for (unsigned i = 0; i < TIMERS; i++)
 		set(f, i, any_delay(f));
 	for (unsigned turn = 0; turn < 20000; turn++) {
-		unsigned i = random_next(&f->random) % TIMERS;
+		unsigned i = splitmix64(&f->random) % TIMERS;
 
 		advance(f, f->now_ns + any_delay(f) / 8);
-		if (random_next(&f->random) % 4 == 0) {
+		if (splitmix64(&f->random) % 4 == 0) {
 			wheel_cancel(&f->wheel, &f->timers[i]);
 			f->deadlines_ns[i] = 0;
 		} else {
@@ -146,7 +137,7 @@ the_next_time_is_never_late(void **state)
 		set(f, i, any_delay(f));
 	while (fired < 5 * TIMERS) {
 		uint64_t next_ns = wheel_next_ns(&f->wheel);
-		unsigned i = random_next(&f->random) % TIMERS;
+		unsigned i = splitmix64(&f->random) % TIMERS;
 
 		assert_true(next_ns <= earliest(f) + TICK_NS - 1);
 		assert_true(next_ns > f->now_ns || f->now_ns == 0);

@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "base/bytes.h"
+#include "base/splitmix64.h"
 #include "wire/wire_test.h"
 
 #define FRAME_BYTES_MAX 2048
@@ -704,18 +705,17 @@ mutated_frames_harm_nobody(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(frames); i++)
 		lengths[i] = from_hex(originals[i], frames[i]);
 	for (uint32_t i = 0; i < 1000000; i++) {
-		uint64_t dice = random_next(&random);
+		uint64_t dice = splitmix64(&random);
 		uint32_t length = lengths[i % ARRAY_LENGTH(frames)];
 
 		memcpy(bytes, originals[i % ARRAY_LENGTH(frames)], 128);
 		for (uint32_t flips = dice & 3; flips > 0; flips--) {
-			uint64_t at = random_next(&random);
+			uint64_t at = splitmix64(&random);
 
 			bytes[at % length] = (uint8_t)(at >> 32);
 		}
 		if ((dice & 4) != 0)
-			length =
-				(uint32_t)(random_next(&random) % (length + 8));
+			length = (uint32_t)(splitmix64(&random) % (length + 8));
 		/* Checksums would hide what is behind them. */
 		if ((dice & 8) != 0) {
 			repair_ipv4(bytes);

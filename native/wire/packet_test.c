@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/bits.h"
+#include "base/splitmix64.h"
 #include "wire/wire_test.h"
 
 #define PACKET_BYTES_MAX 512
@@ -792,15 +793,15 @@ frame_flags_and_packets_without_ack(void **state)
 static uint32_t
 mutate(uint8_t *bytes, uint32_t length, uint64_t *random)
 {
-	uint64_t dice = random_next(random);
+	uint64_t dice = splitmix64(random);
 
 	for (uint32_t flips = dice & 3; flips > 0; flips--) {
-		uint64_t at = random_next(random);
+		uint64_t at = splitmix64(random);
 
 		bytes[at % length] = (uint8_t)(at >> 32);
 	}
 	if ((dice & 4) != 0)
-		length = (uint32_t)(random_next(random) % (length + 8));
+		length = (uint32_t)(splitmix64(random) % (length + 8));
 	return length;
 }
 

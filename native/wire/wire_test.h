@@ -23,15 +23,4 @@ from_hex(uint8_t *bytes, const char *hex)
 	return length;
 }
 
-/** splitmix64 */
-static inline uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
 #endif

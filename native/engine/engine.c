@@ -349,7 +349,8 @@ static uint64_t
 pause_ns(const struct engine *engine, uint64_t now)
 {
 	uint64_t deadline = transport_deadline_ns(engine->transport);
-	uint64_t pause = idle_nap_ns(now - engine->worked_ns);
+	uint64_t pause = idle_nap_ns(
+		now - engine->worked_ns, port_wakes(engine->options.port));
 
 	/* Of what is due there is nothing that could be sent. */
 	if (engine->network.stuck)
@@ -431,28 +432,44 @@ give(struct engine *engine)
 		drive_give(engine->options.drive);
 }
 
-/* Without the drive, though with what fall_asleep did.
- * @return whether somebody rang */
-static bool
+/* What ended a rest. */
+enum waking {
+	WAKING_NONE, /* it was over */
+	WAKING_BELL, /* somebody has work for this engine */
+	WAKING_PORT, /* packets came, perhaps for another engine */
+};
+
+/* Without the drive, though with what fall_asleep did. */
+static enum waking
 sleep_for(struct engine *engine, uint64_t pause)
 {
-	struct pollfd poll_fd = {.fd = engine->epoll, .events = POLLIN};
+	const struct engine_options *options = &engine->options;
+	struct pollfd fds[] = {
+		{.fd = engine->epoll, .events = POLLIN},
+		{.fd = port_wake_fd(options->port, options->queue),
+			.events = POLLIN},
+	};
 	struct timespec timeout = {.tv_nsec = (long)pause};
 	struct epoll_event events[16];
 
-	if (ppoll(&poll_fd, 1, &timeout, NULL) <= 0)
-		return false;
-	epoll_wait(engine->epoll, events, ARRAY_LENGTH(events), 0);
-	return true;
+	if (ppoll(fds, ARRAY_LENGTH(fds), &timeout, NULL) <= 0)
+		return WAKING_NONE;
+	if (fds[0].revents != 0)
+		epoll_wait(engine->epoll, events, ARRAY_LENGTH(events), 0);
+	if (fds[1].revents == 0)
+		return WAKING_BELL;
+	port_wake_take(options->port);
+	return WAKING_PORT;
 }
 
-/* Gives the drive back. @return whether somebody rang */
-static bool
+/* Gives the drive back. */
+static enum waking
 sleep_until(struct engine *engine, uint64_t now)
 {
 	struct drive *drive = engine->options.drive;
 	uint64_t pause = pause_ns(engine, now);
-	bool rang = false, quiet;
+	enum waking waking = WAKING_NONE;
+	bool quiet;
 
 	if (drive != NULL)
 		drive_block(drive);
@@ -460,27 +477,38 @@ sleep_until(struct engine *engine, uint64_t now)
 	engine->counters.sleeps += quiet;
 	give(engine);
 	if (quiet)
-		rang = sleep_for(engine, pause);
+		waking = sleep_for(engine, pause);
 	if (drive != NULL)
 		drive_unblock(drive);
-	return rang;
+	return waking;
 }
 
-/* Gives the drive back. @return whether somebody rang */
-static bool
+/* Gives the drive back. */
+static enum waking
 rest(struct engine *engine, uint64_t now)
 {
 	bool yields = now - engine->worked_ns < IDLE_AWAKE_NS;
 
 	if (!engine->idle || engine->options.poll == MACHNET_POLL_BUSY) {
 		give(engine);
-		return false;
+		return WAKING_NONE;
 	}
 	if (!yields)
 		return sleep_until(engine, now);
 	give(engine);
 	sched_yield();
-	return false;
+	return WAKING_NONE;
+}
+
+/* Stay awake: more will come. */
+static void
+woken(struct engine *engine, uint64_t now, enum waking waking)
+{
+	engine->worked_ns = now;
+	if (waking != WAKING_PORT)
+		return;
+	handover_attention(&engine->network);
+	handover_flush(&engine->network);
 }
 
 static bool
@@ -497,7 +525,7 @@ stopped(struct engine *engine, uint64_t now)
 static void
 turns_run(struct engine *engine)
 {
-	bool rang = true;
+	enum waking waking = WAKING_BELL;
 
 	for (;;) {
 		uint64_t now = clock_now_ns();
@@ -506,11 +534,10 @@ turns_run(struct engine *engine)
 			continue;
 		if (stopped(engine, now))
 			return;
-		/* A doorbell: more will come. */
-		if (rang)
-			engine->worked_ns = now;
+		if (waking != WAKING_NONE)
+			woken(engine, now, waking);
 		turn_run(engine, now);
-		rang = rest(engine, now);
+		waking = rest(engine, now);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/idle.h"
 #include "engine/handover.h"
 #include "port/memory.h"
 #include "rss/plan.h"
@@ -139,6 +140,11 @@ network_flush(struct network *network)
 	for (uint16_t i = 0; i < network->out_length; i++)
 		rte_pktmbuf_linearize(network->out[i]);
 	network->stuck |= network->out_length != 0;
+	if (sent == 0)
+		return;
+	if (network->now_ns - network->moved_ns > IDLE_RING_NS)
+		port_ring(options->port);
+	network->moved_ns = network->now_ns;
 }
 
 static void
@@ -539,6 +545,8 @@ network_receive(struct network *network, uint64_t now_ns)
 	}
 	rte_pktmbuf_free_bulk(in, length);
 	network->counters->frames_received += length;
+	if (length != 0)
+		network->moved_ns = now_ns;
 	return length;
 }
 

@@ -22,6 +22,7 @@ struct network {
 	struct engine_counters *counters;     /* borrowed */
 	struct transport *transport;	      /* borrowed */
 	uint64_t now_ns;		      /* of this turn */
+	uint64_t moved_ns; /* when frames last came or went */
 	uint32_t payload_bytes_max;
 	struct rte_mbuf *begun; /* between packet_begin and packet_send */
 	struct rte_mbuf *out[NETWORK_BURST];

@@ -27,7 +27,7 @@ turn(struct fabric *fabric, uint64_t now_ns)
 
 		for (; ports != 0; ports &= ports - 1)
 			moved |= host_send(&fabric->hosts[__builtin_ctz(ports)],
-				fabric->network, &paused);
+				fabric->network, now_ns, &paused);
 	}
 	return moved;
 }
@@ -42,8 +42,11 @@ rest(struct fabric *fabric, uint64_t now_ns)
 	if (fabric->busy || idle_ns < IDLE_AWAKE_NS)
 		return 0;
 	next_ns = u64_max(switch_next_ns(fabric->network, now_ns), now_ns);
-	return u64_min(idle_nap_ns(idle_ns), next_ns - now_ns);
+	return u64_min(idle_nap_ns(idle_ns, fabric->woken), next_ns - now_ns);
 }
+
+/* What to wait for: the signal, the control socket, the hosts. */
+#define FDS_HOSTS (1 + CONTROL_FDS)
 
 /* @return false if the signal has come */
 static bool
@@ -51,15 +54,26 @@ look(struct fabric *fabric, struct control *control, int signal_fd,
 	uint64_t rest_ns)
 {
 	const struct timespec timeout = {.tv_nsec = (long)rest_ns};
-	struct pollfd fds[1 + CONTROL_FDS] = {
+	struct pollfd fds[FDS_HOSTS + SWITCH_PORTS_MAX] = {
 		{.fd = signal_fd, .events = POLLIN},
 	};
+	struct pollfd *bells = fds + FDS_HOSTS;
 
-	for (uint32_t i = 0; i < fabric->hosts_length; i++)
+	fabric->woken = true;
+	for (uint32_t i = 0; i < fabric->hosts_length; i++) {
+		const struct port *port = &fabric->hosts[i].port;
+
 		host_look(&fabric->hosts[i], fabric->network);
+		fabric->woken &= !fabric->hosts[i].up || port_wakes(port);
+		bells[i].fd = port_wake_fd(port, 0);
+		bells[i].events = POLLIN;
+	}
 	control_poll_fds(control, fds + 1);
-	if (ppoll(fds, ARRAY_LENGTH(fds), &timeout, NULL) <= 0)
+	if (ppoll(fds, FDS_HOSTS + fabric->hosts_length, &timeout, NULL) <= 0)
 		return true;
+	for (uint32_t i = 0; i < fabric->hosts_length; i++)
+		if (bells[i].revents != 0)
+			port_wake_take(&fabric->hosts[i].port);
 	control_serve(control, fds + 1, fabric->network, clock_now_ns());
 	return fds[0].revents == 0;
 }

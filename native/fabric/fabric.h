@@ -18,6 +18,7 @@ struct fabric {
 	struct host hosts[SWITCH_PORTS_MAX];
 	uint32_t hosts_length;
 	bool busy;
+	bool woken;	   /* by all hosts, as of the last look at them */
 	uint64_t moved_ns; /* when a frame last moved */
 };
 

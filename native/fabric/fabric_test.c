@@ -3,6 +3,7 @@
  * machnet-fabric as a process, between hosts that are ports of this one. Its
  * path is the argument.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -237,6 +238,27 @@ introduce(void)
 			assert_true(receive_frame(to, &content, PATIENCE_NS));
 			assert_int_equal(content, from);
 		}
+	}
+}
+
+/* Much longer than the silence after which one rings. */
+#define SILENCE_US 20000
+
+static void
+a_host_is_rung_after_a_silence(void **state)
+{
+	struct pollfd bell = {.events = POLLIN};
+
+	(void)state;
+	start(NULL, NULL);
+	introduce();
+	bell.fd = port_wake_fd(&hosts[1], 0);
+	for (int i = 0; i < 3; i++) {
+		usleep(SILENCE_US);
+		port_wake_take(&hosts[1]);
+		assert_int_equal(poll(&bell, 1, 0), 0);
+		pass_frame(0, 1, 7);
+		assert_int_equal(poll(&bell, 1, PATIENCE_NS / NS_PER_MS), 1);
 	}
 }
 
@@ -663,6 +685,8 @@ it_ends_when_asked_and_leaves_no_file(void **state)
 		assert_int_equal(fabric_end(signals[i]), 0);
 		assert_int_not_equal(access(path("fabric.sock"), F_OK), 0);
 		assert_int_not_equal(access(path("host0.memif"), F_OK), 0);
+		assert_int_not_equal(
+			access(path("host0.memif.bell0"), F_OK), 0);
 		stop(state);
 	}
 }
@@ -680,12 +704,16 @@ main(int argc, char **argv)
 		TEST(four_queues_carry_frames),
 		TEST(a_host_may_open_fewer_queues),
 		TEST(a_host_may_come_back_as_another),
+		TEST(a_host_is_rung_after_a_silence),
 		TEST(control_bears_with_its_clients),
 		TEST(a_host_may_go_and_come_back),
 		TEST(a_killed_fabric_is_replaced),
 		TEST(a_second_fabric_is_refused),
 		TEST(it_ends_when_asked_and_leaves_no_file),
 	};
+	char *const files[] = {"fabric.sock", "host0.memif", "host1.memif",
+		"host2.memif", "host0.memif.bell0", "host1.memif.bell0",
+		"host2.memif.bell0"};
 	int failed;
 
 	if (argc != 2 || mkdtemp(folder) == NULL)
@@ -693,10 +721,8 @@ main(int argc, char **argv)
 	program = argv[1];
 	queues = 1;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(path("fabric.sock"));
-	unlink(path("host0.memif"));
-	unlink(path("host1.memif"));
-	unlink(path("host2.memif"));
+	for (size_t i = 0; i < ARRAY_LENGTH(files); i++)
+		unlink(path(files[i]));
 	rmdir(folder);
 	return failed;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/idle.h"
 #include "wire/ethernet.h"
 
 #define BURST_FRAMES 32u
@@ -205,6 +206,8 @@ host_receive(struct host *host, struct fabric_switch *network, uint64_t now_ns)
 		return false;
 	moved = queues_receive(host, network, now_ns);
 	port_burst_end(&host->port, 0);
+	if (moved)
+		host->moved_ns = now_ns;
 	return moved;
 }
 
@@ -229,7 +232,8 @@ queue_send(struct host *host, struct fabric_switch *network, uint16_t queue)
 }
 
 bool
-host_send(struct host *host, struct fabric_switch *network, bool *paused)
+host_send(struct host *host, struct fabric_switch *network, uint64_t now_ns,
+	bool *paused)
 {
 	uint64_t queues = switch_pending(network, host->index);
 	bool moved = false;
@@ -247,5 +251,10 @@ host_send(struct host *host, struct fabric_switch *network, bool *paused)
 		moved |= queue_send(
 			host, network, (uint16_t)__builtin_ctzll(queues));
 	port_burst_end(&host->port, 0);
-	return moved;
+	if (!moved)
+		return false;
+	if (now_ns - host->moved_ns > IDLE_RING_NS)
+		port_ring(&host->port);
+	host->moved_ns = now_ns;
+	return true;
 }

@@ -21,6 +21,7 @@ struct host {
 	unsigned absences; /* of the port, when it was last looked at */
 	bool heard;	   /* since it connected: opened is known */
 	uint64_t received; /* queues that something ever came on, a bit each */
+	uint64_t moved_ns; /* when frames last came or went */
 };
 
 /** What switches and EAL do with mbufs. */
@@ -50,6 +51,7 @@ bool host_receive(
  * @param paused set if nothing can move for some 0.1 ms
  * @return whether a frame moved
  */
-bool host_send(struct host *host, struct fabric_switch *network, bool *paused);
+bool host_send(struct host *host, struct fabric_switch *network,
+	uint64_t now_ns, bool *paused);
 
 #endif

@@ -7,6 +7,7 @@
  *          b0 -- b1   b1 is in the peer's namespace, the kernel has 10.99.0.1
  *   peer:  a child that only keeps the other namespace alive
  */
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -220,6 +221,69 @@ pair_pass(const char *kind, uint32_t mtu, uint32_t length)
 	frames_pass(&b, &a, 0, 500, length);
 	port_close(&b);
 	port_close(&a);
+}
+
+/* Take what waits in a queue until nothing does: the kernel may say something,
+ * too. @return frames */
+static uint32_t
+frames_take(const struct port *port, uint16_t queue)
+{
+	struct pollfd wake = {
+		.fd = port_wake_fd(port, queue), .events = POLLIN};
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
+	struct rte_mbuf *mbuf;
+	uint32_t taken = 0;
+
+	assert_true(wake.fd >= 0);
+	while (poll(&wake, 1, 0) != 0) {
+		assert_true(clock_now_ns() < end_ns);
+		for (; port_rx_burst(port, queue, &mbuf, 1) == 1; taken++)
+			rte_pktmbuf_free(mbuf);
+	}
+	return taken;
+}
+
+static void
+pair_wakes(const char *kind)
+{
+	struct port_options options = {0};
+	struct pollfd wake = {.events = POLLIN};
+	struct rte_mbuf *mbuf;
+	char device[64];
+	struct port a, b;
+
+	options.device = device;
+	snprintf(device, sizeof(device), "%s:a0", kind);
+	frames_open(&a, &options);
+	snprintf(device, sizeof(device), "%s:a1", kind);
+	frames_open(&b, &options);
+	frames_link(&a, &b);
+	assert_true(port_wakes(&b));
+	for (int i = 0; i < 3; i++) {
+		frames_take(&b, 0);
+		mbuf = rte_pktmbuf_alloc(a.pools[0]);
+		memset(rte_pktmbuf_append(mbuf, 60), 0xff, 60);
+		assert_int_equal(port_tx_burst(&a, 0, &mbuf, 1), 1);
+		wake.fd = port_wake_fd(&b, 0);
+		assert_int_equal(poll(&wake, 1, FRAMES_WAIT_NS / NS_PER_MS), 1);
+		assert_true(frames_take(&b, 0) > 0);
+	}
+	port_close(&b);
+	port_close(&a);
+}
+
+static void
+af_packet_wakes_who_waits(void **state)
+{
+	(void)state;
+	pair_wakes("af_packet");
+}
+
+static void
+af_xdp_wakes_who_waits(void **state)
+{
+	(void)state;
+	pair_wakes("af_xdp");
 }
 
 static void
@@ -502,6 +566,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(af_packet_passes_frames),
 		cmocka_unit_test(af_packet_passes_jumbo_frames),
+		cmocka_unit_test(af_packet_wakes_who_waits),
 		cmocka_unit_test(af_packet_opens_and_closes_ten_times),
 		cmocka_unit_test(af_packet_spreads_flows_over_queues),
 		cmocka_unit_test(af_packet_takes_the_address_of_the_interface),
@@ -511,6 +576,7 @@ main(void)
 			af_packet_gets_unfinished_checksums_from_a_kernel),
 		cmocka_unit_test(tap_is_a_host_to_the_kernel),
 		cmocka_unit_test(af_xdp_passes_frames),
+		cmocka_unit_test(af_xdp_wakes_who_waits),
 		cmocka_unit_test(af_xdp_opens_and_closes_ten_times),
 		cmocka_unit_test(af_xdp_is_a_host_to_the_kernel),
 	};

@@ -4,6 +4,7 @@
  * in this process, but where one of them dies.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -48,8 +49,13 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
+	char bell[80];
+
 	(void)state;
+	/* Of servers that were killed. */
 	unlink(path);
+	snprintf(bell, sizeof(bell), "%s.bell0", path);
+	unlink(bell);
 	return rmdir(folder);
 }
 
@@ -191,6 +197,44 @@ port_says_what_it_has(void **state)
 	assert_memory_not_equal(
 		client.mac.bytes, server.mac.bytes, sizeof(client.mac.bytes));
 	close_pair(&server, &client);
+}
+
+static void
+bell_passes(const struct port *from, struct port *to)
+{
+	struct pollfd bell = {.fd = port_wake_fd(to, 0), .events = POLLIN};
+
+	assert_true(bell.fd >= 0);
+	assert_false(port_wakes(to));
+	assert_int_equal(poll(&bell, 1, 0), 0);
+	/* More often than the socket holds. */
+	for (int i = 0; i < 1000; i++)
+		port_ring(from);
+	assert_int_equal(poll(&bell, 1, FRAMES_WAIT_NS / NS_PER_MS), 1);
+	do
+		port_wake_take(to);
+	while (poll(&bell, 1, 0) == 1);
+	assert_true(port_wakes(to));
+}
+
+static void
+port_rings_its_peer(void **state)
+{
+	struct port server, client;
+	char bell[80];
+
+	(void)state;
+	open_pair(&server, &client, (struct port_options){.queues = 2});
+	bell_passes(&server, &client);
+	bell_passes(&client, &server);
+	assert_int_equal(port_wake_fd(&server, 1), -1);
+	port_close(&client);
+	port_ring(&server); /* nobody */
+	port_close(&server);
+	for (int end = 0; end < 2; end++) {
+		snprintf(bell, sizeof(bell), "%s.bell%d", path, end);
+		assert_int_not_equal(access(bell, F_OK), 0);
+	}
 }
 
 static void
@@ -565,6 +609,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(port_thread_begin_gives_the_thread_a_cache),
 		cmocka_unit_test(port_passes_frames_both_ways),
 		cmocka_unit_test(port_says_what_it_has),
+		cmocka_unit_test(port_rings_its_peer),
 		cmocka_unit_test(port_has_queues_apart),
 		cmocka_unit_test(port_holds_a_ring_of_256),
 		cmocka_unit_test(port_passes_jumbo_frames_in_one_segment),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -13,6 +14,7 @@
 #include "port/memory.h"
 #include "port/pool.h"
 #include "port/rss.h"
+#include "port/wake.h"
 
 #define DESCRIPTORS_MAX 16384u
 /* What the driver lends the kernel, whatever the number of descriptors. */
@@ -25,14 +27,6 @@
 #define CONNECT_NS_MAX (500 * NS_PER_MS)
 /* And how often it looks for its server. */
 #define CONNECT_PERIOD_NS (20 * NS_PER_MS)
-/* What the driver lends the kernel, whatever the number of descriptors. */
-#define XDP_FILL_MBUFS 2048u
-/* The kernel takes its time to part from a socket that was closed: EBUSY. */
-#define XDP_BUSY_NS_MAX (1 * NS_PER_S)
-#define XDP_RETRY_US 20000
-#define POOL_MBUFS_HELD_MAX (1u << 20)
-/* How long a burst that began before the link was seen down may last. */
-#define RECONNECT_AFTER_NS (50 * NS_PER_MS)
 
 /* What the driver said, or the errno. */
 static int32_t
@@ -226,7 +220,7 @@ xdp_sockets_close(const struct sockets *sockets)
 	uint32_t i;
 
 	for (i = 0; i < sockets->count; i++)
-		if (socket_is_xdp(sockets->fds[i]))
+		if (socket_domain(sockets->fds[i]) == AF_XDP)
 			close(sockets->fds[i]);
 }
 
@@ -246,7 +240,7 @@ detach(struct port *port)
 {
 	stop(port);
 	rte_dev_remove(port->rte_device);
-	xdp_sockets_close(&port->xdp_sockets);
+	xdp_sockets_close(&port->sockets);
 	pools_free(port);
 }
 
@@ -335,9 +329,12 @@ set_up(struct port *port, const struct attachment *attachment,
 }
 
 static bool
-is_new_xdp(int fd, const void *others)
+is_new_of_driver(int fd, const void *others)
 {
-	return socket_is_xdp(fd) && !sockets_contain(others, fd);
+	int domain = socket_domain(fd);
+
+	return (domain == AF_XDP || domain == AF_PACKET) &&
+	       !sockets_contain(others, fd);
 }
 
 static int32_t
@@ -350,13 +347,13 @@ open_once(struct port *port, const struct attachment *attachment,
 	int errnum;
 
 	port->stopped = false;
-	sockets_list(&others, is_new_xdp, &none);
+	sockets_list(&others, is_new_of_driver, &none);
 	eal_log_reset();
 	errnum = attach(port, attachment);
 	if (errnum != 0)
 		return fail(options->device, "attach", errnum, error);
 	status = set_up(port, attachment, options, error);
-	sockets_list(&port->xdp_sockets, is_new_xdp, &others);
+	sockets_list(&port->sockets, is_new_of_driver, &others);
 	if (status != MACHNET_OK)
 		detach(port);
 	return status;
@@ -382,7 +379,9 @@ open_memif(struct port *port, const struct attachment *attachment,
 			detach(port);
 	}
 	guard_release();
-	if (status != MACHNET_OK)
+	if (status == MACHNET_OK)
+		bell_open(port);
+	else
 		free(port->bursts);
 	return status;
 }
@@ -411,6 +410,7 @@ port_open(struct port *port, const struct port_options *options,
 	int32_t status = options_complete(&complete, error);
 
 	memset(port, 0, sizeof(*port));
+	port->bell_fd = -1;
 	if (status == MACHNET_OK)
 		status = device_parse(&port->device, options->device, error);
 	if (status == MACHNET_OK)
@@ -458,6 +458,7 @@ port_stop(struct port *port)
 void
 port_close(struct port *port)
 {
+	bell_close(port);
 	hold(port);
 	detach(port);
 	release(port);

@@ -109,8 +109,10 @@ struct port {
 	atomic_bool started;	   /* bursts reach it */
 	struct port_burst *bursts; /* memif: see guard.h; else NULL */
 	struct port *next_guarded;
-	uint64_t connect_ns;	    /* memif client: last attempt */
-	struct sockets xdp_sockets; /* af_xdp: those of the driver */
+	uint64_t connect_ns;	/* memif client: last attempt */
+	struct sockets sockets; /* af_packet, af_xdp: those of the driver */
+	int bell_fd;		/* memif: see wake.h; -1: none */
+	atomic_bool rung;	/* it was, by the peer */
 };
 
 /**
@@ -251,6 +253,26 @@ port_tx_burst(const struct port *port, uint16_t queue, struct rte_mbuf **mbufs,
 	port_burst_end(port, queue);
 	return count;
 }
+
+/**
+ * What becomes readable when packets wait in the queue: of memif, only when the
+ * peer rang (see port_ring), for all queues that of the first one.
+ * @return a descriptor to wait for, or -1: there is none, look at the queue
+ */
+int port_wake_fd(const struct port *port, uint16_t queue);
+
+/** It was readable: the packets are the caller's to take, the rest is this. */
+void port_wake_take(struct port *port);
+
+/** Will packets make it readable? Of memif, once the peer has rung. */
+bool port_wakes(const struct port *port);
+
+/**
+ * Wake the peer, if it is a memif's, and others need no waking: packets were
+ * sent after a silence in which it may have gone to sleep. A system call, 1 to
+ * 2 us, and never waits.
+ */
+void port_ring(const struct port *port);
 
 /** Which checksums (enum frame_verified) the device verified. */
 static inline unsigned

@@ -36,12 +36,13 @@ sockets_contain(const struct sockets *sockets, int fd)
 	return false;
 }
 
-bool
-socket_is_xdp(int fd)
+int
+socket_domain(int fd)
 {
-	int domain = 0;
+	int domain = -1;
 	socklen_t length = sizeof(domain);
 
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
-	       domain == AF_XDP;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0
+		       ? domain
+		       : -1;
 }

@@ -19,7 +19,7 @@ void sockets_list(struct sockets *sockets,
 
 bool sockets_contain(const struct sockets *sockets, int fd);
 
-/** Is it of AF_XDP? */
-bool socket_is_xdp(int fd);
+/** @return AF_XDP, AF_PACKET, ..., or -1: it is no socket */
+int socket_domain(int fd);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sidecar/cable.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -33,6 +34,21 @@ static uint8_t wanted_type;
 static uint32_t captured; /* 0 or 1 */
 static struct cable_frame queue[QUEUE_FRAMES];
 static uint32_t queue_first, queue_length;
+
+void
+cable_forget_rings(enum cable_end from)
+{
+	port_wake_take(&ports[from]);
+}
+
+void
+cable_rung(enum cable_end from)
+{
+	struct pollfd bell = {
+		.fd = port_wake_fd(&ports[from], 0), .events = POLLIN};
+
+	assert_int_equal(poll(&bell, 1, HOSTS_WAIT_MS), 1);
+}
 
 /* Type of the packet in a frame; 0 if there is none. */
 static uint8_t

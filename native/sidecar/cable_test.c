@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -122,6 +123,24 @@ send_counted(const struct cable_frame *frame, const struct host *host,
 
 	cable_send(frame);
 	host_counts(host, counter, before + 1);
+}
+
+/* Much longer than the silence after which one rings. */
+#define SILENCE_US 20000
+
+static void
+an_engine_rings_after_a_silence(void **state)
+{
+	(void)state;
+	connection_open();
+	for (int i = 0; i < 3; i++) {
+		usleep(SILENCE_US);
+		cable_forget_rings(CABLE_A);
+		application_round_trip(
+			&client, client_side, &server, server_side);
+		cable_rung(CABLE_A);
+	}
+	connection_end();
 }
 
 static void
@@ -531,6 +550,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(an_engine_rings_after_a_silence),
 		TEST(a_truncated_packet_with_the_right_number_is_dropped),
 		TEST(old_packets_on_an_idle_connection_do_nothing),
 		TEST(packets_of_a_connection_that_is_over_do_nothing),

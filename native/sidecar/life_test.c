@@ -79,7 +79,8 @@ a_sidecar_says_when_it_is_ready_and_leaves_nothing(void **state)
 		"control socket %s/a.sock\n",
 		hosts_folder, hosts_folder);
 	assert_string_equal(a.said, expected);
-	assert_int_equal(hosts_files(hosts_folder, ""), 2);
+	/* The control socket, and the wire's with its bell. */
+	assert_int_equal(hosts_files(hosts_folder, ""), 3);
 	pid = a.pid;
 	host_stop(&a);
 	assert_string_equal(a.said, expected);

@@ -138,5 +138,8 @@ wheel_next_ns(const struct wheel *wheel)
 	while ((tick & SLOT_MASK) != 0 &&
 		list_empty(&wheel->slots[0][tick & SLOT_MASK]))
 		tick++;
+	while (wheel->timers[0] == 0 && (tick >> SLOT_BITS & SLOT_MASK) != 0 &&
+		list_empty(&wheel->slots[1][tick >> SLOT_BITS & SLOT_MASK]))
+		tick += WHEEL_SLOTS;
 	return tick << WHEEL_TICK_NS_LOG2;
 }

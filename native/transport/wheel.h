@@ -58,8 +58,8 @@ wheel_behind(const struct wheel *wheel, uint64_t now_ns)
  */
 void wheel_advance(struct wheel *wheel, uint64_t now_ns, struct list *due);
 
-/** When the next slot with a timer comes up, or UINT64_MAX. Looks at one
- * level, so it may be early. */
+/** When the next slot with a timer comes up, or UINT64_MAX. Looks no further
+ * than where a slot of the next level opens, so it may be early. */
 uint64_t wheel_next_ns(const struct wheel *wheel);
 
 #endif

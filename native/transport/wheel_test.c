@@ -151,6 +151,25 @@ the_next_time_is_never_late(void **state)
 	free(f);
 }
 
+/* An idle wheel does not wake its owner each time that a coarse slot opens. */
+static void
+the_next_time_is_that_of_the_next_timer(void **state)
+{
+	struct fixture *f = setup(0);
+	uint64_t slot_ns = WHEEL_SLOTS * TICK_NS;
+
+	(void)state;
+	advance(f, TICK_NS);
+	set(f, 0, 500 * NS_PER_MS);
+	assert_in_range(wheel_next_ns(&f->wheel), 500 * NS_PER_MS - slot_ns,
+		500 * NS_PER_MS + TICK_NS);
+	/* Not all of a level lies before the next one's slot opens. */
+	set(f, 1, 2 * NS_PER_S);
+	assert_in_range(wheel_next_ns(&f->wheel), 500 * NS_PER_MS - slot_ns,
+		500 * NS_PER_MS + TICK_NS);
+	free(f);
+}
+
 static void
 a_deadline_in_the_past_fires_at_the_next_tick(void **state)
 {
@@ -210,6 +229,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_fire_in_order_and_on_time),
 		cmocka_unit_test(the_next_time_is_never_late),
+		cmocka_unit_test(the_next_time_is_that_of_the_next_timer),
 		cmocka_unit_test(a_deadline_in_the_past_fires_at_the_next_tick),
 		cmocka_unit_test(a_long_time_passes_at_once),
 		cmocka_unit_test(a_timer_that_is_due_can_be_set_and_cancelled),

@@ -90,6 +90,17 @@ export const CLIENT_SYMBOLS = {
     ],
     result: "i32",
   },
+  machnet_ask: {
+    parameters: [
+      "bytes", // path
+      "bytes", // line
+      "bytes", // text
+      "u32", // capacity
+      "u32", // timeout_ms
+      "bytes", // error
+    ],
+    result: "i32",
+  },
   machnet_channel_info: {
     parameters: [
       "u32", // channel

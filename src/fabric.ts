@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { connect } from "node:net";
 import { MachnetError } from "../ffi/error.ts";
+import { library } from "../ffi/library.ts";
+import { Status } from "../ffi/status.ts";
+import { cString, ErrorBuffer, fromCString } from "../ffi/structs.ts";
 import { parseStats } from "./stats.ts";
 
 /**
@@ -98,6 +100,9 @@ export interface FabricStats {
 
 const TIMEOUT_MS = 5000;
 
+// Of 32 hosts with 64 queues each there is a lot to tell.
+const ANSWER_BYTES_MAX = 1 << 20;
+
 /** Ask a fabric for its counters; see native/fabric/stats.h. */
 export async function fabricStats(socket: string): Promise<FabricStats> {
   const { mtu, ...counters } = parseStats(
@@ -120,7 +125,8 @@ export async function fabricStats(socket: string): Promise<FabricStats> {
 }
 
 /**
- * Ask a fabric to do something.
+ * Ask a fabric to do something. Keeps the thread for the fraction of a
+ * millisecond that it takes a living one to answer.
  *
  * @param command A line of native/fabric/commands.h.
  * @param attempt What errors begin with: `Cannot read counters`.
@@ -128,39 +134,35 @@ export async function fabricStats(socket: string): Promise<FabricStats> {
  * @throws {MachnetError} INVALID_ARGUMENT if it refuses, TIMED_OUT if it does
  * not answer, SYSTEM_ERROR if it has ended.
  */
-export function fabricCommand(
+export async function fabricCommand(
   socket: string,
   command: string,
   attempt: string,
 ): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const stream = connect({ path: socket }, () => stream.write(`${command}\n`));
-  let answer = "";
-  stream.setEncoding("utf8");
-  stream.setTimeout(TIMEOUT_MS, () => {
-    reject(
-      new MachnetError(
-        "TIMED_OUT",
-        `${attempt}: the fabric does not answer in ${TIMEOUT_MS} ms`,
-      ),
-    );
-    stream.destroy();
-  });
-  stream.on("data", (piece: string) => answer += piece);
-  stream.on("end", () => {
-    stream.destroy();
-    const why = answer.match(/^error: (.*)/)?.[1];
-    if (why !== undefined) {
-      reject(new MachnetError("INVALID_ARGUMENT", `${attempt}: ${why}`));
-    } else if (answer.endsWith("\n")) {
-      resolve(answer);
-    } else {
-      reject(new MachnetError("SYSTEM_ERROR", `${attempt}: the fabric ended`));
-    }
-  });
-  stream.on("error", (cause) => {
-    const why = `${attempt}: the fabric cannot be reached, ${cause.message}`;
-    reject(new MachnetError("SYSTEM_ERROR", why, { cause }));
-  });
-  return promise;
+  const { calls } = await library();
+  const text = new Uint8Array(ANSWER_BYTES_MAX);
+  const error = new ErrorBuffer();
+  const path = cString(socket);
+  const line = cString(command);
+  const length = calls.machnet_ask(
+    path,
+    line,
+    text,
+    text.length,
+    TIMEOUT_MS,
+    error.bytes,
+  );
+  if (length === Status.TIMED_OUT) {
+    const why = `the fabric does not answer in ${TIMEOUT_MS} ms`;
+    throw new MachnetError("TIMED_OUT", `${attempt}: ${why}`);
+  }
+  const answer = length < 0 ? "" : fromCString(text);
+  const refusal = answer.match(/^error: (.*)/)?.[1];
+  if (refusal !== undefined) {
+    throw new MachnetError("INVALID_ARGUMENT", `${attempt}: ${refusal}`);
+  }
+  if (!answer.endsWith("\n")) {
+    throw new MachnetError("SYSTEM_ERROR", `${attempt}: the fabric has ended`);
+  }
+  return answer;
 }

@@ -99,8 +99,7 @@ export interface LabHost {
  * development and tests: no network card, no root, no hugepages.
  *
  * Its processes end with this one. Under Deno it needs `--allow-ffi`,
- * `--allow-run`, `--allow-read`, `--allow-write` and `--allow-env`; to read its
- * counters or to change the network while it runs, `--allow-net` as well.
+ * `--allow-run`, `--allow-read`, `--allow-write` and `--allow-env`.
  *
  * @example
  * ```ts

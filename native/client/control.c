@@ -147,18 +147,17 @@ control_close(struct control *control)
 			close(control->descriptors[i]);
 }
 
-static int32_t
-request_send(struct control *control, const struct control_request *request,
+int32_t
+control_send(struct control *control, const void *bytes, size_t length,
 	struct machnet_error *error)
 {
-	const char *bytes = (const char *)request;
 	size_t done = 0;
 	ssize_t count;
 	int32_t status;
 
-	while (done < sizeof(*request)) {
-		count = send(control->fd, bytes + done, sizeof(*request) - done,
-			MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (done < length) {
+		count = send(control->fd, (const char *)bytes + done,
+			length - done, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (count >= 0) {
 			done += (size_t)count;
 			continue;
@@ -208,13 +207,9 @@ descriptors_keep(struct control *control, struct msghdr *message)
 		control->descriptors_excess = true;
 }
 
-/**
- * Read up to length bytes; less only if the stream ends.
- * @param done bytes read
- */
-static int32_t
-read_up_to(struct control *control, void *bytes, size_t length, size_t *done,
-	struct machnet_error *error)
+int32_t
+control_read_up_to(struct control *control, void *bytes, size_t length,
+	size_t *done, struct machnet_error *error)
 {
 	union {
 		struct cmsghdr align;
@@ -266,7 +261,8 @@ control_read(struct control *control, void *bytes, uint32_t length,
 	struct machnet_error *error)
 {
 	size_t done;
-	int32_t status = read_up_to(control, bytes, length, &done, error);
+	int32_t status =
+		control_read_up_to(control, bytes, length, &done, error);
 
 	if (status == MACHNET_OK && done < length)
 		return ended_early(control, error);
@@ -315,9 +311,9 @@ control_exchange(struct control *control, struct control_request *request,
 
 	request->magic = CONTROL_MAGIC;
 	request->abi_version = MACHNET_ABI_VERSION;
-	status = request_send(control, request, error);
+	status = control_send(control, request, sizeof(*request), error);
 	if (status == MACHNET_OK)
-		status = read_up_to(
+		status = control_read_up_to(
 			control, reply, sizeof(*reply), &done, error);
 	if (status == MACHNET_OK)
 		status = reply_check(control, reply, done, error);

@@ -4,6 +4,7 @@
 #define CLIENT_CONTROL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "machnet/machnet.h"
@@ -33,6 +34,17 @@ int32_t control_open(struct control *control, const char *path,
 
 /** Close what is left in *control. */
 void control_close(struct control *control);
+
+/** Send bytes; what hung up meanwhile is left to the next read. */
+int32_t control_send(struct control *control, const void *bytes, size_t length,
+	struct machnet_error *error);
+
+/**
+ * Read up to length bytes; less only if the stream ends.
+ * @param done bytes read
+ */
+int32_t control_read_up_to(struct control *control, void *bytes, size_t length,
+	size_t *done, struct machnet_error *error);
 
 /**
  * Say one request, whose magic and version are filled in, and hear the reply.

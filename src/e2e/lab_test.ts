@@ -206,6 +206,17 @@ test("a lab's processes end with the script that is killed", {
   await until(() => !pids.some(alive));
 });
 
+test("a lab needs no permission for the network", { skip }, async () => {
+  const script = startScript("lab_permissions.ts", [], {
+    permissions: [
+      ...["--allow-ffi", "--allow-run", "--allow-read", "--allow-env"],
+      "--allow-write=/tmp",
+    ],
+  });
+  assert.equal(await script.line(), "counted");
+  assert.equal(await script.ended, 0, script.stderr());
+});
+
 test("a lab that was forgotten does not keep the process alive", {
   skip,
 }, async () => {

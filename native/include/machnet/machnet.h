@@ -232,6 +232,16 @@ MACHNET_API int32_t machnet_job_abandon(int32_t job);
 MACHNET_API int32_t machnet_stats(const char *path, char *text,
 	uint32_t capacity, uint32_t timeout_ms, struct machnet_error *error);
 
+/**
+ * Say a line to a program that listens on a Unix socket, machnet-fabric, and
+ * read what it answers until it hangs up. For bindings, whose language may not
+ * open sockets. Blocks for at most timeout_ms.
+ * @param line without its newline
+ * @return bytes written to text (without the NUL) or a negative status
+ */
+MACHNET_API int32_t machnet_ask(const char *path, const char *line, char *text,
+	uint32_t capacity, uint32_t timeout_ms, struct machnet_error *error);
+
 MACHNET_API int32_t machnet_channel_info(
 	uint32_t channel, struct machnet_channel_info *info);
 

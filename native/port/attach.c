@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,6 +186,45 @@ capability_check(int domain, int type, const char *driver,
 	return MACHNET_OK;
 }
 
+/*
+ * The driver gives its queues a fan-out group (packet(7)) whose number it makes
+ * of the process id and the interface (22.11). The kernel would let two
+ * processes whose numbers are the same share packets between them, without a
+ * word, if they use one interface. No group has our mode, so that ours cannot
+ * be made where there is one already.
+ */
+static int32_t
+fanout_check(const char *name, struct machnet_error *error)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = (int)if_nametoindex(name),
+	};
+	uint32_t group = (uint32_t)(getpid() ^ address.sll_ifindex) & 0xffff;
+	uint32_t fanout = PACKET_FANOUT_RND << 16 | group;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int errnum = 0;
+
+	if (fd < 0 ||
+		bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+		setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &fanout,
+			sizeof(fanout)) != 0)
+		errnum = errno;
+	if (fd >= 0)
+		close(fd);
+	if (errnum == EINVAL)
+		return error_set(error, MACHNET_ADDRESS_IN_USE,
+			"Cannot use interface \"%s\": another process has "
+			"fan-out group %u, which follows from its id and this "
+			"one's; start again, so that this one has another id",
+			name, group);
+	if (errnum != 0)
+		return error_set_errno(error, MACHNET_DEVICE_FAILED, errnum,
+			"Cannot use interface \"%s\"", name);
+	return MACHNET_OK;
+}
+
 static int32_t
 af_packet_plan(struct attachment *attachment, const struct device *device,
 	const struct port_options *options, struct machnet_error *error)
@@ -196,6 +236,8 @@ af_packet_plan(struct attachment *attachment, const struct device *device,
 	if (status == MACHNET_OK)
 		status = capability_check(
 			AF_PACKET, SOCK_RAW, "af_packet", "CAP_NET_RAW", error);
+	if (status == MACHNET_OK)
+		status = fanout_check(device->target, error);
 	if (status != MACHNET_OK)
 		return status;
 	/* The driver counts on blocks that are full of frames. */

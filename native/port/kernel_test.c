@@ -7,6 +7,10 @@
  *          b0 -- b1   b1 is in the peer's namespace, the kernel has 10.99.0.1
  *   peer:  a child that only keeps the other namespace alive
  */
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -17,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -416,6 +421,49 @@ af_packet_takes_the_address_of_the_interface(void **state)
 	port_close(&port);
 }
 
+/* As the driver does it. @return the socket */
+static int
+fanout_join(const char *interface, uint32_t group)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = (int)if_nametoindex(interface),
+	};
+	uint32_t fanout =
+		group | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG |
+				PACKET_FANOUT_FLAG_ROLLOVER)
+				<< 16;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(
+		bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &fanout,
+				 sizeof(fanout)),
+		0);
+	return fd;
+}
+
+static void
+af_packet_shares_no_group_with_another_process(void **state)
+{
+	static const char *const interfaces[] = {"a0", "a1"};
+	uint32_t group = (uint32_t)(getpid() ^ (int)if_nametoindex("a0"));
+	struct machnet_error error;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(interfaces); i++) {
+		int fd = fanout_join(interfaces[i], group & 0xffff);
+
+		assert_int_equal(open_status("af_packet:a0", 0, &error),
+			MACHNET_ADDRESS_IN_USE);
+		assert_non_null(strstr(error.message, "fan-out group"));
+		close(fd);
+		assert_int_equal(
+			open_status("af_packet:a0", 0, &error), MACHNET_OK);
+	}
+}
+
 static void
 af_packet_refuses_an_interface_that_is_down(void **state)
 {
@@ -570,6 +618,8 @@ main(void)
 		cmocka_unit_test(af_packet_opens_and_closes_ten_times),
 		cmocka_unit_test(af_packet_spreads_flows_over_queues),
 		cmocka_unit_test(af_packet_takes_the_address_of_the_interface),
+		cmocka_unit_test(
+			af_packet_shares_no_group_with_another_process),
 		cmocka_unit_test(af_packet_refuses_an_interface_that_is_down),
 		cmocka_unit_test(af_packet_is_a_host_to_the_kernel),
 		cmocka_unit_test(

@@ -30,6 +30,8 @@
  *   net.ipv4.ip_forward=1 the kernel tries to route packets for our address and
  *   may tell the sender that we are unreachable: drop them in nftables, or take
  *   the subnet off the interface.
+ * - af_packet: two processes whose ids have the same lower 16 bits, as in two
+ *   PID namespaces, cannot both have the same interface.
  */
 #ifndef PORT_PORT_H
 #define PORT_PORT_H

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes from the engine: events, room, and the wait for either. */
 #include <errno.h>
-#include <sched.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
+#include "base/idle.h"
 #include "client/channel.h"
 
 /** Note the block that an event lends. @return false if it cannot be one */
@@ -122,7 +121,7 @@ machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 	struct channel *channel;
 	int32_t result = channel_find(handle, &channel);
 	int32_t lacked, lacks;
-	uint64_t deadline_ns;
+	uint64_t now_ns, deadline_ns, yield_ns = 0;
 
 	if (result != MACHNET_OK)
 		return result;
@@ -135,16 +134,18 @@ machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 	result = look(channel, events, capacity);
 	if (result != 0 || spin_us == 0)
 		return result;
-	deadline_ns = clock_now_ns() + spin_us * NS_PER_US;
+	now_ns = clock_now_ns();
+	deadline_ns = now_ns + spin_us * NS_PER_US;
 	do {
 		lacks = lacks_update(channel);
 		if (lacks < 0)
 			return lacks;
 		if (lacks != lacked)
 			return 0; /* there is room: what was refused can go */
-		sched_yield();
+		idle_yield(&yield_ns, now_ns);
 		result = look(channel, events, capacity);
-	} while (result == 0 && clock_now_ns() < deadline_ns);
+		now_ns = clock_now_ns();
+	} while (result == 0 && now_ns < deadline_ns);
 	return result;
 }
 

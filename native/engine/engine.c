@@ -44,6 +44,7 @@ struct engine {
 	int epoll;
 	uint64_t worked_ns; /* when there was work last */
 	bool idle;	    /* there was none in the last turn */
+	uint64_t yield_ns;  /* of its thread, see idle_yield */
 	bool asleep;	    /* those who have work for it ring */
 	bool stopping;
 	uint64_t stop_ns;
@@ -490,13 +491,14 @@ rest(struct engine *engine, uint64_t now)
 	bool yields = now - engine->worked_ns < IDLE_AWAKE_NS;
 
 	if (!engine->idle || engine->options.poll == MACHNET_POLL_BUSY) {
+		engine->yield_ns = 0;
 		give(engine);
 		return WAKING_NONE;
 	}
 	if (!yields)
 		return sleep_until(engine, now);
 	give(engine);
-	sched_yield();
+	idle_yield(&engine->yield_ns, now);
 	return WAKING_NONE;
 }
 

@@ -2,7 +2,6 @@
 #include "fabric/fabric.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -81,7 +80,7 @@ look(struct fabric *fabric, struct control *control, int signal_fd,
 void
 fabric_run(struct fabric *fabric, struct control *control, int signal_fd)
 {
-	uint64_t looked_ns = 0;
+	uint64_t looked_ns = 0, yield_ns = 0;
 	bool running = true;
 
 	/* Only faster: without it the pools have no caches. */
@@ -97,8 +96,10 @@ fabric_run(struct fabric *fabric, struct control *control, int signal_fd)
 		if (rest_ns > 0 || now_ns - looked_ns >= LOOK_NS) {
 			running = look(fabric, control, signal_fd, rest_ns);
 			looked_ns = now_ns;
-		} else if (!fabric->busy && fabric->moved_ns != now_ns) {
-			sched_yield();
+		} else if (fabric->moved_ns == now_ns) {
+			yield_ns = 0;
+		} else if (!fabric->busy) {
+			idle_yield(&yield_ns, now_ns);
 		}
 	}
 	port_thread_end();

@@ -172,18 +172,18 @@ may_begin(const struct flow *f, const struct tx_message *message)
 {
 	const struct send_window *window = f->sent;
 
-	if (is_large(message) && window != NULL &&
-		(window->partial_length == PARTIAL_MAX ||
-			window->partial_bytes + message->length >
-				PARTIAL_BYTES_MAX))
-		return false;
-	if (message->queue != QUEUE_ORDERED)
-		return true;
 	/* Nothing follows FIN. */
 	if (message->fin && (f->queues[QUEUE_SMALL] != NULL ||
 				    f->queues[QUEUE_LARGE] != NULL))
 		return false;
-	return window == NULL || !window->partial_ordered;
+	if (window == NULL || window->partial == NULL)
+		return true;
+	if (is_large(message) &&
+		(window->partial_length == PARTIAL_MAX ||
+			window->partial_bytes + message->length >
+				PARTIAL_BYTES_MAX))
+		return false;
+	return message->queue != QUEUE_ORDERED || !window->partial_ordered;
 }
 
 /* How many messages the windows of ids of both sides let begin. */

@@ -261,6 +261,22 @@ small_messages_overtake_large_ones_if_unordered(void **state)
 }
 
 static void
+a_message_does_not_share_with_those_that_have_to_wait_for_it(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	uint64_t begun_ns = pair.s->now_ns, first_ns;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		connection_send(pair.client, 1 << 20);
+	RUN_UNTIL(pair.s, connection_out(pair.client)->received == 1, NS_PER_S);
+	first_ns = pair.s->now_ns - begun_ns;
+	RUN_UNTIL(pair.s, connection_delivered(pair.client), NS_PER_S);
+	assert_in_range(first_ns, 0, (pair.s->now_ns - begun_ns) / 3);
+	simulation_destroy(pair.s);
+}
+
+static void
 unordered_messages_arrive_once_under_faults(void **state)
 {
 	struct simulation *s = simulation_create(7);
@@ -328,6 +344,8 @@ main(void)
 			the_oldest_packet_is_sent_again_when_all_numbers_are_open),
 		cmocka_unit_test(
 			small_messages_overtake_large_ones_if_unordered),
+		cmocka_unit_test(
+			a_message_does_not_share_with_those_that_have_to_wait_for_it),
 		cmocka_unit_test(unordered_messages_arrive_once_under_faults),
 		cmocka_unit_test(a_full_device_delays_but_loses_nothing),
 		cmocka_unit_test(

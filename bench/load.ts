@@ -229,8 +229,20 @@ export function medians<Name extends string>(
 
 /** Bytes of memory that a process has. */
 export function memory(pid: number): number {
+  return statusBytes(pid, "VmRSS");
+}
+
+/** Those that it shares with nobody: not what applications write into. */
+export function privateMemory(pid: number): number {
+  return statusBytes(pid, "RssAnon");
+}
+
+function statusBytes(pid: number, name: string): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return 1024 * Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)![1]);
+  const [, kilobytes] = new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(
+    status,
+  )!;
+  return 1024 * Number(kilobytes);
 }
 
 /**

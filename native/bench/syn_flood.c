@@ -4,17 +4,23 @@
  * a server must bear. It takes the answers, too, since it says of itself to be
  * all of those addresses.
  *
- *     syn-flood DEVICE TARGET SERVICE COUNT PER_SECOND
+ *     syn-flood DEVICE TARGET SERVICE
  *
  * TARGET is an IPv4 address, which shares its upper 24 bits with those that are
- * forged: .100 to .227. Prints how many SYNs went out and answers came in.
+ * forged: .100 to .227. What is asked for comes as lines on standard input,
+ * "syns COUNT PER_SECOND", or "strays ...": the same packets, but to UDP ports
+ * on which nobody listens, to tell what the flood costs by itself. After each
+ * it prints how many went out and how many answers came in.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "bench/load.h"
 #include "fabric/dice.h"
@@ -25,9 +31,12 @@
 #define BURST 32u
 #define FORGED_FIRST 100u
 #define FORGED 128u
+#define PORTS (TRANSPORT_PORT_LAST - TRANSPORT_PORT_FIRST + 1)
 #define WAIT_NS (10 * NS_PER_S)
 /* What comes after the last SYN. */
-#define AFTER_NS (500 * NS_PER_MS)
+#define AFTER_NS (300 * NS_PER_MS)
+/* Between bursts. To poll would take a core from those that are measured. */
+#define REST_NS (300 * NS_PER_US)
 
 static struct {
 	struct port port;
@@ -36,6 +45,7 @@ static struct {
 	struct mac target_mac;
 	bool found;
 	uint16_t service;
+	bool strays; /* to ports that the target has nothing on */
 	uint64_t sent;
 	uint64_t answers;
 } flood;
@@ -138,10 +148,7 @@ find_target(void)
 static uint16_t
 port_draw(uint64_t thrown)
 {
-	return (uint16_t)(TRANSPORT_PORT_FIRST +
-			  dice_amount(thrown, TRANSPORT_PORT_LAST -
-						      TRANSPORT_PORT_FIRST +
-						      1));
+	return (uint16_t)(TRANSPORT_PORT_FIRST + dice_amount(thrown, PORTS));
 }
 
 static void
@@ -155,7 +162,9 @@ syn_write(struct rte_mbuf *mbuf)
 			dice_amount(dice_throw(&flood.dice), FORGED)),
 		.destination_ip = flood.target,
 		.source_port = port_draw(dice_throw(&flood.dice)),
-		.destination_port = port_draw(dice_throw(&flood.dice)),
+		.destination_port =
+			(uint16_t)(port_draw(dice_throw(&flood.dice)) +
+				   (flood.strays ? PORTS : 0)),
 	};
 	const struct wire_syn syn = {
 		.client = (uint32_t)dice_throw(&flood.dice),
@@ -173,7 +182,8 @@ syn_write(struct rte_mbuf *mbuf)
 	mbuf->pkt_len = length;
 }
 
-static void
+/* @return whether the device took all of them */
+static bool
 burst_send(uint64_t count)
 {
 	struct rte_mbuf *mbufs[BURST];
@@ -187,6 +197,13 @@ burst_send(uint64_t count)
 	sent = port_tx_burst(&flood.port, 0, mbufs, length);
 	flood.sent += sent;
 	rte_pktmbuf_free_bulk(mbufs + sent, length - sent);
+	return sent == length;
+}
+
+static void
+rest(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = REST_NS}, NULL);
 }
 
 static void
@@ -195,20 +212,51 @@ run(uint64_t count, uint64_t per_second)
 	uint64_t begun_ns = clock_now_ns();
 	uint64_t end_ns;
 
+	flood.sent = flood.answers = 0;
 	while (flood.sent < count) {
 		uint64_t due =
 			(clock_now_ns() - begun_ns) * per_second / NS_PER_S;
 
 		due = due < count ? due : count;
-		if (due > flood.sent)
-			burst_send(due - flood.sent);
+		while (flood.sent < due && burst_send(due - flood.sent))
+			continue;
 		take_all();
-		sched_yield();
+		rest();
 	}
 	end_ns = clock_now_ns() + AFTER_NS;
 	while (clock_now_ns() < end_ns) {
 		take_all();
-		sched_yield();
+		rest();
+	}
+}
+
+/* Others may ask for our addresses meanwhile. @return false at the end */
+static bool
+order_wait(void)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	while (poll(&input, 1, 1) == 0)
+		take_all();
+	return (input.revents & POLLIN) != 0;
+}
+
+static void
+orders_run(void)
+{
+	uint64_t count, per_second;
+	char line[64], kind[8];
+
+	while (order_wait() && fgets(line, sizeof(line), stdin) != NULL) {
+		if (sscanf(line, "%7s %" SCNu64 " %" SCNu64, kind, &count,
+			    &per_second) != 3 ||
+			per_second == 0)
+			load_fail("Cannot run", line);
+		flood.strays = strcmp(kind, "strays") == 0;
+		run(count, per_second);
+		printf("{\"sent\":%" PRIu64 ",\"answers\":%" PRIu64 "}\n",
+			flood.sent, flood.answers);
+		fflush(stdout);
 	}
 }
 
@@ -218,9 +266,10 @@ main(int argc, char **argv)
 	struct machnet_error error;
 	struct in_addr target;
 
-	if (argc != 6 || inet_pton(AF_INET, argv[2], &target) != 1)
-		load_fail("Usage",
-			"syn-flood DEVICE TARGET SERVICE COUNT PER_SECOND");
+	if (argc != 4 || inet_pton(AF_INET, argv[2], &target) != 1)
+		load_fail("Usage", "syn-flood DEVICE TARGET SERVICE");
+	/* poll() tells nothing of what a buffer holds. */
+	setvbuf(stdin, NULL, _IONBF, 0);
 	flood.target = ntohl(target.s_addr);
 	flood.service = (uint16_t)atoi(argv[3]);
 	dice_init(&flood.dice, clock_now_ns(), 0);
@@ -229,10 +278,8 @@ main(int argc, char **argv)
 		load_fail("Cannot open device", error.message);
 	port_thread_begin(NULL);
 	find_target();
-	run(strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10));
+	orders_run();
 	port_thread_end();
 	port_close(&flood.port);
-	printf("sent %" PRIu64 " answers %" PRIu64 "\n", flood.sent,
-		flood.answers);
 	return EXIT_SUCCESS;
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import process from "node:process";
@@ -93,27 +94,35 @@ test("bench/system.ts: measures each kind of contender", async () => {
   }
 });
 
-test("bench/system.ts: leaves nothing behind when interrupted", {
-  skip: !canMakeNamespaces() && "needs root, for network namespaces",
-}, async () => {
-  const folder = mkdtempSync(`${tmpdir()}/machnet-bench-`);
-  const parameters = ["--only", "^(machnet bun|tcp bun)", "--rounds", "1000"];
-  await using script = Script.start({
-    runtime,
-    file: "bench/system.ts",
-    parameters: [...parameters, "--output", `${folder}/results.json`],
+for (const [how, end] of [["SIGINT", "code 130"], ["SIGKILL", "SIGKILL"]]) {
+  test(`bench/system.ts: leaves no process behind when it gets ${how}`, {
+    skip: !canMakeNamespaces() && "needs root, for network namespaces",
+  }, async () => {
+    const folder = mkdtempSync(`${tmpdir()}/machnet-bench-`);
+    const parameters = ["--only", "^(machnet bun|tcp bun)", "--rounds", "1000"];
+    await using script = Script.start({
+      runtime,
+      file: "bench/system.ts",
+      parameters: [...parameters, "--output", `${folder}/results.json`],
+    });
+    const mark = `machnet-test-${script.pid}-`;
+    const processes = (): string[] =>
+      readdirSync("/proc").filter((pid) => commandLine(pid).includes(mark));
+    const namespaces = (): string[] =>
+      readdirSync("/run/netns").filter((name) => name.startsWith(mark));
+    await script.line(/^Round 1 of 1000/);
+    assert.ok(processes().length > 0);
+    process.kill(script.pid, how);
+    await assert.rejects(script.finish(), new RegExp(`ended with ${end}`));
+    while (processes().length > 0) await setTimeout(10);
+    // Names are files, which nobody can remove who is killed.
+    if (how === "SIGINT") assert.deepEqual(namespaces(), []);
+    for (const name of namespaces()) {
+      execFileSync("ip", ["netns", "delete", name]);
+    }
+    rmSync(folder, { recursive: true });
   });
-  const mark = `machnet-test-${script.pid}-`;
-  const processes = (): string[] =>
-    readdirSync("/proc").filter((pid) => commandLine(pid).includes(mark));
-  await script.line(/^Round 1 of 1000/);
-  assert.ok(processes().length > 0);
-  await assert.rejects(script.stop(), /ended with code 130/);
-  while (processes().length > 0) await setTimeout(10);
-  const namespaces = readdirSync("/run/netns");
-  assert.deepEqual(namespaces.filter((name) => name.startsWith(mark)), []);
-  rmSync(folder, { recursive: true });
-});
+}
 
 /** Of a process; empty if it has ended, or is none. */
 function commandLine(pid: string): string {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { forget, keep } from "./keeper.ts";
 
 /** Of what /proc tells times in; the same on all machines with Linux. */
 export const TICKS_PER_SECOND = 100;
@@ -34,7 +35,7 @@ export class Program {
       });
       child.once("close", () => resolve());
     });
-    programs.add(this);
+    if (this.pid > 0) keep(this.pid, "KILL");
   }
 
   /** Its next line of output. @throws {Error} If there is none in time. */
@@ -58,16 +59,11 @@ export class Program {
 
   /** End it. */
   async stop(): Promise<void> {
-    programs.delete(this);
     this.#child.kill("SIGKILL");
     await this.#ended;
+    forget(this.pid);
   }
 }
-
-const programs = new Set<Program>();
-process.once("exit", () => {
-  for (const { pid } of programs) signal([pid], "SIGKILL");
-});
 
 /** Send a signal to each process that still runs. */
 export function signal(pids: readonly number[], name: NodeJS.Signals): void {

@@ -1,5 +1,4 @@
 /** What the contenders send through, each made once, when it is first needed. */
-import process from "node:process";
 import { Lab, type LabHost } from "machnet";
 import { sidecarStats } from "../../src/stats.ts";
 import {
@@ -11,6 +10,7 @@ import {
 } from "../../src/testing/veth.ts";
 import type { InlineEngine } from "../ends/end.ts";
 import type { Contender } from "./contender.ts";
+import { forget, keep } from "./keeper.ts";
 import { packetsSent, signal } from "./program.ts";
 
 /** What packets go through. */
@@ -114,10 +114,6 @@ function ofKernel(mtu: number): Wire {
   };
 }
 
-// What stands still does not even end with this process.
-const sidecars = new Set<number>();
-process.once("exit", () => signal([...sidecars], "SIGCONT"));
-
 async function start({ wire: name, mtu, mode }: Contender): Promise<Wire> {
   if (name === "veth") return ofKernel(mtu);
   if (mode === "inline") {
@@ -128,11 +124,12 @@ async function start({ wire: name, mtu, mode }: Contender): Promise<Wire> {
     ? await Lab.start({ hosts: 2, wire: "direct", mtu })
     : await startVeth(mtu, name);
   const pids = wire.hosts.map(({ pid }) => pid);
-  for (const pid of pids) sidecars.add(pid);
+  // It ends with its parent, unless it stands still.
+  for (const pid of pids) keep(pid, "CONT");
   return ofSidecars(wire.hosts, async () => {
     signal(pids, "SIGCONT");
-    for (const pid of pids) sidecars.delete(pid);
     await wire[Symbol.asyncDispose]();
+    pids.forEach(forget);
   });
 }
 

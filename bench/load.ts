@@ -265,3 +265,25 @@ export function pin(pid: number, core: number): Disposable {
   move(`${core}`);
   return { [Symbol.dispose]: () => move(before!) };
 }
+
+/**
+ * Let processes, with all their threads, take turns on the cores before anybody
+ * else does (`SCHED_RR`), where that is allowed.
+ *
+ * @returns What lets them go.
+ */
+export function takeTurns(pids: readonly number[]): Disposable {
+  const schedule = (policy: string, priority: number): void => {
+    for (const pid of pids) {
+      spawnSync("chrt", [
+        "--all-tasks",
+        policy,
+        "--pid",
+        `${priority}`,
+        `${pid}`,
+      ]);
+    }
+  };
+  schedule("--rr", 1);
+  return { [Symbol.dispose]: () => schedule("--other", 0) };
+}

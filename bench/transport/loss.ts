@@ -1,4 +1,12 @@
-/** Request-reply over networks that lose packets. */
+/**
+ * Request-reply over networks that lose packets.
+ *
+ * Sidecars, fabric and script may be more threads than there are cores. Linux
+ * then takes a core from one of them at its next tick, of which there may be no
+ * more than 250 in a second: many times what a lost packet costs. So they take
+ * turns, and nobody else has one.
+ */
+import process from "node:process";
 import type { Connection } from "machnet";
 import type { Figure } from "../figure.ts";
 import type { Effort, Measurement } from "../measurement.ts";
@@ -10,6 +18,7 @@ import {
   medians,
   requestReply,
   startHosts,
+  takeTurns,
 } from "../load.ts";
 
 const SHARES = [0, 0.01, 0.05] as const;
@@ -28,13 +37,21 @@ export function tailProbeNs(rttNs: number): number {
   return Math.max(2 * rttNs + ackDelayNs, 200_000);
 }
 
+/** How much of it. */
+export interface LossEffort extends Effort {
+  /** Whether threads are scheduled `SCHED_RR`, where that is allowed: 0 or 1. */
+  readonly realtime: number;
+}
+
 /** Goodput with loss, as a share of that without. */
-export const loss: Measurement = {
+export const loss: Measurement<LossEffort> = {
   name: "loss",
   conditions:
     `1 kB request-reply over the fabric, ${LATENCY_US} us each way, ` +
-    "loss per packet in both directions",
-  async measure({ seconds, rounds }: Effort): Promise<Figure[]> {
+    "loss per packet in both directions; SCHED_RR where that is allowed",
+  async measure(
+    { seconds, rounds, realtime }: LossEffort,
+  ): Promise<Figure[]> {
     await using stack = new AsyncDisposableStack();
     const labs: Hosts[] = [];
     for (const share of SHARES) {
@@ -48,6 +65,11 @@ export const loss: Measurement = {
       );
       labs.push(hosts);
     }
+    const pids = labs.flatMap(({ lab: { fabricPid, hosts } }) => [
+      fabricPid!,
+      ...hosts.map(({ pid }) => pid),
+    ]);
+    using _ = takeTurns(realtime === 0 ? [] : [process.pid, ...pids]);
     const figures: Figure[] = [];
     for (const { ordered, windows } of KINDS) {
       const connections: Connection[] = [];

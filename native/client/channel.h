@@ -48,6 +48,7 @@ struct channel {
 	struct channel_layout layout;
 	struct mapping *mapping;
 	machnet_driver *driver; /* runs the engine, or NULL */
+	bool turned;		/* it ran since something was submitted */
 };
 
 /* What the sidecar hands over. The descriptors have an owner at any time. */

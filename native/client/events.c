@@ -101,8 +101,10 @@ look(struct channel *channel, struct machnet_event *events, uint32_t capacity)
 {
 	int32_t ended, count;
 
-	if (channel->driver != NULL)
+	if (channel->driver != NULL) {
+		channel->turned = true;
 		channel->driver(0);
+	}
 	count = events_take(channel, events, capacity);
 	if (count != 0)
 		return count;

@@ -340,6 +340,42 @@ random_damage_does_no_harm(void **state)
 	}
 }
 
+static uint32_t turns, departures;
+
+static void
+driver(uint32_t leaves)
+{
+	turns += leaves == 0;
+	departures += leaves != 0;
+}
+
+static void
+a_driver_turns_when_polled_and_at_the_first_send_after(void **state)
+{
+	struct machnet_event events[8];
+	struct attached *f = *state;
+
+	turns = departures = 0;
+	assert_int_equal(
+		machnet_channel_drive(f->channel, (void *)driver), MACHNET_OK);
+	for (uint32_t round = 1; round <= 3; round++) {
+		assert_int_equal(machnet_poll(f->channel, events, 8, 0), 0);
+		assert_int_equal(turns, 2 * round - 1);
+		for (int i = 0; i < 10; i++) {
+			assert_int_equal(machnet_send(f->channel, 5, "hi", 2),
+				MACHNET_OK);
+			assert_int_equal(turns, 2 * round);
+		}
+	}
+	assert_int_equal(departures, 0);
+	assert_int_equal(machnet_wait(f->channel, 0), 0);
+	assert_int_equal(departures, 1);
+	assert_int_equal(machnet_channel_drive(f->channel, NULL), MACHNET_OK);
+	machnet_poll(f->channel, events, 8, 0);
+	machnet_send(f->channel, 5, "hi", 2);
+	assert_int_equal(turns, 6);
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(                                       \
 		name, attached_set_up, attached_tear_down)
@@ -363,6 +399,7 @@ main(void)
 		TEST(a_wild_completion_index_is_corrupt),
 		TEST(a_wild_sent_index_is_corrupt),
 		TEST(random_damage_does_no_harm),
+		TEST(a_driver_turns_when_polled_and_at_the_first_send_after),
 	};
 
 	return cmocka_run_group_tests_name("events", tests, NULL, NULL);

@@ -27,6 +27,12 @@ submit(struct channel *channel, const struct submission *submission)
 	ring_push(&channel->submissions, submission);
 	ring_publish(&channel->submissions);
 	channel_wake_engine(channel);
+	/* The first one leaves now, and not when the script polls again. The
+	 * others share its next turn, and packets. */
+	if (channel->driver != NULL && channel->turned) {
+		channel->turned = false;
+		channel->driver(0);
+	}
 	return MACHNET_OK;
 }
 

@@ -20,6 +20,12 @@ export interface Effort {
   readonly rounds: number;
 }
 
+/** Of what must not be kept waiting by whatever else the machine does. */
+export interface RealtimeEffort extends Effort {
+  /** Whether its threads are scheduled `SCHED_RR`, where that is allowed: 0, 1. */
+  readonly realtime: number;
+}
+
 /** A part of a benchmark. */
 export interface Measurement<E extends Effort = Effort> {
   /** What it is called on the command line. */

@@ -8,8 +8,8 @@
  *     bun bench/transport.ts [PART...]
  *
  * Options: --seconds (of measuring at a time, 1 by default), --rounds (5),
- * --idle (connections, 100000), --realtime (0: leave the threads of `loss` to the
- * ordinary scheduler), --output (a file for the figures as JSON,
+ * --idle (connections, 100000), --realtime (0: leave the threads of `loss` and
+ * `idle` to the ordinary scheduler), --output (a file for the figures as JSON,
  * bench/results/transport.json).
  */
 import { measureAll } from "./measurement.ts";
@@ -17,14 +17,14 @@ import { cost } from "./transport/cost.ts";
 import { ecn } from "./transport/ecn.ts";
 import { idle, type IdleEffort } from "./transport/idle.ts";
 import { incast } from "./transport/incast.ts";
-import { loss, type LossEffort } from "./transport/loss.ts";
+import { loss } from "./transport/loss.ts";
 import { packets } from "./transport/packets.ts";
 import { readers } from "./transport/readers.ts";
 import { simulated } from "./transport/simulated.ts";
 import { rest } from "./transport/rest.ts";
 
 if (import.meta.main) {
-  await measureAll<IdleEffort & LossEffort>({
+  await measureAll<IdleEffort>({
     measurements: [
       loss,
       simulated,

@@ -1,8 +1,9 @@
 /**
  * An application with many connections from one host to another that do
- * nothing, until Ctrl-C. bench/transport/idle.ts starts it.
+ * nothing: first with some of them, with all after Ctrl-C, and until the next.
+ * bench/transport/idle.ts starts it.
  *
- *     deno run --allow-ffi bench/transport/crowd.ts SERVER CLIENT COUNT
+ *     deno run --allow-ffi bench/transport/crowd.ts SERVER CLIENT COUNT FIRST
  *
  * SERVER and CLIENT are control sockets.
  */
@@ -14,34 +15,44 @@ const CHANNELS = 4;
 /** Being opened at a time, by a channel. */
 const OPENING = 16;
 
-const { _: [serverSocket, clientSocket, total] } = parseArgs(
+const { _: [serverSocket, clientSocket, all, first] } = parseArgs(
   process.argv.slice(2),
 );
-const count = Number(total);
-const stop = new Promise((resolve) => process.once("SIGINT", resolve));
 const server = await attach({ socket: `${serverSocket}` });
 const listener = await server.listen({ port: 0, backlog: 4096 });
-const held: unknown[] = [server];
-const accepting = (async (): Promise<void> => {
-  for (let i = 0; i < count; i++) held.push(await listener.accept());
-})();
 const { hostname, port } = listener;
-let left = 0;
+const held: unknown[] = [];
+const channels: Channel[] = [];
 for (let i = 0; i < CHANNELS; i++) {
-  const channel = await attach({ socket: `${clientSocket}` });
-  held.push(channel);
-  left = Math.ceil(count * (i + 1) / CHANNELS) -
-    Math.ceil(count * i / CHANNELS);
-  await Promise.all(Array.from({ length: OPENING }, () => open(channel)));
+  channels.push(await attach({ socket: `${clientSocket}` }));
 }
-await accepting;
+await openAll(Number(first));
+console.log("begun");
+await interrupt();
+await openAll(Number(all) - Number(first));
 console.log("open");
-await stop;
+await interrupt();
 // One by one is not worth the time.
 process.exit(held.length > 0 ? 0 : 1);
 
-async function open(channel: Channel): Promise<void> {
-  while (left-- > 0) {
-    held.push(await channel.connect({ hostname, port, timeout: 30_000 }));
-  }
+function interrupt(): Promise<void> {
+  return new Promise((resolve) => process.once("SIGINT", resolve));
+}
+
+async function openAll(count: number): Promise<void> {
+  let left = count;
+  const open = async (channel: Channel): Promise<void> => {
+    while (left-- > 0) {
+      held.push(await channel.connect({ hostname, port, timeout: 30_000 }));
+    }
+  };
+  const accept = async (): Promise<void> => {
+    for (let i = 0; i < count; i++) held.push(await listener.accept());
+  };
+  await Promise.all([
+    accept(),
+    ...channels.flatMap((each) =>
+      Array.from({ length: OPENING }, () => open(each))
+    ),
+  ]);
 }

@@ -3,7 +3,7 @@ import { Lab } from "machnet";
 import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Measurement, RealtimeEffort } from "../measurement.ts";
 import {
   connectPair,
   echo,
@@ -12,10 +12,15 @@ import {
   pin,
   requestReply,
   sleep,
+  takeTurns,
 } from "../load.ts";
 
+/** One in so many is there before memory is measured, so that what channels and
+ * opening connections take is not counted as that of a connection. */
+const FIRST = 10;
+
 /** How much of it. */
-export interface IdleEffort extends Effort {
+export interface IdleEffort extends RealtimeEffort {
   /** Connections that idle. */
   readonly idle: number;
 }
@@ -24,9 +29,10 @@ export interface IdleEffort extends Effort {
 export const idle: Measurement<IdleEffort> = {
   name: "idle",
   conditions: "64 B request-reply at window 1 over a direct wire, with and " +
-    "without idle connections of other applications between the same two hosts",
+    "without idle connections of other applications between the same two " +
+    "hosts; SCHED_RR where that is allowed",
   async measure(
-    { seconds, rounds, idle: count }: IdleEffort,
+    { seconds, rounds, realtime, idle: count }: IdleEffort,
   ): Promise<Figure[]> {
     await using calm = await Lab.start({ hosts: 2, wire: "direct" });
     await using crowded = await Lab.start({ hosts: 2, wire: "direct" });
@@ -38,18 +44,28 @@ export const idle: Measurement<IdleEffort> = {
     }
 
     const { hosts } = crowded;
-    const before = hosts.map(({ pid }) => memory(pid));
+    const first = Math.floor(count / FIRST);
     await using crowd = Script.start({
       runtime: process.versions["bun"] ? "bun" : "deno",
       file: "bench/transport/crowd.ts",
-      parameters: [...hosts.map(({ socket }) => socket), `${count}`],
+      parameters: [
+        ...hosts.map(({ socket }) => socket),
+        `${count}`,
+        `${first}`,
+      ],
     });
+    await crowd.line(/^begun$/);
+    const before = hosts.map(({ pid }) => memory(pid));
+    process.kill(crowd.pid, "SIGINT");
     await crowd.line(/^open$/);
     await sleep(1000); // until the last of them is idle, too
     const bytes = hosts.map(({ pid }, index) =>
-      (memory(pid) - before[index]!) / count
+      (memory(pid) - before[index]!) / (count - first)
     );
 
+    const pids = [calm, crowded].flatMap(({ hosts }) => hosts)
+      .map(({ pid }) => pid);
+    using _turns = takeTurns(realtime === 0 ? [] : [process.pid, ...pids]);
     const p50s: number[][] = [[], []];
     for (let round = 0; round < rounds; round++) {
       for (const [index, lab] of [calm, crowded].entries()) {

@@ -9,7 +9,7 @@
 import process from "node:process";
 import type { Connection } from "machnet";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Measurement, RealtimeEffort } from "../measurement.ts";
 import {
   connectPair,
   echo,
@@ -37,20 +37,14 @@ export function tailProbeNs(rttNs: number): number {
   return Math.max(2 * rttNs + ackDelayNs, 200_000);
 }
 
-/** How much of it. */
-export interface LossEffort extends Effort {
-  /** Whether threads are scheduled `SCHED_RR`, where that is allowed: 0 or 1. */
-  readonly realtime: number;
-}
-
 /** Goodput with loss, as a share of that without. */
-export const loss: Measurement<LossEffort> = {
+export const loss: Measurement<RealtimeEffort> = {
   name: "loss",
   conditions:
     `1 kB request-reply over the fabric, ${LATENCY_US} us each way, ` +
     "loss per packet in both directions; SCHED_RR where that is allowed",
   async measure(
-    { seconds, rounds, realtime }: LossEffort,
+    { seconds, rounds, realtime }: RealtimeEffort,
   ): Promise<Figure[]> {
     await using stack = new AsyncDisposableStack();
     const labs: Hosts[] = [];

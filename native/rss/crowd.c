@@ -181,13 +181,13 @@ static void
 answer_arrives(struct world *w, const struct event *event)
 {
 	struct client *client = w->clients[event->client];
-	const struct rss_probe *probe = &client->probes[event->probe];
+	struct rss_probe *probe = &client->probes[event->probe];
 	uint32_t queues[RSS_WAYS] = {[RSS_OUT] = event->answer.queue};
 
 	if (event->burst != client->burst)
 		return;
 	queues[RSS_IN] = sim_answered(
-		&client->host, client->server, probe->pairs, &event->answer);
+		&client->host, client->server, probe, &event->answer);
 	client->unanswered--;
 	if (strategy_answered(&client->strategy, &client->host,
 		    client->server->address, probe, queues,
@@ -211,12 +211,12 @@ accept_arrives(struct world *w, const struct event *event)
 	struct client *client = w->clients[event->client];
 	struct crowd_cost *cost = &w->costs[kind_of(w, client)];
 	uint32_t queues[RSS_WAYS] = {[RSS_OUT] = event->answer.queue};
-	uint32_t pairs[RSS_WAYS];
+	struct rss_probe opened = {0};
 	bool hit, again;
 
-	strategy_pairs(&client->strategy, pairs);
+	strategy_pairs(&client->strategy, opened.pairs);
 	queues[RSS_IN] = sim_answered(
-		&client->host, client->server, pairs, &event->answer);
+		&client->host, client->server, &opened, &event->answer);
 	hit = queues[RSS_IN] == client->engine &&
 	      queues[RSS_OUT] == client->server_engine;
 	cost->off += !hit && !client->opened;

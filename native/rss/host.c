@@ -9,6 +9,9 @@
 
 /* Peers live in sets of so many, as the lines of a cache do. */
 #define WAYS 8u
+/* Bits of queues by which first packets did not stray, when it is certain that
+ * they do not. */
+#define STEADY_BITS 20u
 
 struct rss_host *
 rss_host_create(const struct rss_options *options)
@@ -144,6 +147,30 @@ remember(struct rss_direction *direction, const struct rss_map *map,
 	direction->pairs_valid |= UINT64_C(1) << queue;
 }
 
+/* Next to the first packet of its flow. */
+static bool
+place_learn(struct rss_map *map, const struct rss_observation *seen)
+{
+	return seen->place >= RSS_WITH &&
+	       rss_map_compare(map, seen->place == RSS_WITH);
+}
+
+static bool
+stranger_observe(struct rss_host *host, const struct rss_observation *seen)
+{
+	unsigned i = hash(host, seen->address) >> 58;
+	bool news;
+
+	if (seen->remote || seen->queue >= host->own.queues)
+		return false;
+	if (host->strangers[i].address != seen->address)
+		host->strangers[i].fact.valid = false;
+	host->strangers[i].address = seen->address;
+	news = place_learn(&host->own, seen);
+	news |= compare(&host->own, &host->strangers[i].fact, seen);
+	return news;
+}
+
 bool
 rss_host_observe(struct rss_host *host, const struct rss_observation *seen)
 {
@@ -152,25 +179,19 @@ rss_host_observe(struct rss_host *host, const struct rss_observation *seen)
 	struct rss_map *map;
 	bool news;
 
-	if (!rss_ports_hold(host->options.ports, seen->pair))
+	if (!rss_ports_hold(host->options.ports, seen->pair) ||
+		(seen->place == RSS_FIRST && rss_strays(host, peer)))
 		return false;
-	if (peer == NULL) {
-		unsigned i = hash(host, seen->address) >> 58;
-
-		if (seen->remote || seen->queue >= host->own.queues)
-			return false;
-		if (host->strangers[i].address != seen->address)
-			host->strangers[i].fact.valid = false;
-		host->strangers[i].address = seen->address;
-		return compare(&host->own, &host->strangers[i].fact, seen);
-	}
+	if (peer == NULL)
+		return stranger_observe(host, seen);
 	direction = seen->remote ? &peer->out : &peer->in;
 	map = seen->remote ? &peer->map : &host->own;
 	if (seen->remote)
-		rss_peer_told(peer, seen->queues, (struct rss_key){0});
+		rss_peer_told(peer, seen->queues, (struct rss_key){0}, false);
 	if (seen->queue >= map->queues)
 		return false;
-	news = compare(map, &direction->reference, seen);
+	news = place_learn(map, seen);
+	news |= compare(map, &direction->reference, seen);
 	news |= seen->mirrored && !peer->mirrored;
 	peer->mirrored |= seen->mirrored;
 	/* Where it can be foretold it need not be remembered, except that a
@@ -182,7 +203,8 @@ rss_host_observe(struct rss_host *host, const struct rss_observation *seen)
 }
 
 void
-rss_peer_told(struct rss_peer *peer, uint32_t queues, struct rss_key key)
+rss_peer_told(
+	struct rss_peer *peer, uint32_t queues, struct rss_key key, bool strays)
 {
 	if (queues == 0 || queues > RSS_QUEUES_MAX)
 		return;
@@ -192,22 +214,41 @@ rss_peer_told(struct rss_peer *peer, uint32_t queues, struct rss_key key)
 		rss_map_init(&peer->map, queues);
 		peer->map.epoch = (uint16_t)(epoch + 1);
 	}
+	if (strays)
+		rss_map_strays(&peer->map);
 	if (key.known != 0)
 		rss_map_hint(&peer->map, key);
 }
 
 bool
-rss_flat(const struct rss_host *host, const struct rss_peer *peer, bool remote)
+rss_strays(const struct rss_host *host, const struct rss_peer *peer)
+{
+	return host->own.strays != 0 || (peer != NULL && peer->map.strays != 0);
+}
+
+bool
+rss_flat(const struct rss_host *host, const struct rss_peer *peer, bool remote,
+	uint32_t bits)
 {
 	const struct rss_direction *direction = remote ? &peer->out : &peer->in;
 	const struct rss_map *map = rss_direction_map(host, peer, remote);
 	uint32_t pairs = (uint32_t)__builtin_popcountll(direction->tried);
 
-	if (rss_map_flat(map))
+	if (rss_map_flat(map, bits))
 		return true;
 	return direction->pairs_epoch == map->epoch &&
 	       is_power_of_two(direction->pairs_valid) &&
-	       (pairs - 1) * (log2_ceil(map->queues + 1u) - 1) >= RSS_FLAT_BITS;
+	       (pairs - 1) * (log2_ceil(map->queues + 1u) - 1) >= bits;
+}
+
+bool
+rss_doubtful(
+	const struct rss_host *host, const struct rss_peer *peer, bool leisure)
+{
+	uint32_t bits = leisure ? STEADY_BITS : RSS_DOUBT_BITS;
+
+	return !rss_strays(host, peer) && !rss_map_steady(&host->own, bits) &&
+	       !rss_map_steady(&peer->map, bits);
 }
 
 bool

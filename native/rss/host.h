@@ -23,6 +23,14 @@ struct rss_options {
 	struct rss_key key; /* of our own NIC, if its driver told, else zero */
 };
 
+/* What is known of a packet's place in its flow. */
+enum rss_place {
+	RSS_FIRST,     /* it may be the first, which may stray, see rss/map.h */
+	RSS_LATER,     /* it is not */
+	RSS_WITH,      /* and came in where the first one did */
+	RSS_ELSEWHERE, /* and did not */
+};
+
 /* A packet came in on a queue. */
 struct rss_observation {
 	uint32_t address; /* of the peer */
@@ -31,6 +39,7 @@ struct rss_observation {
 	uint8_t queues; /* that the NIC has */
 	bool remote;	/* it was the peer's NIC, or so the peer says */
 	bool mirrored;	/* nothing else was answered, see struct rss_peer */
+	uint8_t place;	/* enum rss_place */
 };
 
 /* A pair that came in on a queue. */
@@ -93,8 +102,10 @@ struct rss_peer *rss_host_meet(struct rss_host *host, uint32_t address);
 bool rss_host_observe(
 	struct rss_host *host, const struct rss_observation *observation);
 
-/** The peer told how many queues its NIC has, and what it knows of its key. */
-void rss_peer_told(struct rss_peer *peer, uint32_t queues, struct rss_key key);
+/** The peer told how many queues its NIC has, what it knows of its key, and
+ * whether first packets stray there. */
+void rss_peer_told(struct rss_peer *peer, uint32_t queues, struct rss_key key,
+	bool strays);
 
 /** The map of the NIC that a direction ends at. */
 static inline const struct rss_map *
@@ -104,9 +115,19 @@ rss_direction_map(
 	return remote ? &peer->map : &host->own;
 }
 
-/** So many pairs came in on one queue that the ports seem not to matter. */
-bool rss_flat(
-	const struct rss_host *host, const struct rss_peer *peer, bool remote);
+/** First packets stray, at one end or the other. The NICs of a cloud are alike:
+ * then they are not gone by at either. */
+bool rss_strays(const struct rss_host *host, const struct rss_peer *peer);
+
+/** So many pairs came in on one queue that the ports seem not to matter: by
+ * this many bits of queues. */
+bool rss_flat(const struct rss_host *host, const struct rss_peer *peer,
+	bool remote, uint32_t bits);
+
+/** First packets may stray, for all that is known. @param leisure nobody waits,
+ * so that more has to be known */
+bool rss_doubtful(
+	const struct rss_host *host, const struct rss_peer *peer, bool leisure);
 
 /** A pair that is remembered to come in on the queue. */
 bool rss_remembered(const struct rss_host *host, const struct rss_peer *peer,

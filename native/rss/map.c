@@ -3,12 +3,17 @@
 
 #include <string.h>
 
+#include "base/bits.h"
+
 /* Bits that a theory must foretell to count as proved: by chance, one in 4096
  * that are wrong does. */
 #define PROOF_BITS 12u
 /* The same for one that was refuted before, and has had many chances. */
 #define REPROOF_BITS 24u
 #define STRIKES_MAX 2u
+/* Flows in a row whose first packets do not stray, after which no more are
+ * taken to: with two queues one in two does not by chance. */
+#define STRAYS_MEMORY 64u
 
 void
 rss_map_init(struct rss_map *map, uint32_t queues)
@@ -97,7 +102,64 @@ forget(struct rss_map *map)
 {
 	memset(map->theories, 0, sizeof(map->theories));
 	map->hint = (struct rss_key){0};
+	map->steady = 0;
 	map->epoch++;
+}
+
+bool
+rss_map_strays(struct rss_map *map)
+{
+	bool news = map->strays == 0;
+	struct rss_key key = map->refused.told ? map->refused : map->hint;
+
+	map->strays = STRAYS_MEMORY;
+	if (!news)
+		return false;
+	forget(map);
+	/* What a driver told was not learned from packets. */
+	map->refused = (struct rss_key){0};
+	if (key.told)
+		rss_map_hint(map, key);
+	return true;
+}
+
+bool
+rss_map_compare(struct rss_map *map, bool same)
+{
+	if (!same)
+		return rss_map_strays(map);
+	if (map->strays != 0)
+		map->strays--;
+	else if (map->steady < UINT8_MAX)
+		map->steady++;
+	return false;
+}
+
+void
+rss_map_vary(struct rss_map *map)
+{
+	map->steady = UINT8_MAX;
+}
+
+bool
+rss_map_steady(const struct rss_map *map, uint32_t bits)
+{
+	return map->steady * (log2_ceil(map->queues + 1u) - 1) >= bits;
+}
+
+static bool
+theory_flat(const struct rss_map *map, const struct rss_theory *theory,
+	uint32_t bits)
+{
+	uint32_t seen = theory->space.rank;
+
+	for (unsigned i = 0; i < SPACE_UNKNOWNS; i++)
+		if (theory->space.rows[i] > SPACE_MASK)
+			return false;
+	if (name_of(map, theory) == RSS_AFFINE)
+		seen *= map->bits;
+	/* One that is wrong of late may be about to be forgotten. */
+	return seen >= bits && theory->strikes == 0;
 }
 
 /* @param same the ports were: says nothing of how they are hashed */
@@ -111,7 +173,8 @@ theory_wrong(struct rss_map *map, struct rss_theory *theory, bool same)
 	}
 	if (name_of(map, theory) == RSS_TOEPLITZ && map->hint.known != 0)
 		map->refused = map->hint;
-	else if (!same)
+	/* That the ports did not matter was true of another path. */
+	else if (!same && !theory_flat(map, theory, RSS_DOUBT_BITS))
 		theory->refuted = true;
 	memset(&theory->space, 0, sizeof(theory->space));
 	theory->foretold = 0;
@@ -240,20 +303,11 @@ rss_map_gain(struct rss_map *map, uint32_t flips, uint32_t mask, bool learn)
 }
 
 bool
-rss_map_flat(const struct rss_map *map)
+rss_map_flat(const struct rss_map *map, uint32_t bits)
 {
 	const struct rss_theory *theory = rss_map_theory(map);
-	uint32_t bits;
 
-	if (theory == NULL)
-		return false;
-	for (unsigned i = 0; i < SPACE_UNKNOWNS; i++)
-		if (theory->space.rows[i] > SPACE_MASK)
-			return false;
-	bits = theory->space.rank;
-	if (name_of(map, theory) == RSS_AFFINE)
-		bits *= map->bits;
-	return bits >= RSS_FLAT_BITS;
+	return theory != NULL && theory_flat(map, theory, bits);
 }
 
 struct rss_key

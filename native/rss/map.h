@@ -20,6 +20,11 @@
  * goes on learning but is not asked until it has foretold enough. One that had
  * proved right and is wrong twice in a row was right about another key: it is
  * forgotten, and begins anew.
+ *
+ * In front of some NICs the first packet of each flow takes another path, and
+ * comes in on a queue that its ports have no say in (Azure's synthetic path):
+ * it strays. Nothing is learned from it then. That this is so shows when a
+ * later packet of the same flow comes in elsewhere.
  */
 #ifndef RSS_MAP_H
 #define RSS_MAP_H
@@ -34,6 +39,9 @@
 /* Bits of queues that were seen not to change before the ports count as not
  * hashed. */
 #define RSS_FLAT_BITS 14u
+/* The same before it is looked into whether first packets stray: by chance, one
+ * NIC in 64 is. */
+#define RSS_DOUBT_BITS 6u
 /* Bits of the key that a map tells of. */
 #define RSS_KEY_BITS (31u + RSS_QUEUE_BITS_MAX)
 
@@ -63,6 +71,10 @@ struct rss_map {
 	uint8_t queues;
 	uint8_t bits;	/* of the queue that the theories are about */
 	uint16_t epoch; /* counts the times that it was forgotten */
+	/* First packets of flows stray; counts down while they do not. 0: not
+	 * known to. */
+	uint8_t strays;
+	uint8_t steady; /* flows where they did not, since it was forgotten */
 	struct rss_theory theories[RSS_THEORIES];
 	struct rss_key hint;	/* what was taken from somebody else */
 	struct rss_key refused; /* what was, and proved wrong */
@@ -83,6 +95,23 @@ void rss_map_init(struct rss_map *map, uint32_t queues);
 enum rss_verdict rss_map_learn(
 	struct rss_map *map, uint32_t flips, uint32_t change);
 
+/**
+ * The first packet of a flow and a later one came in.
+ * @param same on the same queue
+ * @return whether that is news: what was learned from first packets is
+ * forgotten
+ */
+bool rss_map_compare(struct rss_map *map, bool same);
+
+/** First packets are said to stray. @return as rss_map_compare */
+bool rss_map_strays(struct rss_map *map);
+
+/** First packets of one host came in on several queues: they do not stray. */
+void rss_map_vary(struct rss_map *map);
+
+/** First packets did not stray, by so many bits of queues. */
+bool rss_map_steady(const struct rss_map *map, uint32_t bits);
+
 /** It foretold enough to be right about this key. */
 bool rss_theory_proved(const struct rss_theory *theory);
 
@@ -93,8 +122,8 @@ const struct rss_theory *rss_map_theory(const struct rss_map *map);
  * theory to go by tells the queue. */
 uint32_t rss_map_choices(const struct rss_map *map);
 
-/** Do the ports seem not to matter at all? */
-bool rss_map_flat(const struct rss_map *map);
+/** Do the ports seem not to matter at all, by so many bits of queues? */
+bool rss_map_flat(const struct rss_map *map, uint32_t bits);
 
 /** What is known for certain of the key, to be handed to other hosts. */
 struct rss_key rss_map_key(const struct rss_map *map);

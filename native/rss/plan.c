@@ -24,6 +24,7 @@ rss_plan_begin(struct rss_plan *plan, uint32_t wanted_in)
 	plan->ways[RSS_IN].wanted = (uint8_t)wanted_in;
 	plan->ways[RSS_OUT].wanted = RSS_ANY;
 	plan->bets = true;
+	plan->ways[RSS_IN].firsts = plan->ways[RSS_OUT].firsts = RSS_ANY;
 }
 
 void
@@ -34,6 +35,7 @@ rss_plan_begin_out(struct rss_plan *plan, uint32_t wanted_out, uint32_t pair_in)
 	plan->ways[RSS_IN].wanted = RSS_ANY;
 	plan->ways[RSS_IN].pair = pair_in;
 	plan->ways[RSS_OUT].wanted = (uint8_t)wanted_out;
+	plan->ways[RSS_IN].firsts = plan->ways[RSS_OUT].firsts = RSS_ANY;
 }
 
 static bool
@@ -133,6 +135,7 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 	for (unsigned w = 0; w < RSS_WAYS; w++)
 		probe->methods[w] =
 			certain ? view_foretold(&views[w]) : RSS_SPRAYED;
+	probe->fresh[RSS_OUT] = probe->fresh[RSS_IN] = flips != 0;
 }
 
 /* A pair for both directions is as rare as their queues together: what spraying
@@ -155,12 +158,14 @@ look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	uint32_t length = 1;
 	uint32_t limit;
 
-	if (peer->mirrored && plan->ways[RSS_IN].wanted != RSS_ANY)
+	if (peer->mirrored && !rss_plan_background(plan))
 		plan->mirrored = true;
 	for (unsigned w = 0; w < RSS_WAYS; w++) {
 		struct rss_way *way = &plan->ways[w];
 
 		view_open(host, peer, plan, w, &views[w]);
+		if (plan->probes == 0)
+			way->unknown = views[w].unknown;
 		if (way->state != RSS_OPEN)
 			continue;
 		/* What serves if nothing better is found. */
@@ -173,7 +178,7 @@ look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 		length = u32_max(length, views[w].burst);
 		limit = view_limit(&views[w]);
 		/* Nobody waits for it. */
-		if (plan->ways[RSS_IN].wanted == RSS_ANY)
+		if (rss_plan_background(plan))
 			limit = u32_max(limit,
 				BACKGROUND_PACKETS *
 					rss_map_choices(&views[w].scratch));
@@ -188,6 +193,32 @@ look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	return length;
 }
 
+/* Beyond the limit, which is for pairs. */
+static void
+count_again(struct rss_plan *plan, unsigned probes)
+{
+	plan->probes += (uint16_t)probes;
+	plan->limit += (uint16_t)(2 * probes);
+}
+
+/* Those of the last burst that were answered. */
+static unsigned
+ask_again(struct rss_plan *plan, struct rss_probe probes[RSS_BURST_MAX])
+{
+	unsigned length = 0;
+
+	for (unsigned i = 0; i < plan->burst; i++) {
+		if (!probes[i].answered || probes[i].again)
+			continue;
+		probes[length] = probes[i];
+		probes[length++].again = true;
+	}
+	plan->burst = (uint8_t)length;
+	plan->rounds += length != 0;
+	count_again(plan, length);
+	return length;
+}
+
 unsigned
 rss_plan_next(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	struct rss_probe probes[RSS_BURST_MAX])
@@ -198,6 +229,13 @@ rss_plan_next(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	if (rss_plan_done(plan, host, address))
 		return 0;
 	length = look(plan, host, address, views);
+	if ((views[RSS_IN].doubtful || views[RSS_OUT].doubtful) &&
+		!done(plan)) {
+		uint32_t again = ask_again(plan, probes);
+
+		if (again != 0)
+			return again;
+	}
 	if (2u * plan->probes >= plan->limit)
 		rss_plan_abandon(plan);
 	if (done(plan))
@@ -206,32 +244,64 @@ rss_plan_next(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	for (unsigned i = 0; i < length; i++) {
 		struct rss_probe *probe = &probes[i];
 
+		*probe = (struct rss_probe){0};
 		if (plan->mirrored) {
 			choose_mirrored(host, views, i, probe);
 			continue;
 		}
 		for (unsigned w = 0; w < RSS_WAYS; w++)
-			view_choose(host, &views[w], i, &probe->pairs[w],
-				&probe->methods[w]);
+			view_choose(host, &views[w], i, probe, w);
 	}
 	plan->probes += (uint16_t)length;
+	plan->burst = (uint8_t)length;
 	plan->rounds++;
 	return length;
 }
 
 /* A pair that ought to hit, and that was tried along with pairs of the other
- * direction, does not. */
+ * direction, does not; or one whose first packet did, and strayed. */
 static void
-bet_lost(struct rss_way *way, uint32_t pair)
+bet_lost(struct rss_way *way, const struct rss_probe *probe, unsigned w)
 {
-	if (way->state == RSS_HIT && !way->seen && way->wanted != RSS_ANY &&
-		way->pair == pair)
+	if (way->state == RSS_HIT && (!way->seen || probe->again) &&
+		way->wanted != RSS_ANY && way->pair == probe->pairs[w])
 		way->state = RSS_OPEN;
 }
 
-void
+/* @return whether the answer says where the pairs lead */
+static bool
+conclusive(struct rss_plan *plan, struct rss_host *host, struct rss_peer *peer,
+	struct rss_probe *probe, const uint32_t queues[RSS_WAYS])
+{
+	if (probe->again)
+		return true;
+	probe->answered = true;
+	for (unsigned w = 0; w < RSS_WAYS; w++) {
+		struct rss_way *way = &plan->ways[w];
+		uint8_t queue = (uint8_t)queues[w];
+
+		probe->firsts[w] = queue;
+		/* Else it may be known to the NIC, for all that. */
+		if (!probe->fresh[w] || !way->unknown)
+			continue;
+		if (way->firsts != RSS_ANY && way->firsts != queue)
+			rss_map_vary(w == RSS_OUT ? &peer->map : &host->own);
+		way->firsts = queue;
+	}
+	/* Where a connection is open nobody waits, and a pair that only a first
+	 * packet hit on would be looked for again and again. */
+	probe->again = rss_strays(host, peer) ||
+		       (rss_plan_background(plan) &&
+			       queues[RSS_OUT] == plan->ways[RSS_OUT].wanted &&
+			       rss_doubtful(host, peer, true));
+	if (probe->again)
+		count_again(plan, 1);
+	return !probe->again;
+}
+
+bool
 rss_plan_answer(struct rss_plan *plan, struct rss_host *host, uint32_t address,
-	const struct rss_probe *probe, uint32_t queue_in, uint32_t queue_out,
+	struct rss_probe *probe, uint32_t queue_in, uint32_t queue_out,
 	uint32_t wanted_out)
 {
 	struct rss_peer *peer = rss_host_find(host, address);
@@ -244,27 +314,29 @@ rss_plan_answer(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 	if (probe->pairs[RSS_IN] != rss_pair_swap(probe->pairs[RSS_OUT]))
 		plan->apart = true;
 	if (wanted_out >= RSS_QUEUES_MAX || peer == NULL)
-		return;
+		return false;
 	peer->mirrored |= plan->mirrored;
 	if (out->wanted != wanted_out) {
 		/* Told for the first time, or the listener moved. */
 		out->wanted = (uint8_t)wanted_out;
 		out->state = RSS_OPEN;
 	}
+	if (!conclusive(plan, host, peer, probe, queues))
+		return true;
 	for (unsigned w = 0; w < RSS_WAYS; w++) {
 		hits[w] = queues[w] == plan->ways[w].wanted;
 		if (!hits[w])
-			bet_lost(&plan->ways[w], probe->pairs[w]);
+			bet_lost(&plan->ways[w], probe, w);
 		if (!hits[w] && probe->methods[w] == RSS_REMEMBERED)
 			rss_forget(peer, w == RSS_OUT, plan->ways[w].wanted);
 	}
 	if (plan->mirrored && done(plan))
-		return;
+		return false;
 	for (unsigned w = 0; w < RSS_WAYS; w++)
 		/* One pair has to serve both. */
 		if (plan->mirrored && !hits[w] &&
 			plan->ways[w].state != RSS_LOST)
-			return;
+			return false;
 	for (unsigned w = 0; w < RSS_WAYS; w++) {
 		struct rss_way *way = &plan->ways[w];
 
@@ -277,6 +349,7 @@ rss_plan_answer(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 		way->pair = probe->pairs[w];
 		way->method = probe->methods[w];
 	}
+	return false;
 }
 
 void

@@ -14,6 +14,10 @@
  *
  * A direction that has spent too much, or whose ports do not matter, is given
  * up: its packets are handed from engine to engine.
+ *
+ * Where first packets stray (rss/map.h), a probe is asked a second time as soon
+ * as it is answered, and only that counts. So is a burst that came in on one
+ * queue altogether, to see whether they do.
  */
 #ifndef RSS_PLAN_H
 #define RSS_PLAN_H
@@ -57,12 +61,18 @@ struct rss_way {
 	uint8_t state;
 	uint8_t method; /* by which it hit */
 	bool seen;	/* a packet hit; else one ought to */
+	bool unknown;	/* no packet was ever seen on it when the plan began */
+	uint8_t firsts; /* queue of first packets so far; RSS_ANY: none */
 };
 
 /* Pairs by rss_way_name, and how they were chosen. */
 struct rss_probe {
 	uint32_t pairs[RSS_WAYS];
 	uint8_t methods[RSS_WAYS];
+	uint8_t firsts[RSS_WAYS]; /* queues, when it was first answered */
+	bool fresh[RSS_WAYS];	  /* nothing was sent on the pair before */
+	bool answered;
+	bool again; /* it is asked once more: the flows are known by then */
 };
 
 struct rss_plan {
@@ -71,6 +81,7 @@ struct rss_plan {
 	bool mirrored;	/* the answer takes the SYN's pair back */
 	bool apart;	/* one that does not was answered */
 	uint8_t silent; /* bursts in a row that were not answered */
+	uint8_t burst;	/* probes of the last one */
 	uint16_t rounds;
 	uint16_t limit; /* of packets of both sides */
 	uint16_t probes;
@@ -91,12 +102,32 @@ void rss_plan_begin_out(
 bool rss_plan_done(
 	struct rss_plan *plan, struct rss_host *host, uint32_t address);
 
+/** It looks for a pair out only, for connections that are open. */
+static inline bool
+rss_plan_background(const struct rss_plan *plan)
+{
+	return plan->ways[RSS_IN].wanted == RSS_ANY;
+}
+
 /**
  * The next burst, when the last one's answers are in or given up.
+ * @param probes the last burst; filled with the next one
  * @return its length, 0: done
  */
 unsigned rss_plan_next(struct rss_plan *plan, struct rss_host *host,
 	uint32_t address, struct rss_probe probes[RSS_BURST_MAX]);
+
+/** Of the answer, or of the probe, that came in on this queue. */
+static inline enum rss_place
+rss_probe_place(
+	const struct rss_probe *probe, enum rss_way_name way, uint32_t queue)
+{
+	if (!probe->again)
+		return RSS_FIRST;
+	if (probe->firsts[way] != queue)
+		return RSS_ELSEWHERE;
+	return probe->fresh[way] ? RSS_WITH : RSS_LATER;
+}
 
 /**
  * A probe was answered. What it taught was told to rss_host_observe and
@@ -104,9 +135,10 @@ unsigned rss_plan_next(struct rss_plan *plan, struct rss_host *host,
  * @param queue_in where the answer came in
  * @param queue_out where the probe came in
  * @param wanted_out that the peer wants what we send to come in on
+ * @return whether the probe is to be asked again now, unless rss_plan_done
  */
-void rss_plan_answer(struct rss_plan *plan, struct rss_host *host,
-	uint32_t address, const struct rss_probe *probe, uint32_t queue_in,
+bool rss_plan_answer(struct rss_plan *plan, struct rss_host *host,
+	uint32_t address, struct rss_probe *probe, uint32_t queue_in,
 	uint32_t queue_out, uint32_t wanted_out);
 
 /**

@@ -333,7 +333,7 @@ connect_behind_firewall(struct pair_of_hosts *p, uint32_t in, uint32_t out)
 				rss_pair_swap(probes[i].pairs[RSS_OUT]))
 				continue;
 			answers++;
-			sim_exchange(&p->a, &p->b, probes[i].pairs, queues);
+			sim_exchange(&p->a, &p->b, &probes[i], queues);
 			rss_plan_answer(&plan, p->a.knowledge, p->b.address,
 				&probes[i], queues[RSS_IN], queues[RSS_OUT],
 				out);
@@ -413,7 +413,7 @@ lies_do_no_harm(void **state)
 		};
 
 		rss_peer_told(rss_host_meet(p.a.knowledge, lie.address),
-			lie.queues, key);
+			lie.queues, key, false);
 		rss_host_observe(p.a.knowledge, &lie);
 		if (i % 64 == 0)
 			assert_true(connect_any(&p, &p.a, &p.b).hit);

@@ -97,7 +97,7 @@ told(struct script *s)
 	struct rss_map own = s->host->own;
 
 	key.told = key.known >> 63;
-	rss_peer_told(peer, queues, key);
+	rss_peer_told(peer, queues, key, key.value >> 63);
 	FUZZ_CHECK(memcmp(&own, &s->host->own, sizeof(own)) == 0);
 }
 
@@ -110,6 +110,7 @@ observe(struct script *s)
 		.queue = fuzz_u8(&s->input),
 		.queues = fuzz_u8(&s->input),
 		.pair = fuzz_u32(&s->input),
+		.place = fuzz_u8(&s->input) % (RSS_ELSEWHERE + 1),
 	};
 	struct rss_map own = s->host->own;
 

@@ -127,25 +127,27 @@ sim_syn(const struct sim_host *client, struct sim_host *server, uint32_t pair)
 
 uint32_t
 sim_answered(struct sim_host *client, const struct sim_host *server,
-	const uint32_t pairs[RSS_WAYS], const struct sim_answer *answer)
+	const struct rss_probe *probe, const struct sim_answer *answer)
 {
 	struct rss_observation out = {
 		.address = server->address,
-		.pair = pairs[RSS_OUT],
-		.queue = answer->queue,
+		.pair = probe->pairs[RSS_OUT],
+		.queue = (uint8_t)answer->queue,
 		.queues = (uint8_t)server->queues,
 		.remote = true,
+		.place = rss_probe_place(probe, RSS_OUT, answer->queue),
 	};
 	struct rss_observation in = {
 		.address = server->address,
-		.pair = pairs[RSS_IN],
+		.pair = probe->pairs[RSS_IN],
 		.queue = (uint8_t)sim_queue(
-			client, server->address, pairs[RSS_IN]),
+			client, server->address, probe->pairs[RSS_IN]),
 		.queues = (uint8_t)client->queues,
 	};
 
+	in.place = rss_probe_place(probe, RSS_IN, in.queue);
 	rss_peer_told(rss_host_meet(client->knowledge, server->address),
-		server->queues, answer->key);
+		server->queues, answer->key, false);
 	rss_host_observe(client->knowledge, &out);
 	rss_host_observe(client->knowledge, &in);
 	return in.queue;
@@ -153,11 +155,12 @@ sim_answered(struct sim_host *client, const struct sim_host *server,
 
 void
 sim_exchange(struct sim_host *client, struct sim_host *server,
-	const uint32_t pairs[RSS_WAYS], uint32_t queues[RSS_WAYS])
+	const struct rss_probe *probe, uint32_t queues[RSS_WAYS])
 {
-	struct sim_answer answer = sim_syn(client, server, pairs[RSS_OUT]);
+	struct sim_answer answer =
+		sim_syn(client, server, probe->pairs[RSS_OUT]);
 
-	queues[RSS_IN] = sim_answered(client, server, pairs, &answer);
+	queues[RSS_IN] = sim_answered(client, server, probe, &answer);
 	queues[RSS_OUT] = answer.queue;
 }
 
@@ -173,7 +176,7 @@ handshake(struct sim_host *client, struct sim_host *server,
 	while ((length = rss_plan_next(
 			plan, client->knowledge, server->address, probes)) != 0)
 		for (unsigned i = 0; i < length; i++) {
-			sim_exchange(client, server, probes[i].pairs, queues);
+			sim_exchange(client, server, &probes[i], queues);
 			rss_plan_answer(plan, client->knowledge,
 				server->address, &probes[i], queues[RSS_IN],
 				queues[RSS_OUT], server_engine);
@@ -186,17 +189,17 @@ sim_connect(struct sim_host *client, struct sim_host *server,
 {
 	struct sim_result result = {0};
 	uint32_t queues[RSS_WAYS];
-	uint32_t pairs[RSS_WAYS];
+	struct rss_probe opened = {0};
 	struct rss_plan plan;
 
 	rss_plan_begin(&plan, client_engine);
 	for (unsigned opens = 0;; opens++) {
 		handshake(client, server, server_engine, &plan);
 		for (unsigned w = 0; w < RSS_WAYS; w++)
-			pairs[w] = plan.ways[w].pair;
+			opened.pairs[w] = plan.ways[w].pair;
 		/* CONFIRM and ACCEPT; a probe like any other, if they must come
 		 * again. */
-		sim_exchange(client, server, pairs, queues);
+		sim_exchange(client, server, &opened, queues);
 		rss_plan_opened(&plan, client->knowledge, server->address,
 			queues[RSS_IN], queues[RSS_OUT]);
 		result.hit = queues[RSS_IN] == client_engine &&

@@ -65,12 +65,12 @@ struct sim_answer sim_syn(
 
 /** The answer comes in, and the client learns. @return on which queue */
 uint32_t sim_answered(struct sim_host *client, const struct sim_host *server,
-	const uint32_t pairs[RSS_WAYS], const struct sim_answer *answer);
+	const struct rss_probe *probe, const struct sim_answer *answer);
 
 /** A packet and what answers it, at once: both hosts learn. @param queues
  * filled with where they came in */
 void sim_exchange(struct sim_host *client, struct sim_host *server,
-	const uint32_t pairs[RSS_WAYS], uint32_t queues[RSS_WAYS]);
+	const struct rss_probe *probe, uint32_t queues[RSS_WAYS]);
 
 /** One connection from an engine to an engine. */
 struct sim_result sim_connect(struct sim_host *client, struct sim_host *server,

@@ -114,7 +114,7 @@ strategy_next(struct strategy *strategy, struct sim_host *client,
 
 bool
 strategy_answered(struct strategy *strategy, struct sim_host *client,
-	uint32_t address, const struct rss_probe *probe,
+	uint32_t address, struct rss_probe *probe,
 	const uint32_t queues[RSS_WAYS], uint32_t wanted_out)
 {
 	uint32_t mask = rss_ports_mask(client->knowledge->options.ports);

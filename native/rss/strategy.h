@@ -48,7 +48,7 @@ uint32_t strategy_next(struct strategy *strategy, struct sim_host *client,
 
 /** One was answered. @return whether no others need be waited for */
 bool strategy_answered(struct strategy *strategy, struct sim_host *client,
-	uint32_t address, const struct rss_probe *probe,
+	uint32_t address, struct rss_probe *probe,
 	const uint32_t queues[RSS_WAYS], uint32_t wanted_out);
 
 /** The pairs to open the connection on. */

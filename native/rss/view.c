@@ -162,7 +162,11 @@ view_open(struct rss_host *host, struct rss_peer *peer, struct rss_plan *plan,
 	if (view->way->wanted != RSS_ANY)
 		view->remembers = rss_remembered(host, peer, remote,
 			view->way->wanted, &view->remembered);
-	view->flat = rss_flat(host, peer, remote);
+	view->flat = rss_flat(host, peer, remote, RSS_FLAT_BITS);
+	view->unknown = direction->reference.pair == 0;
+	view->doubtful = rss_doubtful(host, peer, rss_plan_background(plan)) &&
+			 rss_flat(host, peer, remote, RSS_DOUBT_BITS);
+	view->retested = rss_plan_background(plan) && plan->probes == 0;
 	view_burst(host, view, plan->rounds);
 }
 
@@ -177,8 +181,10 @@ random_pair(struct rss_host *host)
 
 void
 view_choose(struct rss_host *host, struct view *view, unsigned i,
-	uint32_t *pair, uint8_t *method)
+	struct rss_probe *probe, unsigned name)
 {
+	uint32_t *pair = &probe->pairs[name];
+	uint8_t *method = &probe->methods[name];
 	uint32_t mask = rss_ports_mask(host->options.ports);
 	const struct rss_lesson lesson = {.map = &view->scratch};
 	uint32_t flip;
@@ -197,11 +203,13 @@ view_choose(struct rss_host *host, struct view *view, unsigned i,
 		   (view->certain || (view->spent + i) % 2 == 0)) {
 		/* Where chance decides, every other one goes on learning. */
 		solve(host, view, pair);
+		probe->fresh[name] = true;
 		if (view->certain)
 			*method = view_foretold(view);
 	} else if (i > 0 || view->reference != NULL) {
 		flip = rss_explore(&lesson, 1, mask);
 		*pair = flip != 0 ? view->origin ^ flip : random_pair(host);
+		probe->fresh[name] = true;
 	}
 }
 
@@ -212,7 +220,8 @@ view_hopeless(struct rss_host *host, const struct view *view)
 	const struct rss_lesson lesson = {.map = &scratch};
 
 	if (view->way->state != RSS_OPEN || view->way->wanted == RSS_ANY ||
-		view->reference == NULL || view->remembers)
+		view->reference == NULL || view->remembers || view->doubtful ||
+		view->retested)
 		return false;
 	if (view->flat)
 		return true;

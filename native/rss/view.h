@@ -18,6 +18,9 @@ struct view {
 	bool solvable;	/* a pair is known that may hit */
 	bool certain;	/* that should */
 	bool flat;	/* the ports seem not to matter */
+	bool doubtful;	/* or only first packets were seen, which stray */
+	bool unknown;	/* no packet was ever seen */
+	bool retested;	/* what was true may have changed: one more probe */
 	uint32_t spent; /* probes of the plan so far */
 	uint32_t burst; /* probes that it asks for */
 };
@@ -32,9 +35,9 @@ enum rss_method view_foretold(const struct view *view);
  * wanted queue. @return false: cannot be told */
 bool view_goal(const struct view *view, uint32_t flips, struct rss_goal *goal);
 
-/** The i-th pair of a burst. */
+/** The i-th probe of a burst, its direction of that name. */
 void view_choose(struct rss_host *host, struct view *view, unsigned i,
-	uint32_t *pair, uint8_t *method);
+	struct rss_probe *probe, unsigned name);
 
 /** Nothing more can be learned, and what is known leads nowhere. */
 bool view_hopeless(struct rss_host *host, const struct view *view);

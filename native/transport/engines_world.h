@@ -24,6 +24,7 @@ struct machine_of_engines {
 struct world {
 	struct simulation *s;
 	uint32_t engines; /* of each */
+	bool strays;	  /* first packets of flows do */
 	struct machine_of_engines clients;
 	struct machine_of_engines servers;
 };

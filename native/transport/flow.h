@@ -216,6 +216,11 @@ struct search {
 	uint32_t open;	 /* bit i: the i-th is not answered yet */
 	uint32_t length;
 	bool resent; /* those that are open */
+	/* To those that are asked again. */
+	struct {
+		struct wire_cookie cookie;
+		uint16_t owner;
+	} answers[RSS_BURST_MAX];
 	/* Of all plans that it took. */
 	uint32_t packets; /* SYNs and answers */
 	uint32_t rounds;
@@ -228,9 +233,10 @@ struct setup {
 	struct setup *next;
 	uint64_t number; /* echoed by the answer to CONFIRM */
 	struct wire_cookie cookie;
-	uint64_t cookie_ns;	 /* when it came; 0: none yet */
-	uint32_t syn[RSS_WAYS];	 /* pairs of the SYN that it answers */
-	uint32_t sent[RSS_WAYS]; /* pairs of the last CONFIRM */
+	uint64_t cookie_ns;	  /* when it came; 0: none yet */
+	uint32_t syn[RSS_WAYS];	  /* pairs of the SYN that it answers */
+	uint8_t queues[RSS_WAYS]; /* that those came in on */
+	uint32_t sent[RSS_WAYS];  /* pairs of the last CONFIRM */
 	uint64_t begun_ns;
 	uint32_t token; /* of the connect */
 	uint16_t owner; /* engine that is to accept, once it is told */
@@ -274,6 +280,8 @@ struct route {
 	uint32_t pair_in_good; /* that came in on our queue last; 0: none */
 	uint16_t engine;       /* the other one */
 	uint16_t queue;	       /* of ours that it came in on */
+	bool first;	       /* it may have been the first of its flow */
+	uint64_t heard_ns;     /* when it came */
 	uint16_t moves;	       /* to a pair that does, in either direction */
 	uint16_t changes;      /* of what path_tell tells */
 	uint32_t references;
@@ -456,9 +464,12 @@ bool handshake_sent(const struct flow *f, uint32_t pair_out);
 void setup_return(struct transport *t, struct flow *f);
 
 /* search.c */
-/** A packet came in here, or so its receiver says (remote). */
+/** The packet at hand came in. */
 void observe(struct transport *t, uint32_t address, uint32_t pair,
-	uint32_t queue, uint32_t queues, bool remote);
+	enum rss_place place);
+/** One of ours came in on a queue of so many, or so its receiver says. */
+void observe_remote(struct transport *t, struct rss_observation there,
+	uint32_t queue, uint32_t queues);
 /** The next burst, to be sent. @return its length, 0: the plan is done */
 uint32_t search_next(
 	struct transport *t, struct search *search, uint32_t address);
@@ -469,18 +480,25 @@ uint32_t search_next(
  * @return false: there is nothing to be sent again, the next burst is due
  */
 bool search_resend(struct transport *t, struct search *search, uint32_t address,
-	struct wire_syn *syn);
-/** @return the i-th of the burst that is answered, or NULL */
-const struct rss_probe *search_answered(struct search *search, uint64_t number);
-/** Learn from an answer to a probe. @param owner engine to look for */
-void search_learn(struct transport *t, struct search *search,
-	const struct rss_probe *probe, uint32_t address,
+	const struct wire_syn *syn);
+/** @return the probe of the burst that is answered, or NULL */
+struct rss_probe *search_answered(struct search *search, uint64_t number,
+	const struct transport_path *path);
+/** Learn from an answer to a probe. @param owner engine to look for
+ * @return whether search_again is due for it, unless the plan is done */
+bool search_learn(struct transport *t, struct search *search,
+	struct rss_probe *probe, uint32_t address,
 	const struct wire_answer *answer, uint32_t owner);
-void syn_send(struct transport *t, const struct search *search, uint32_t i,
-	uint32_t address, struct wire_syn *syn);
-/** What we know of our NIC's key, to be told. */
+/** Send the burst. @param syn but for what is the probe's */
+void search_send(struct transport *t, const struct search *search,
+	uint32_t address, const struct wire_syn *syn);
+/** Ask again what was answered. */
+void search_again(struct transport *t, struct search *search,
+	const struct rss_probe *probe, uint32_t address,
+	const struct wire_syn *syn);
+/** What we know of our NIC, to be told. */
 struct wire_nic_key nic_key(const struct transport *t);
-/** A host told how many queues its NIC has, and what it knows of its key. */
+/** A host told how many queues its NIC has, and what it knows of it. */
 void nic_key_told(struct transport *t, uint32_t address, uint32_t queues,
 	const struct wire_nic_key *told);
 
@@ -510,11 +528,15 @@ path_pair_out(const struct transport_path *path)
 /** Enter a flow into the route to an engine of its peer, which sends on the
  * pair from now on. @return false: out of memory */
 bool route_join(struct transport *t, struct flow *f, uint32_t engine,
-	uint32_t pair_out, uint32_t pair_in);
+	uint32_t pair_out);
+/** It is sent to on the pair, which leads to the queue. @param first of its
+ * flow, the packet may be that showed it */
+void route_in_set(struct transport *t, uint64_t now, struct route *route,
+	uint32_t pair, uint32_t queue, bool first);
 void route_leave(struct transport *t, struct flow *f);
 void route_set(struct route *route, uint32_t pair_out);
 /** A packet of the route came in, at t->queue. */
-void route_heard(struct transport *t, struct route *route,
+void route_heard(struct transport *t, uint64_t now, struct route *route,
 	const struct transport_path *path);
 /** What we send does not come in on the queue of the other engine. */
 void route_repair(struct transport *t, uint64_t now, struct route *route);

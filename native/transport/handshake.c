@@ -38,7 +38,7 @@ cookie_mac(const struct transport *t, const struct transport_path *path,
 	facts.port = syn->port;
 	facts.mtu = syn->mtu;
 	facts.wanted = syn->engine;
-	facts.flags = syn->flags;
+	facts.flags = syn->flags & ~WIRE_SYN_AGAIN;
 	facts.engine = cookie->engine;
 	memcpy(secret, t->options.secret, sizeof(secret));
 	crypto_shorthash_siphashx24(
@@ -48,17 +48,18 @@ cookie_mac(const struct transport *t, const struct transport_path *path,
 
 static bool
 cookie_valid(const struct transport *t, uint64_t now,
-	const struct transport_path *path, const struct wire_confirm *confirm)
+	const struct transport_path *path, const struct wire_syn *syn,
+	const struct wire_cookie *cookie)
 {
 	uint64_t mac[2];
 
-	int32_t age_ms = (int32_t)(NS_TO_MS32(now) - confirm->cookie.time_ms);
+	int32_t age_ms = (int32_t)(NS_TO_MS32(now) - cookie->time_ms);
 
 	/* Made by an engine whose turn began later than ours, perhaps. */
 	if (age_ms > (int32_t)COOKIE_LIFE_MS || age_ms < -COOKIE_SKEW_MS)
 		return false;
-	cookie_mac(t, path, &confirm->syn, &confirm->cookie, mac);
-	return sodium_memcmp(mac, confirm->cookie.mac, sizeof(mac)) == 0;
+	cookie_mac(t, path, syn, cookie, mac);
+	return sodium_memcmp(mac, cookie->mac, sizeof(mac)) == 0;
 }
 
 /* Halved, so that it never gets to the end; not 0, which means none. */
@@ -82,6 +83,14 @@ syn_of(const struct transport *t, const struct flow *f)
 		.flags = f->unordered ? WIRE_SYN_UNORDERED : 0,
 		.key = f->key,
 	};
+}
+
+/* Pairs that were given up, or that a CONFIRM makes up, and lead where they
+ * should none the less, do so by chance. */
+static uint32_t
+found_by(uint32_t method)
+{
+	return u32_min(method, RSS_SPRAYED);
 }
 
 static void
@@ -152,8 +161,7 @@ syn_next(struct transport *t, uint64_t now, struct flow *f)
 		rss_plan_begin(&search->plan, t->options.engine);
 		search_next(t, search, address);
 	}
-	for (uint32_t i = 0; i < search->length; i++)
-		syn_send(t, search, i, address, &syn);
+	search_send(t, search, address, &syn);
 }
 
 static void
@@ -279,14 +287,17 @@ transport_connect(struct transport *t, uint64_t now, struct endpoint *endpoint,
 
 static void
 answer_receive(struct transport *t, uint64_t now, struct flow *f,
-	uint64_t number, const struct wire_answer *answer)
+	const struct transport_path *path, uint64_t number,
+	const struct wire_answer *answer)
 {
 	struct setup *setup = f->setup;
-	uint32_t address = f->peer->path.address;
-	const struct rss_probe *probe = NULL;
+	uint32_t address = path->address;
+	struct rss_probe *probe = NULL;
+	struct wire_syn syn;
+	bool again;
 
 	if (f->state == FLOW_SYN)
-		probe = search_answered(&setup->search, number);
+		probe = search_answered(&setup->search, number, path);
 	if (probe == NULL) {
 		t->counters.packets_stale++;
 		return;
@@ -300,15 +311,22 @@ answer_receive(struct transport *t, uint64_t now, struct flow *f,
 		setup->cookie = answer->cookie;
 		setup->cookie_ns = now;
 		memcpy(setup->syn, probe->pairs, sizeof(setup->syn));
+		setup->queues[RSS_IN] = (uint8_t)t->queue;
+		setup->queues[RSS_OUT] = (uint8_t)answer->cookie.engine;
 	}
-	search_learn(t, &setup->search, probe, address, answer, setup->owner);
+	again = search_learn(
+		t, &setup->search, probe, address, answer, setup->owner);
 	f->tries = 0;
-	if (rss_plan_done(&setup->search.plan, t->rss, address))
+	if (rss_plan_done(&setup->search.plan, t->rss, address)) {
 		confirm_begin(t, now, f);
-	else if (setup->search.open == 0)
+	} else if (again) {
+		syn = syn_of(t, f);
+		search_again(t, &setup->search, probe, address, &syn);
+	} else if (setup->search.open == 0) {
 		syn_next(t, now, f);
-	else
+	} else {
 		return;
+	}
 	retry_arm(t, now, f);
 }
 
@@ -326,6 +344,47 @@ fragment_bytes_valid(const struct transport *t, uint16_t bytes)
 	       bytes >= fragment_bytes_of(TRANSPORT_MTU_MIN);
 }
 
+/* Of the CONFIRM or the ACCEPT, that may not be the first on its pair. */
+static enum rss_place
+place_of(const struct setup *setup, enum rss_way_name w, uint32_t pair,
+	uint32_t queue)
+{
+	const struct rss_way *way = &setup->search.plan.ways[w];
+
+	if (pair == setup->syn[w])
+		return queue == setup->queues[w] ? RSS_LATER : RSS_ELSEWHERE;
+	if (way->seen && pair == way->pair)
+		return queue == way->wanted ? RSS_LATER : RSS_ELSEWHERE;
+	return RSS_FIRST;
+}
+
+/* Where they lead, next to the queues that they came in on: those that may have
+ * strayed will be seen on the next packets. */
+static void
+accept_learn(struct transport *t, uint64_t now, const struct flow *f,
+	uint32_t pair_in, uint32_t queues[RSS_WAYS])
+{
+	const struct setup *setup = f->setup;
+	uint32_t address = f->peer->path.address;
+	struct rss_peer *peer = rss_host_meet(t->rss, address);
+	const struct rss_observation there = {
+		.address = address,
+		.pair = setup->sent[RSS_OUT],
+		.place = place_of(
+			setup, RSS_OUT, setup->sent[RSS_OUT], queues[RSS_OUT]),
+	};
+	enum rss_place place = place_of(setup, RSS_IN, pair_in, queues[RSS_IN]);
+
+	observe_remote(t, there, queues[RSS_OUT], peer->map.queues);
+	observe(t, address, pair_in, place);
+	if (there.place == RSS_FIRST && peer->map.strays != 0)
+		queues[RSS_OUT] = f->route->engine;
+	if (place == RSS_FIRST && t->rss->own.strays != 0)
+		queues[RSS_IN] = t->options.engine;
+	route_in_set(
+		t, now, f->route, pair_in, queues[RSS_IN], place == RSS_FIRST);
+}
+
 /* The CONFIRM and its answer show where the pairs lead. */
 static bool
 accept_route(struct transport *t, uint64_t now, struct flow *f,
@@ -335,22 +394,19 @@ accept_route(struct transport *t, uint64_t now, struct flow *f,
 	struct rss_plan *plan = &setup->search.plan;
 	uint32_t engine = connection_engine(accept->server);
 	uint32_t address = path->address;
-	const struct rss_peer *known = rss_host_find(t->rss, address);
+	uint32_t queues[RSS_WAYS] = {t->queue, accept->queue};
 	uint32_t method;
 
-	if (!route_join(t, f, engine, setup->sent[RSS_OUT], path_pair_in(path)))
+	if (!route_join(t, f, engine, setup->sent[RSS_OUT]))
 		return false; /* the next ACCEPT, perhaps */
-	if (known != NULL)
-		observe(t, address, setup->sent[RSS_OUT], accept->queue,
-			known->map.queues, true);
-	observe(t, address, path_pair_in(path), t->queue, t->options.engines,
-		false);
-	rss_plan_opened(plan, t->rss, address, t->queue, accept->queue);
-	if (accept->queue != engine)
+	accept_learn(t, now, f, path_pair_in(path), queues);
+	rss_plan_opened(plan, t->rss, address, queues[RSS_IN], queues[RSS_OUT]);
+	if (queues[RSS_OUT] != engine)
 		route_repair(t, now, f->route);
-	method = accept->queue != engine || t->queue != t->options.engine
-			 ? RSS_HANDOVER
-			 : rss_plan_method(plan);
+	method =
+		queues[RSS_OUT] != engine || queues[RSS_IN] != t->options.engine
+			? RSS_HANDOVER
+			: found_by(rss_plan_method(plan));
 	path_count(t, method);
 	path_opened(f, method, setup->search.packets, setup->search.rounds,
 		now - setup->begun_ns);
@@ -438,6 +494,20 @@ owner_choose(struct transport *t, const struct wire_syn *syn)
 	return t->owner_last;
 }
 
+/* The cookie proves that it was asked before, and where that came in. */
+static enum rss_place
+syn_place(struct transport *t, uint64_t now, const struct transport_path *path,
+	const struct wire_syn *syn)
+{
+	if ((syn->flags & WIRE_SYN_AGAIN) == 0)
+		return RSS_FIRST;
+	if (!cookie_valid(t, now, path, syn, &syn->cookie)) {
+		t->counters.cookies_refused++;
+		return RSS_FIRST;
+	}
+	return syn->cookie.engine == t->queue ? RSS_WITH : RSS_ELSEWHERE;
+}
+
 static void
 syn_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, uint64_t number,
@@ -468,8 +538,8 @@ syn_receive(struct transport *t, uint64_t now,
 	 * prove the key. */
 	answer.nic_key = nic_key(t);
 	if (allowance_take(&t->lessons, now, LESSON_NS, LESSONS_MAX))
-		observe(t, path->address, path_pair_in(path), t->queue,
-			t->options.engines, false);
+		observe(t, path->address, path_pair_in(path),
+			syn_place(t, now, path, syn));
 	answer.owner = confirmed.engine = owner_choose(t, syn);
 	if (answer.owner == WIRE_ENGINE_ANY && syn->port != 0) {
 		refuse(t, &back, syn, MACHNET_CONNECTION_REFUSED);
@@ -510,9 +580,9 @@ path_confirmed(const struct transport *t, struct flow *f,
 	const struct wire_confirm *confirm)
 {
 	path_opened(f,
-		t->queue != t->options.engine
+		f->route->queue != t->options.engine
 			? RSS_HANDOVER
-			: u32_min(confirm->method, RSS_HANDOVER),
+			: found_by(confirm->method),
 		confirm->probes, confirm->rounds,
 		confirm->setup_us * NS_PER_US);
 }
@@ -520,8 +590,11 @@ path_confirmed(const struct transport *t, struct flow *f,
 static struct flow *
 passive_open(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct transport_path *back,
-	const struct wire_confirm *confirm, struct listener *listener)
+	bool first, const struct wire_confirm *confirm,
+	struct listener *listener)
 {
+	uint32_t queue =
+		first && t->rss->own.strays != 0 ? t->options.engine : t->queue;
 	struct flow *f = flow_allocate(t, listener->endpoint);
 
 	if (f == NULL)
@@ -529,10 +602,11 @@ passive_open(struct transport *t, uint64_t now,
 	f->state = FLOW_OPEN;
 	if (!peer_join(t, now, f, back) ||
 		!route_join(t, f, connection_engine(confirm->syn.client),
-			path_pair_out(back), path_pair_in(path))) {
+			path_pair_out(back))) {
 		flow_free(t, f);
 		return NULL;
 	}
+	route_in_set(t, now, f->route, path_pair_in(path), queue, first);
 	path_confirmed(t, f, confirm);
 	f->passive = true;
 	f->unordered = (confirm->syn.flags & WIRE_SYN_UNORDERED) != 0;
@@ -568,7 +642,7 @@ repeat_receive(struct transport *t, uint64_t now,
 			/* Perhaps no ACCEPT came through on the other pair. */
 			if (path_pair_out(back) !=
 				path_pair_out(&f->route->path)) {
-				route_heard(t, f->route, path);
+				route_heard(t, now, f->route, path);
 				route_set(f->route, path_pair_out(back));
 				path_confirmed(t, f, confirm);
 			}
@@ -584,14 +658,21 @@ repeat_receive(struct transport *t, uint64_t now,
 	return false;
 }
 
-/* The client is who it says. */
-static void
+/* The client is who it says. @return whether the CONFIRM may be the first
+ * packet on its pair */
+static bool
 confirm_learn(struct transport *t, const struct transport_path *path,
-	const struct wire_confirm *confirm)
+	const struct transport_path *syn, const struct wire_confirm *confirm)
 {
+	uint32_t pair = path_pair_in(path);
+	enum rss_place place = RSS_FIRST;
+
+	if (pair == path_pair_in(syn))
+		place = confirm->cookie.engine == t->queue ? RSS_LATER
+							   : RSS_ELSEWHERE;
 	nic_key_told(t, path->address, confirm->engines, &confirm->nic_key);
-	observe(t, path->address, path_pair_in(path), t->queue,
-		t->options.engines, false);
+	observe(t, path->address, pair, place);
+	return place == RSS_FIRST;
 }
 
 static void
@@ -612,6 +693,7 @@ confirm_receive(struct transport *t, uint64_t now,
 	struct listener *listener;
 	struct peer *peer;
 	struct flow *f;
+	bool first;
 
 	if (!syn_acceptable(t, &confirm->syn))
 		return;
@@ -620,11 +702,11 @@ confirm_receive(struct transport *t, uint64_t now,
 		t->counters.packets_malformed++;
 		return;
 	}
-	if (!cookie_valid(t, now, &syn, confirm)) {
+	if (!cookie_valid(t, now, &syn, &confirm->syn, &confirm->cookie)) {
 		t->counters.cookies_refused++;
 		return;
 	}
-	confirm_learn(t, path, confirm);
+	first = confirm_learn(t, path, &syn, confirm);
 	peer = peer_find(t, path->address);
 	if (peer != NULL &&
 		!peer_instance(t, now, peer, confirm->instance, NULL))
@@ -641,7 +723,7 @@ confirm_receive(struct transport *t, uint64_t now,
 		t->counters.backlog_overflows++;
 		return;
 	}
-	f = passive_open(t, now, path, &back, confirm, listener);
+	f = passive_open(t, now, path, &back, first, confirm, listener);
 	if (f == NULL) {
 		refuse(t, &back, &confirm->syn, MACHNET_TOO_MANY_CONNECTIONS);
 		return;
@@ -705,7 +787,7 @@ handshake_receive(struct transport *t, uint64_t now,
 		return;
 	}
 	if (header->type == WIRE_ANSWER)
-		answer_receive(t, now, f, header->number, &packet.answer);
+		answer_receive(t, now, f, path, header->number, &packet.answer);
 	else
 		accept_receive(t, now, f, path, &packet.accept);
 }

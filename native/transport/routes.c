@@ -14,6 +14,9 @@
 /* After a search that found nothing, doubled each time. */
 #define SEARCH_CALM_NS (1 * NS_PER_S)
 #define SEARCH_CALM_MAX_LOG2 5u
+/* A pair that nothing came on for so long may be new to the NIC again: flow
+ * tables forget after 30 s and more. */
+#define FLOW_IDLE_NS (10 * NS_PER_S)
 /* After a move: ACKs of packets that were sent before are still under way. */
 #define MOVE_CALM_NS (10 * NS_PER_MS)
 
@@ -27,12 +30,15 @@ route_find(struct peer *peer, uint32_t engine)
 	return route;
 }
 
-static void
-pair_in_set(struct transport *t, struct route *route, uint32_t pair)
+void
+route_in_set(struct transport *t, uint64_t now, struct route *route,
+	uint32_t pair, uint32_t queue, bool first)
 {
+	route->first = first;
+	route->heard_ns = now;
 	route->pair_in = pair;
-	route->queue = t->queue;
-	if (t->queue != t->options.engine || pair == route->pair_in_good)
+	route->queue = (uint16_t)queue;
+	if (queue != t->options.engine || pair == route->pair_in_good)
 		return;
 	route->pair_in_good = pair;
 	route->moves++;
@@ -40,8 +46,8 @@ pair_in_set(struct transport *t, struct route *route, uint32_t pair)
 }
 
 bool
-route_join(struct transport *t, struct flow *f, uint32_t engine,
-	uint32_t pair_out, uint32_t pair_in)
+route_join(
+	struct transport *t, struct flow *f, uint32_t engine, uint32_t pair_out)
 {
 	struct route *route = route_find(f->peer, engine);
 
@@ -58,7 +64,6 @@ route_join(struct transport *t, struct flow *f, uint32_t engine,
 	}
 	route->references++;
 	f->route = route;
-	pair_in_set(t, route, pair_in);
 	route_set(route, pair_out);
 	return true;
 }
@@ -102,17 +107,28 @@ route_set(struct route *route, uint32_t pair_out)
 }
 
 void
-route_heard(struct transport *t, struct route *route,
+route_heard(struct transport *t, uint64_t now, struct route *route,
 	const struct transport_path *path)
 {
 	uint32_t pair = path_pair_in(path);
+	bool same = pair == route->pair_in;
+	bool first = !same || now - route->heard_ns > FLOW_IDLE_NS;
+	bool changed = !same || t->queue != route->queue;
+	uint32_t queue = t->queue;
+	enum rss_place place = RSS_LATER;
 
-	if (t->queue != t->options.engine)
+	if (queue != t->options.engine)
 		t->counters.packets_misdirected++;
-	if (pair == route->pair_in && t->queue == route->queue)
-		return;
-	pair_in_set(t, route, pair);
-	observe(t, path->address, pair, t->queue, t->options.engines, false);
+	if (first)
+		place = RSS_FIRST;
+	else if (route->first && changed)
+		place = RSS_ELSEWHERE;
+	/* Which says nothing of those that will follow. */
+	if (first && t->rss->own.strays != 0)
+		queue = same ? route->queue : t->options.engine;
+	route_in_set(t, now, route, pair, queue, first);
+	if (changed)
+		observe(t, path->address, pair, place);
 }
 
 static struct wire_syn
@@ -130,17 +146,6 @@ static void
 search_wait(struct transport *t, uint64_t now, struct route *route)
 {
 	wheel_set(&t->route_timers, &route->timer, now + SETUP_WAIT_NS);
-}
-
-static void
-search_send(struct transport *t, uint64_t now, struct route *route)
-{
-	uint32_t address = route->peer->path.address;
-	struct wire_syn syn = syn_of(t, route);
-
-	for (uint32_t i = 0; i < route->search.length; i++)
-		syn_send(t, &route->search, i, address, &syn);
-	search_wait(t, now, route);
 }
 
 static void
@@ -168,14 +173,18 @@ static void
 search_go_on(struct transport *t, uint64_t now, struct route *route)
 {
 	struct rss_plan *plan = &route->search.plan;
+	uint32_t address = route->peer->path.address;
+	struct wire_syn syn = syn_of(t, route);
 
 	if (plan->silent < SEARCH_SILENT_MAX &&
-		search_next(t, &route->search, route->peer->path.address) != 0)
-		search_send(t, now, route);
-	else if (plan->ways[RSS_OUT].state == RSS_HIT)
+		search_next(t, &route->search, address) != 0) {
+		search_send(t, &route->search, address, &syn);
+		search_wait(t, now, route);
+	} else if (plan->ways[RSS_OUT].state == RSS_HIT) {
 		search_found(t, now, route);
-	else
+	} else {
 		search_failed(t, now, route);
+	}
 }
 
 void
@@ -213,10 +222,12 @@ route_answered(struct transport *t, uint64_t now,
 {
 	struct peer *peer = peer_find(t, path->address);
 	struct route *route = peer != NULL ? peer->routes : NULL;
-	const struct rss_probe *probe = NULL;
+	struct rss_probe *probe = NULL;
+	struct wire_syn syn;
+	bool again;
 
 	for (; route != NULL; route = route->next) {
-		probe = search_answered(&route->search, number);
+		probe = search_answered(&route->search, number, path);
 		if (probe != NULL)
 			break;
 	}
@@ -226,12 +237,19 @@ route_answered(struct transport *t, uint64_t now,
 	}
 	if (!peer_instance(t, now, peer, answer->instance, NULL))
 		return;
-	search_learn(
+	again = search_learn(
 		t, &route->search, probe, path->address, answer, route->engine);
 	if (route->references == 0 || !route->searching)
 		return;
-	if (route->search.plan.ways[RSS_OUT].state == RSS_HIT)
+	if (route->search.plan.ways[RSS_OUT].state == RSS_HIT) {
 		search_found(t, now, route);
-	else if (route->search.open == 0)
+		return;
+	}
+	if (again) {
+		syn = syn_of(t, route);
+		search_again(t, &route->search, probe, path->address, &syn);
+		search_wait(t, now, route);
+	} else if (route->search.open == 0) {
 		search_go_on(t, now, route);
+	}
 }

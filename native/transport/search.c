@@ -13,27 +13,31 @@ observation_take(struct transport *t, const struct rss_observation *seen)
 		t->ops.observed(t->context, seen);
 }
 
-static bool
-queue_valid(uint32_t queue, uint32_t queues)
+void
+observe(struct transport *t, uint32_t address, uint32_t pair,
+	enum rss_place place)
 {
-	return queue < RSS_QUEUES_MAX && queues != 0 &&
-	       queues <= RSS_QUEUES_MAX;
+	const struct rss_observation here = {
+		.address = address,
+		.pair = pair,
+		.queue = (uint8_t)t->queue,
+		.queues = (uint8_t)t->options.engines,
+		.place = (uint8_t)place,
+	};
+
+	observation_take(t, &here);
 }
 
 void
-observe(struct transport *t, uint32_t address, uint32_t pair, uint32_t queue,
-	uint32_t queues, bool remote)
+observe_remote(struct transport *t, struct rss_observation there,
+	uint32_t queue, uint32_t queues)
 {
-	const struct rss_observation seen = {
-		.address = address,
-		.pair = pair,
-		.queue = (uint8_t)queue,
-		.queues = (uint8_t)queues,
-		.remote = remote,
-	};
-
-	if (queue_valid(queue, queues))
-		observation_take(t, &seen);
+	if (queue >= RSS_QUEUES_MAX || queues == 0 || queues > RSS_QUEUES_MAX)
+		return;
+	there.queue = (uint8_t)queue;
+	there.queues = (uint8_t)queues;
+	there.remote = true;
+	observation_take(t, &there);
 }
 
 void
@@ -54,6 +58,7 @@ nic_key(const struct transport *t)
 		.known = key.known,
 		.value = key.value,
 		.told = key.told,
+		.strays = t->rss->own.strays != 0,
 	};
 }
 
@@ -67,7 +72,8 @@ nic_key_told(struct transport *t, uint32_t address, uint32_t queues,
 		.told = told->told,
 	};
 
-	rss_peer_told(rss_host_meet(t->rss, address), queues, key);
+	rss_peer_told(
+		rss_host_meet(t->rss, address), queues, key, told->strays);
 }
 
 uint32_t
@@ -84,25 +90,56 @@ search_next(struct transport *t, struct search *search, uint32_t address)
 	return search->length;
 }
 
-void
+/* The i-th of the burst. Asked again it has a number of its own: an answer to
+ * the first time would be one too late. */
+static void
 syn_send(struct transport *t, const struct search *search, uint32_t i,
-	uint32_t address, struct wire_syn *syn)
+	uint32_t address, const struct wire_syn *like)
 {
 	const struct rss_probe *probe = &search->probes[i];
 	struct transport_path path = path_of(address, probe->pairs[RSS_OUT]);
+	struct wire_syn syn = *like;
+	uint64_t number = search->number + i;
 	uint8_t *packet = packet_begin(t);
 
 	if (packet == NULL)
 		return; /* as if it was lost */
-	syn->answer_from = rss_pair_sender(probe->pairs[RSS_IN]);
-	syn->answer_to = rss_pair_receiver(probe->pairs[RSS_IN]);
+	syn.answer_from = rss_pair_sender(probe->pairs[RSS_IN]);
+	syn.answer_to = rss_pair_receiver(probe->pairs[RSS_IN]);
+	if (probe->again) {
+		number += RSS_BURST_MAX;
+		syn.flags |= WIRE_SYN_AGAIN;
+		syn.cookie = search->answers[i].cookie;
+		syn.engine = search->answers[i].owner;
+	}
 	t->counters.probes_sent++;
-	packet_send(t, &path, wire_syn_write(packet, search->number + i, syn));
+	packet_send(t, &path, wire_syn_write(packet, number, &syn));
+}
+
+void
+search_send(struct transport *t, const struct search *search, uint32_t address,
+	const struct wire_syn *syn)
+{
+	for (uint32_t i = 0; i < search->length; i++)
+		syn_send(t, search, i, address, syn);
+}
+
+void
+search_again(struct transport *t, struct search *search,
+	const struct rss_probe *probe, uint32_t address,
+	const struct wire_syn *syn)
+{
+	uint32_t i = (uint32_t)(probe - search->probes);
+
+	search->open |= 1u << i;
+	search->resent = false;
+	search->packets++;
+	syn_send(t, search, i, address, syn);
 }
 
 bool
 search_resend(struct transport *t, struct search *search, uint32_t address,
-	struct wire_syn *syn)
+	const struct wire_syn *syn)
 {
 	bool mirrored = search->plan.mirrored;
 
@@ -121,39 +158,44 @@ search_resend(struct transport *t, struct search *search, uint32_t address,
 	return true;
 }
 
-const struct rss_probe *
-search_answered(struct search *search, uint64_t number)
+struct rss_probe *
+search_answered(struct search *search, uint64_t number,
+	const struct transport_path *path)
 {
 	uint64_t i = number - search->number;
+	bool again = i >= RSS_BURST_MAX;
 
-	if (i >= search->length || (search->open >> i & 1) == 0)
+	i -= again ? RSS_BURST_MAX : 0;
+	if (i >= search->length || (search->open >> i & 1) == 0 ||
+		search->probes[i].again != again ||
+		/* Another pair would teach us what is not so. */
+		search->probes[i].pairs[RSS_IN] != path_pair_in(path))
 		return NULL;
 	search->open &= ~(1u << i);
 	return &search->probes[i];
 }
 
-void
+bool
 search_learn(struct transport *t, struct search *search,
-	const struct rss_probe *probe, uint32_t address,
+	struct rss_probe *probe, uint32_t address,
 	const struct wire_answer *answer, uint32_t owner)
 {
+	uint32_t queue_out = answer->cookie.engine;
+	const struct rss_observation there = {
+		.address = address,
+		.pair = probe->pairs[RSS_OUT],
+		.mirrored = search->plan.mirrored,
+		.place = rss_probe_place(probe, RSS_OUT, queue_out),
+	};
+
 	search->packets++;
+	search->answers[probe - search->probes].cookie = answer->cookie;
+	search->answers[probe - search->probes].owner = answer->owner;
 	t->counters.probes_answered++;
 	nic_key_told(t, address, answer->engines, &answer->nic_key);
-	if (queue_valid(answer->cookie.engine, answer->engines)) {
-		const struct rss_observation there = {
-			.address = address,
-			.pair = probe->pairs[RSS_OUT],
-			.queue = (uint8_t)answer->cookie.engine,
-			.queues = (uint8_t)answer->engines,
-			.remote = true,
-			.mirrored = search->plan.mirrored,
-		};
-
-		observation_take(t, &there);
-	}
-	observe(t, address, probe->pairs[RSS_IN], t->queue, t->options.engines,
-		false);
-	rss_plan_answer(&search->plan, t->rss, address, probe, t->queue,
-		answer->cookie.engine, owner);
+	observe_remote(t, there, queue_out, answer->engines);
+	observe(t, address, probe->pairs[RSS_IN],
+		rss_probe_place(probe, RSS_IN, t->queue));
+	return rss_plan_answer(&search->plan, t->rss, address, probe, t->queue,
+		queue_out, owner);
 }

@@ -500,7 +500,7 @@ receive_for_flow(struct transport *t, uint64_t now,
 		t->counters.packets_stale++;
 		return;
 	}
-	route_heard(t, f->route, path);
+	route_heard(t, now, f->route, path);
 	if (f->path_told != f->route->changes && f->announced &&
 		f->state == FLOW_OPEN)
 		path_tell(t, f);

@@ -136,7 +136,7 @@ start_packet(uint8_t *bytes, uint8_t type, uint32_t connection, uint64_t number)
 }
 
 /* The fields at 16 .. 39 of SYN and CONFIRM. */
-static bool
+static void
 syn_fields_read(struct wire_syn *syn, const uint8_t *bytes)
 {
 	syn->client = load_le32(bytes + 16);
@@ -147,7 +147,6 @@ syn_fields_read(struct wire_syn *syn, const uint8_t *bytes)
 	syn->engine = load_le16(bytes + 28);
 	syn->flags = load_le16(bytes + 30);
 	syn->key = load_le64(bytes + 32);
-	return (syn->flags & ~WIRE_SYN_UNORDERED) == 0;
 }
 
 static void
@@ -163,7 +162,7 @@ syn_fields_write(uint8_t *bytes, const struct wire_syn *syn)
 	store_le64(bytes + 32, syn->key);
 }
 
-/* The 22 bytes of a cookie, at 16 in ANSWER and at 40 in CONFIRM. */
+/* The 22 bytes of a cookie, at 16 in ANSWER and at 40 in SYN and CONFIRM. */
 static void
 cookie_read(struct wire_cookie *cookie, const uint8_t *bytes)
 {
@@ -184,6 +183,8 @@ cookie_write(uint8_t *bytes, const struct wire_cookie *cookie)
 
 /* Five bytes of each; above the bits that may be known: */
 #define NIC_KEY_TOLD (UINT64_C(1) << 39)
+/* Above their values: */
+#define NIC_STRAYS (UINT64_C(1) << 39)
 
 static void
 nic_key_read(struct wire_nic_key *key, const uint8_t *bytes)
@@ -192,25 +193,33 @@ nic_key_read(struct wire_nic_key *key, const uint8_t *bytes)
 	key->value = load_le32(bytes + 5) | (uint64_t)bytes[9] << 32;
 	key->told = (key->known & NIC_KEY_TOLD) != 0;
 	key->known &= ~NIC_KEY_TOLD;
+	key->strays = (key->value & NIC_STRAYS) != 0;
+	key->value &= ~NIC_STRAYS;
 }
 
 static void
 nic_key_write(uint8_t *bytes, const struct wire_nic_key *key)
 {
 	uint64_t known = key->known | (key->told ? NIC_KEY_TOLD : 0);
+	uint64_t value = key->value | (key->strays ? NIC_STRAYS : 0);
 
 	store_le32(bytes, (uint32_t)known);
 	bytes[4] = (uint8_t)(known >> 32);
-	store_le32(bytes + 5, (uint32_t)key->value);
-	bytes[9] = (uint8_t)(key->value >> 32);
+	store_le32(bytes + 5, (uint32_t)value);
+	bytes[9] = (uint8_t)(value >> 32);
 }
 
 bool
 wire_syn_read(struct wire_syn *syn, const uint8_t *bytes, uint32_t length)
 {
-	return length == WIRE_HANDSHAKE_BYTES &&
-	       is_type(bytes, length, WIRE_SYN, false) &&
-	       syn_fields_read(syn, bytes);
+	if (length != WIRE_HANDSHAKE_BYTES ||
+		!is_type(bytes, length, WIRE_SYN, false))
+		return false;
+	syn_fields_read(syn, bytes);
+	syn->cookie = (struct wire_cookie){0};
+	if ((syn->flags & WIRE_SYN_AGAIN) != 0)
+		cookie_read(&syn->cookie, bytes + 40);
+	return (syn->flags & ~(WIRE_SYN_UNORDERED | WIRE_SYN_AGAIN)) == 0;
 }
 
 uint32_t
@@ -219,6 +228,8 @@ wire_syn_write(uint8_t *bytes, uint64_t number, const struct wire_syn *syn)
 	memset(bytes, 0, WIRE_HANDSHAKE_BYTES);
 	start_packet(bytes, WIRE_SYN, 0, number);
 	syn_fields_write(bytes, syn);
+	if ((syn->flags & WIRE_SYN_AGAIN) != 0)
+		cookie_write(bytes + 40, &syn->cookie);
 	return WIRE_HANDSHAKE_BYTES;
 }
 
@@ -261,7 +272,9 @@ wire_confirm_read(
 	if (length != CONFIRM_BYTES ||
 		!is_type(bytes, length, WIRE_CONFIRM, false))
 		return false;
-	if (!syn_fields_read(&confirm->syn, bytes))
+	syn_fields_read(&confirm->syn, bytes);
+	confirm->syn.cookie = (struct wire_cookie){0};
+	if ((confirm->syn.flags & ~WIRE_SYN_UNORDERED) != 0)
 		return false;
 	cookie_read(&confirm->cookie, bytes + 40);
 	confirm->instance = load_le64(bytes + 64);

@@ -67,10 +67,15 @@
  *   16  u32  client's connection id     20  u16  service port
  *   22  u16  MTU of the client's IP     24  u16  UDP port to answer from
  *   26  u16  UDP port to answer to      28  u16  wanted engine, 0xffff: any
- *   30  u16  flags: 1 unordered         32  u64  client's key
+ *   30  u16  flags: 1 unordered, 2 again
+ *   32  u64  client's key               40  u8[22] cookie, if it is asked again
  *
  *   With service port 0 a SYN opens nothing: it asks on which queue its pair
  *   of ports comes in, to move connections that are open.
+ *
+ *   One that was answered can be asked again, on the same ports and with the
+ *   cookie of the answer: by then both NICs know the flow. The wanted engine is
+ *   the owner, as that answer told.
  *
  *   ANSWER (2): `connection` is the client's id; `number` echoes the SYN's
  *   16  u64[2] cookie                   32  u32  time of the cookie, ms
@@ -100,8 +105,8 @@
  *
  * What a host knows of its NIC's key is a hint for the other (see rss/map.h):
  * 40 bits that say which of 39 bits are known, and in the topmost whether the
- * NIC's driver told them; then 40 bits with their values. The lowest byte
- * first.
+ * NIC's driver told them; then 40 bits with their values, and in the topmost
+ * whether first packets stray there. The lowest byte first.
  *
  * The keys are secrets of a connection, 64 random bits from each side, which a
  * RESET must show: a blind attacker cannot reset a connection.
@@ -169,6 +174,7 @@ enum wire_ack_flag {
 
 enum wire_syn_flag {
 	WIRE_SYN_UNORDERED = 1,
+	WIRE_SYN_AGAIN = 2, /* not in a CONFIRM */
 };
 
 enum wire_frame_kind {
@@ -210,6 +216,12 @@ struct wire_frame {
 	const uint8_t *payload; /* in the packet; set by the reader */
 };
 
+struct wire_cookie {
+	uint64_t mac[2];
+	uint32_t time_ms;
+	uint16_t engine; /* that got the SYN */
+};
+
 struct wire_syn {
 	uint32_t client;
 	uint16_t port;
@@ -219,19 +231,15 @@ struct wire_syn {
 	uint16_t engine;
 	uint16_t flags; /* enum wire_syn_flag; a reader refuses others */
 	uint64_t key;
-};
-
-struct wire_cookie {
-	uint64_t mac[2];
-	uint32_t time_ms;
-	uint16_t engine; /* that got the SYN */
+	struct wire_cookie cookie; /* with WIRE_SYN_AGAIN, not in a CONFIRM */
 };
 
 /* Bits of the Toeplitz key of a NIC, 0 .. 38: those that are known. */
 struct wire_nic_key {
 	uint64_t known;
 	uint64_t value;
-	bool told; /* by its driver, not learned */
+	bool told;   /* by its driver, not learned */
+	bool strays; /* the NIC leads first packets of flows astray */
 };
 
 struct wire_answer {

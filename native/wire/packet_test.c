@@ -38,7 +38,7 @@ static const struct wire_answer answer = {
 	.engines = 4,
 	.mtu = 9000,
 	.instance = 0xa1a2a3a4a5a6a7a8,
-	.nic_key = {0x0001020304, 0x8000000004, true},
+	.nic_key = {0x0001020304, 0x0000000004, true, true},
 };
 
 static const struct wire_accept accept_fields = {
@@ -84,7 +84,7 @@ write_confirm(uint8_t *bytes)
 		.syn_to = 0x7802,
 		.send_from = 0x7803,
 		.send_to = 0x7804,
-		.nic_key = {0x0001020304, 0x8000000004, true},
+		.nic_key = {0x0001020304, 0x0000000004, true, true},
 		.method = 4,
 		.probes = 0x0a0b,
 		.rounds = 3,
@@ -433,7 +433,7 @@ header_refuses_what_the_version_does_not_know(void **state)
 static void
 handshake_survives_the_round_trip(void **state)
 {
-	struct wire_syn syn_read = {0};
+	struct wire_syn syn_read = {0}, syn_again;
 	struct wire_answer answer_read = {0};
 	struct wire_confirm confirm_read = {0};
 	struct wire_accept accept_read = {0};
@@ -442,6 +442,13 @@ handshake_survives_the_round_trip(void **state)
 	(void)state;
 	assert_true(wire_syn_read(&syn_read, bytes, write_syn(bytes)));
 	assert_memory_equal(&syn_read, &syn, sizeof(syn));
+
+	syn_again = syn;
+	syn_again.flags |= WIRE_SYN_AGAIN;
+	syn_again.cookie = cookie;
+	assert_true(wire_syn_read(
+		&syn_read, bytes, wire_syn_write(bytes, 1, &syn_again)));
+	assert_memory_equal(&syn_read, &syn_again, sizeof(syn));
 
 	assert_true(wire_answer_read(&answer_read, bytes, write_answer(bytes)));
 	assert_memory_equal(answer_read.cookie.mac, cookie.mac, 16);
@@ -454,6 +461,7 @@ handshake_survives_the_round_trip(void **state)
 	assert_int_equal(answer_read.nic_key.known, answer.nic_key.known);
 	assert_int_equal(answer_read.nic_key.value, answer.nic_key.value);
 	assert_true(answer_read.nic_key.told);
+	assert_true(answer_read.nic_key.strays);
 
 	assert_true(
 		wire_confirm_read(&confirm_read, bytes, write_confirm(bytes)));
@@ -471,6 +479,7 @@ handshake_survives_the_round_trip(void **state)
 	assert_int_equal(confirm_read.nic_key.known, answer.nic_key.known);
 	assert_int_equal(confirm_read.nic_key.value, answer.nic_key.value);
 	assert_true(confirm_read.nic_key.told);
+	assert_true(confirm_read.nic_key.strays);
 	assert_int_equal(confirm_read.method, 4);
 	assert_int_equal(confirm_read.probes, 0x0a0b);
 	assert_int_equal(confirm_read.rounds, 3);
@@ -594,11 +603,14 @@ handshake_refuses_what_the_format_does_not_allow(void **state)
 	bytes[4] = 1; /* a connection, before there is one */
 	assert_false(syn_is_valid(bytes, WIRE_HANDSHAKE_BYTES));
 	write_syn(bytes);
-	bytes[30] = 2; /* an unknown flag */
+	bytes[30] = 4; /* an unknown flag */
 	assert_false(syn_is_valid(bytes, WIRE_HANDSHAKE_BYTES));
 	assert_false(confirm_is_valid(bytes, write_confirm(bytes) + 1));
 	write_confirm(bytes);
 	bytes[31] = 1;
+	assert_false(confirm_is_valid(bytes, 108));
+	write_confirm(bytes);
+	bytes[30] = WIRE_SYN_AGAIN;
 	assert_false(confirm_is_valid(bytes, 108));
 	write_reset(bytes);
 	bytes[39] = 1; /* a reason of 259 bytes, and they are there */

@@ -14,6 +14,7 @@ const vnics: readonly (Partial<LabOptions> & { readonly queues: number })[] = [
   { queues: 4, table: "shuffled" },
   { queues: 4, hash: "siphash" },
   { queues: 4, profile: "ec2" },
+  { queues: 4, profile: "azure" },
 ];
 for (const [seed, options] of vnics.entries()) {
   test(`engines find their queues: ${JSON.stringify(options)}`, {

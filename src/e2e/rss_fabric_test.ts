@@ -52,6 +52,29 @@ test("connections open from behind a firewall", { skip }, async () => {
   assert.ok((await lab.stats())[1]!.drop_firewall > 0);
 });
 
+// Answers alone come in: to connections that begin inside, which then carry
+// messages both ways.
+test("a firewall of the server's keeps out what it did not ask for", {
+  skip,
+}, async () => {
+  await using lab = await Lab.start({ hosts: 2, queues: 4, firewall: [0] });
+  const [server, client] = lab.hosts;
+  {
+    await using inside = await server!.attach();
+    await using outside = await client!.attach();
+    await using listener = await inside.listen({ port: 900 });
+    const { hostname, port } = listener;
+    await assert.rejects(
+      outside.connect({ hostname, port, timeout: 500 }),
+      { code: "CONNECTION_TIMED_OUT" },
+    );
+  }
+  assert.ok((await lab.stats())[0]!.drop_firewall > 0);
+  await using mesh = await Mesh.open([client!, server!], 4);
+  let left = 500;
+  await mesh.pass(() => --left > 0);
+});
+
 /** Do something to a lab while messages pass. */
 async function disturb(
   mesh: Mesh,

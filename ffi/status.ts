@@ -30,7 +30,11 @@ export const STATUSES = [
   ["NAME_NOT_FOUND", -20, "the host name could not be resolved"],
   ["HOST_UNREACHABLE", -21, "the host does not answer ARP"],
   ["CONNECTION_REFUSED", -22, "nobody listens on the port"],
-  ["CONNECTION_TIMED_OUT", -23, "the host did not answer in time"],
+  [
+    "CONNECTION_TIMED_OUT",
+    -23,
+    "the host did not answer in time; if it is up, firewalls must let UDP ports 30720 to 31743 in, at both ends",
+  ],
   ["CONNECTION_RESET", -24, "the peer reset the connection"],
   ["CONNECTION_CLOSED", -25, "the connection is closed"],
   ["CONNECTION_LOST", -26, "the peer's host stopped answering"],

@@ -66,7 +66,7 @@ test("a firewall of the server's keeps out what it did not ask for", {
     const { hostname, port } = listener;
     await assert.rejects(
       outside.connect({ hostname, port, timeout: 500 }),
-      { code: "CONNECTION_TIMED_OUT" },
+      { code: "CONNECTION_TIMED_OUT", message: /UDP ports 30720 to 31743/ },
     );
   }
   assert.ok((await lab.stats())[0]!.drop_firewall > 0);

@@ -34,7 +34,9 @@
 	X(NAME_NOT_FOUND, -20, "the host name could not be resolved")          \
 	X(HOST_UNREACHABLE, -21, "the host does not answer ARP")               \
 	X(CONNECTION_REFUSED, -22, "nobody listens on the port")               \
-	X(CONNECTION_TIMED_OUT, -23, "the host did not answer in time")        \
+	X(CONNECTION_TIMED_OUT, -23,                                           \
+		"the host did not answer in time; if it is up, firewalls "     \
+		"must let UDP ports 30720 to 31743 in, at both ends")          \
 	X(CONNECTION_RESET, -24, "the peer reset the connection")              \
 	X(CONNECTION_CLOSED, -25, "the connection is closed")                  \
 	X(CONNECTION_LOST, -26, "the peer's host stopped answering")           \

@@ -27,16 +27,18 @@ for (let i = 0; i < CHANNELS; i++) {
   channels.push(await attach({ socket: `${clientSocket}` }));
 }
 await openAll(Number(first));
-console.log("begun");
-await interrupt();
+await interrupted("begun");
 await openAll(Number(all) - Number(first));
-console.log("open");
-await interrupt();
+await interrupted("open");
 // One by one is not worth the time.
 process.exit(held.length > 0 ? 0 : 1);
 
-function interrupt(): Promise<void> {
-  return new Promise((resolve) => process.once("SIGINT", resolve));
+/** Say how far it is, and wait for Ctrl-C. */
+function interrupted(state: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", resolve);
+    console.log(state);
+  });
 }
 
 async function openAll(count: number): Promise<void> {

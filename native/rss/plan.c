@@ -138,8 +138,9 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 	probe->fresh[RSS_OUT] = probe->fresh[RSS_IN] = flips != 0;
 }
 
-/* A pair for both directions is as rare as their queues together: what spraying
- * takes in 95 of 100 cases, and half as much again. Within bounds. */
+/* A pair for both directions is as rare as their queues together: to hit in 95
+ * of 100 cases, spraying takes ln(20), which is 3, times as many tries, of two
+ * packets each. Half as much again, within bounds. */
 static uint32_t
 mirrored_limit(const struct view views[RSS_WAYS])
 {

@@ -25,10 +25,9 @@ likely(const struct rss_map *map)
 }
 
 static bool
-likely_toeplitz(const struct rss_map *map)
+is_toeplitz(const struct rss_map *map)
 {
-	return rss_map_theory(map) == &map->theories[RSS_TOEPLITZ] &&
-	       likely(map);
+	return rss_map_theory(map) == &map->theories[RSS_TOEPLITZ];
 }
 
 static uint32_t
@@ -91,16 +90,15 @@ static uint32_t
 learn_burst(const struct view *view, uint32_t rounds)
 {
 	const struct rss_map *map = view->map;
-	const struct rss_theory *theory = rss_map_theory(map);
+	uint32_t rank = map->theories[RSS_TOEPLITZ].space.rank;
 	uint32_t bits = map->bits;
 
 	if (rss_map_choices(map) > 1)
 		return spray_burst(rss_map_choices(map));
-	if (theory == &map->theories[RSS_TOEPLITZ] &&
-		theory->space.rank < 2 * bits)
-		return (2 * bits - theory->space.rank + bits - 1) / bits;
-	/* Round trips count, too. */
-	return 1u << (u32_min(u32_max(rounds, 2), 4) - 2);
+	if (is_toeplitz(map) && rank < 2 * bits)
+		return (2 * bits - rank + bits - 1) / bits;
+	/* One at a time takes the fewest, but round trips count, too. */
+	return rounds < 3 ? 1 : rounds == 3 ? 2 : 4;
 }
 
 /* Then one packet may be all that is missing. */
@@ -115,27 +113,26 @@ knows_something(const struct rss_map *map)
 static void
 view_burst(struct rss_host *host, struct view *view, uint32_t rounds)
 {
+	const struct rss_map *own = &host->own;
 	uint32_t choices = rss_map_choices(view->map);
 	uint32_t pair;
 
 	view->burst = 1;
-	if (view->way->state != RSS_OPEN || view->map->queues <= 1)
-		return;
-	if (view->way->wanted == RSS_ANY)
+	if (view->way->state != RSS_OPEN || view->map->queues <= 1 ||
+		view->way->wanted == RSS_ANY)
 		return;
 	view->solvable = solve(host, view, &pair);
 	view->certain = view->solvable && choices == 1;
-	if (view->remembers)
+	if (view->remembers || view->certain)
 		return;
 	if (view->solvable)
-		view->burst = view->certain ? 1 : spray_burst(choices);
-	else if (view->reference == NULL && knows_something(view->map))
-		view->burst = 1;
-	else if (view->reference == NULL)
-		view->burst = likely_toeplitz(&host->own) ? BURST_FIRST_BETTING
-							  : BURST_FIRST;
-	else
+		view->burst = spray_burst(choices);
+	else if (view->reference != NULL)
 		view->burst = learn_burst(view, rounds);
+	else if (!knows_something(view->map))
+		view->burst = likely(own) && is_toeplitz(own)
+				      ? BURST_FIRST_BETTING
+				      : BURST_FIRST;
 }
 
 void
@@ -237,11 +234,10 @@ view_limit(const struct view *view)
 	static const uint8_t learned[RSS_QUEUE_BITS_MAX + 1] = {
 		14, 14, 18, 22, 26, 28, 30};
 	const struct rss_map *map = &view->scratch;
-	const struct rss_theory *theory = rss_map_theory(map);
 	uint32_t limit = learned[map->bits];
 
 	/* Spraying, and a quarter for what was tried before. */
-	if (theory != &map->theories[RSS_TOEPLITZ] || rss_map_choices(map) > 1)
+	if (!is_toeplitz(map) || rss_map_choices(map) > 1)
 		limit = u32_max(limit,
 			(uint32_t)(1.25 * rss_spray_packets(map->queues)));
 	return limit + limit / 2;
@@ -253,9 +249,8 @@ view_limit(const struct view *view)
 static bool
 bets(const struct rss_host *host, const struct rss_map *map)
 {
-	return likely(map) ||
-	       (rss_map_theory(map) == &map->theories[RSS_TOEPLITZ] &&
-		       likely_toeplitz(&host->own));
+	return likely(map) || (is_toeplitz(map) && is_toeplitz(&host->own) &&
+				      likely(&host->own));
 }
 
 void

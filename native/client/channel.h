@@ -17,8 +17,9 @@
 /* Of one process. */
 #define CHANNELS_MAX 256u
 
-/* What machnet_engine_driver returns, see there. */
-typedef void machnet_driver(uint32_t leaves);
+/* What machnet_engine_driver returns, see there: run one turn, or leave it to
+ * the helper. @return the time that the turn began, see clock_now_ns */
+typedef uint64_t machnet_driver(uint32_t leaves);
 
 /* What a call was refused for with MACHNET_AGAIN, until it has come. */
 enum channel_lack {

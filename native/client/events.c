@@ -95,17 +95,23 @@ lacks_update(struct channel *channel)
 	return (int32_t)channel->lacks;
 }
 
+/** Run the engine, if that is for us to do. @return the time, ns */
+static uint64_t
+turn(struct channel *channel)
+{
+	if (channel->driver == NULL)
+		return clock_now_ns();
+	channel->turned = true;
+	return channel->driver(0);
+}
+
 /** One look: events, or 0, or a negative status. */
 static int32_t
 look(struct channel *channel, struct machnet_event *events, uint32_t capacity)
 {
-	int32_t ended, count;
+	int32_t count = events_take(channel, events, capacity);
+	int32_t ended;
 
-	if (channel->driver != NULL) {
-		channel->turned = true;
-		channel->driver(0);
-	}
-	count = events_take(channel, events, capacity);
 	if (count != 0)
 		return count;
 	ended = channel_ended(channel);
@@ -133,10 +139,10 @@ machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 	result = channel_reap(channel);
 	if (result < 0)
 		return result;
+	now_ns = turn(channel);
 	result = look(channel, events, capacity);
 	if (result != 0 || spin_us == 0)
 		return result;
-	now_ns = clock_now_ns();
 	deadline_ns = now_ns + spin_us * NS_PER_US;
 	do {
 		lacks = lacks_update(channel);
@@ -145,8 +151,8 @@ machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 		if (lacks != lacked)
 			return 0; /* there is room: what was refused can go */
 		idle_yield(&yield_ns, now_ns);
+		now_ns = turn(channel);
 		result = look(channel, events, capacity);
-		now_ns = clock_now_ns();
 	} while (result == 0 && now_ns < deadline_ns);
 	return result;
 }

@@ -413,21 +413,21 @@ machnet_engine_socket(char *path, uint32_t capacity)
 	return length;
 }
 
-static void
+static uint64_t
 driver(uint32_t leaves)
 {
-	uint64_t now_ns;
+	uint64_t now_ns = clock_now_ns();
 
 	if (leaves != 0) {
 		drive_leave(&drive);
-		return;
+		return now_ns;
 	}
-	now_ns = clock_now_ns();
 	if (!drive_enter(&drive, now_ns) || !drive_take(&drive))
-		return;
+		return now_ns;
 	if (drive.engine != NULL)
 		engine_drive(drive.engine, now_ns);
 	drive_give(&drive);
+	return now_ns;
 }
 
 void *

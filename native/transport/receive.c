@@ -278,7 +278,10 @@ fragment_valid(const struct flow *f, const struct wire_frame *frame)
 {
 	uint32_t fragment = flow_fragment_bytes(f, frame->kind);
 
-	return (frame->offset == 0 || frame->offset % fragment == 0) &&
+	/* A whole message: the reader saw that it does not end behind that. */
+	if (frame->length == frame->total)
+		return frame->length <= fragment;
+	return frame->offset % fragment == 0 &&
 	       frame->length == u32_min(fragment, frame->total - frame->offset);
 }
 

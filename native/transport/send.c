@@ -379,10 +379,9 @@ fragment_attach(struct transport *t, struct flow *f, struct tx_message *message,
 
 static uint32_t
 frame_write(struct transport *t, struct flow *f, struct tx_message *message,
-	uint32_t offset, uint8_t *bytes)
+	uint32_t offset, uint32_t part, uint8_t *bytes)
 {
-	uint32_t part = fragment_length(f, message, offset);
-	struct wire_frame frame = {
+	const struct wire_frame frame = {
 		.kind = message->frame,
 		.length = (uint16_t)part,
 		.message = message->id,
@@ -444,7 +443,7 @@ frames_from_queues(struct transport *t, struct flow *f,
 		part = message_begin(f, message);
 		if (sent->frames++ == 0)
 			sent->message = message->id;
-		length += frame_write(t, f, message, 0, bytes + length);
+		length += frame_write(t, f, message, 0, part, bytes + length);
 		if (part != message->length)
 			break;
 	}
@@ -460,7 +459,8 @@ frames_from_partial(struct transport *t, struct flow *f,
 	struct send_window *window = f->sent;
 	struct tx_message *message = window->partial->next;
 	uint32_t part = fragment_length(f, message, message->begun);
-	uint32_t length = frame_write(t, f, message, message->begun, bytes);
+	uint32_t length =
+		frame_write(t, f, message, message->begun, part, bytes);
 
 	sent->message = message->id;
 	sent->offset = message->begun;
@@ -534,9 +534,14 @@ frames_again(struct transport *t, struct flow *f, struct sent_packet *sent,
 	sent->message = lost->message;
 	sent->offset = lost->offset;
 	sent->frames = lost->frames;
-	for (uint32_t i = 0; i < sent->frames; i++)
-		length += frame_write(t, f, *send_message(f, sent->message + i),
-			i == 0 ? sent->offset : 0, bytes + length);
+	for (uint32_t i = 0; i < sent->frames; i++) {
+		struct tx_message *message =
+			*send_message(f, sent->message + i);
+		uint32_t offset = i == 0 ? sent->offset : 0;
+
+		length += frame_write(t, f, message, offset,
+			fragment_length(f, message, offset), bytes + length);
+	}
 	return length;
 }
 

@@ -48,6 +48,7 @@ bench-quick: build $(MODULES) ## build, then measure the core of that, in 90 s
 
 .PHONY: bench-transport
 bench-transport: build $(MODULES) ## build, then measure what the transport promises
+	@native/tools/install-debian-packages.sh valgrind
 	@$(DENO) run -A bench/transport.ts
 
 .PHONY: bench-rss

@@ -108,15 +108,43 @@ memif_folder_check(const char *path, struct machnet_error *error)
 	return MACHNET_OK;
 }
 
+/* The driver takes absolute paths only (22.11). */
+static int32_t
+memif_path(char path[MACHNET_DEVICE_BYTES], const char *target,
+	struct machnet_error *error)
+{
+	struct sockaddr_un address;
+	size_t used = 0;
+
+	if (target[0] != '/') {
+		if (getcwd(path, MACHNET_DEVICE_BYTES - 1) == NULL)
+			return error_set_errno(error, MACHNET_SYSTEM_ERROR,
+				errno, "Cannot use memif socket \"%s\"",
+				target);
+		used = strlen(path);
+		path[used++] = '/';
+	}
+	if (used + strlen(target) >= sizeof(address.sun_path))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use memif socket \"%s\": with the folder "
+			"that it is relative to, its path is too long",
+			target);
+	strcpy(path + used, target);
+	return MACHNET_OK;
+}
+
 static int32_t
 memif_plan(struct attachment *attachment, const struct device *device,
 	const struct port_options *options, struct machnet_error *error)
 {
+	char path[MACHNET_DEVICE_BYTES];
 	uint8_t mac[6];
 	int32_t status = memif_folder_check(device->target, error);
 
 	if (status == MACHNET_OK && device->server)
 		status = memif_path_free(device->target, error);
+	if (status == MACHNET_OK)
+		status = memif_path(path, device->target, error);
 	if (status != MACHNET_OK)
 		return status;
 	if (getrandom(mac, sizeof(mac), 0) != sizeof(mac))
@@ -129,7 +157,7 @@ memif_plan(struct attachment *attachment, const struct device *device,
 	snprintf(attachment->args, sizeof(attachment->args),
 		"role=%s,socket=%s,socket-abstract=no,rsize=%u,bsize=%u,"
 		"mac=%02x:%02x:%02x:%02x:%02x:%02x",
-		device->server ? "server" : "client", device->target,
+		device->server ? "server" : "client", path,
 		log2_ceil(options->descriptors), attachment->data_bytes, mac[0],
 		mac[1], mac[2], mac[3], mac[4], mac[5]);
 	return MACHNET_OK;

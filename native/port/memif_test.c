@@ -517,6 +517,22 @@ port_leaves_a_living_server_alone(void **state)
 }
 
 static void
+port_takes_a_relative_path(void **state)
+{
+	char *before = getcwd(NULL, 0);
+	struct machnet_error error;
+
+	(void)state;
+	assert_int_equal(chdir(folder), 0);
+	assert_int_equal(
+		open_status("memif:a.sock,server", 0, 0, &error), MACHNET_OK);
+	assert_int_equal(
+		open_status("memif:./a.sock,server", 0, 0, &error), MACHNET_OK);
+	assert_int_equal(chdir(before), 0);
+	free(before);
+}
+
+static void
 port_leaves_a_file_that_is_no_socket(void **state)
 {
 	struct machnet_error error;
@@ -619,6 +635,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(port_survives_clients_killed_under_load),
 		cmocka_unit_test(port_replaces_the_socket_of_a_dead_server),
 		cmocka_unit_test(port_leaves_a_living_server_alone),
+		cmocka_unit_test(port_takes_a_relative_path),
 		cmocka_unit_test(port_leaves_a_file_that_is_no_socket),
 		cmocka_unit_test(port_refuses_what_cannot_be_had),
 		cmocka_unit_test(port_names_what_exists),

@@ -565,12 +565,30 @@ host_restart(struct host *host)
 	application_open(host);
 }
 
+/* Does it answer a SYN that opens nothing? Those have numbers in a row. */
+static bool
+answer_asked_for(
+	const struct host *host, uint32_t address, const uint8_t *bytes)
+{
+	const struct peer *peer = peer_find(host->transport, address);
+	uint64_t number = load_le64(bytes + 8);
+
+	if (peer == NULL || bytes[1] != WIRE_ANSWER)
+		return false;
+	for (const struct route *r = peer->routes; r != NULL; r = r->next)
+		if (number - r->search.number < UINT64_C(2) * RSS_BURST_MAX)
+			return true;
+	return false;
+}
+
 /* Is it for a connection that is, or was, the sender's? */
 static bool
-packet_known(const struct host *host, const uint8_t *bytes, uint32_t length)
+packet_known(const struct host *host, uint32_t address, const uint8_t *bytes,
+	uint32_t length)
 {
 	return length >= WIRE_HEADER_BYTES &&
-	       flow_get(host->transport, load_le32(bytes + 4)) != NULL;
+	       (flow_get(host->transport, load_le32(bytes + 4)) != NULL ||
+		       answer_asked_for(host, address, bytes));
 }
 
 /* A stranger gets no more than it sent, but for a RESET, which is small. */
@@ -580,7 +598,7 @@ host_receive(struct host *host, const struct transport_path *path,
 {
 	uint64_t packets = host->packets_sent;
 	uint64_t sent = host->bytes_sent;
-	bool known = packet_known(host, bytes, length);
+	bool known = packet_known(host, path->address, bytes, length);
 	uint8_t *copy = fuzz_memory(length);
 
 	if (length != 0)

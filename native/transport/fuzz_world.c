@@ -61,6 +61,23 @@ stranger_receive(struct host *from, uint32_t length)
 		from->world->cookie = answer.cookie;
 }
 
+/* Every other fragment, so that packets of both kinds are retransmitted. */
+static bool
+packet_attach_op(void *context, struct endpoint *endpoint,
+	struct tx_message *message, uint32_t offset, uint32_t length)
+{
+	struct host *host = context;
+
+	FUZZ_CHECK(endpoint == &host->application.endpoint);
+	FUZZ_CHECK(host->device != NULL && host->attached_length == 0);
+	FUZZ_CHECK((uint64_t)offset + length <= message->length);
+	if (offset / length % 2 == 0)
+		return false;
+	host->attached = message->bytes + offset;
+	host->attached_length = length;
+	return true;
+}
+
 static void
 packet_send_op(
 	void *context, const struct transport_path *path, uint32_t length)
@@ -84,11 +101,16 @@ packet_send_op(
 			.to = to,
 			.length = length,
 		};
+		length -= host->attached_length;
 		memcpy(packet->bytes, host->device, length);
+		if (host->attached_length != 0)
+			memcpy(packet->bytes + length, host->attached,
+				host->attached_length);
 		packet_put(host->world, packet);
 	} else {
 		stranger_receive(host, length);
 	}
+	host->attached_length = 0;
 	free(host->device);
 	host->device = NULL;
 }
@@ -371,6 +393,7 @@ deliver_op(void *context, struct endpoint *endpoint,
 
 static const struct transport_ops ops = {
 	.packet_begin = packet_begin_op,
+	.packet_attach = packet_attach_op,
 	.packet_send = packet_send_op,
 	.message_allocate = message_allocate_op,
 	.message_capped = message_capped_op,

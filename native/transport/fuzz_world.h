@@ -72,8 +72,10 @@ struct host {
 	struct services *services;
 	struct transport *transport;
 	struct application application;
-	uint32_t device_room; /* packets; each takes from it */
-	uint8_t *device;      /* the packet that was begun */
+	uint32_t device_room;	 /* packets; each takes from it */
+	uint8_t *device;	 /* the packet that was begun */
+	const uint8_t *attached; /* how it ends */
+	uint32_t attached_length;
 	uint64_t packets_sent;
 	uint64_t bytes_sent;
 };

@@ -64,7 +64,7 @@ const parts = [
   { file: "transport", part: "ecn", figures: 5 },
   { file: "rss", part: "first-4", figures: 4 },
   { file: "rss", part: "first-16", figures: 4 },
-  { file: "rss", part: "sprayed", figures: 4 },
+  { file: "rss", part: "sprayed-4", figures: 2 },
   { file: "rss", part: "next", figures: 4 },
   { file: "rss", part: "rekey", figures: 3 },
   { file: "rss", part: "portless", figures: 2 },

@@ -21,7 +21,7 @@ if (import.meta.main) {
   await measureAll<KeysEffort & FloodEffort>({
     measurements: [
       ...first,
-      sprayed,
+      ...sprayed,
       next,
       rekey,
       portless,

@@ -55,23 +55,17 @@ export const first: readonly Measurement<KeysEffort>[] = LIMITS.map(
 );
 
 /** The first connection past hashes that can only be tried. */
-export const sprayed: Measurement<KeysEffort> = {
-  name: "sprayed",
-  conditions: `${FIRST}; the hash is not linear`,
-  async measure({ keys }: KeysEffort): Promise<Figure[]> {
-    const figures: Figure[] = [];
-    for (const { engines, published, pairs } of LIMITS.slice(0, 2)) {
+export const sprayed: readonly Measurement<KeysEffort>[] = LIMITS.slice(0, 2)
+  .map(({ engines, published, pairs }) => ({
+    name: `sprayed-${engines}`,
+    conditions: `${FIRST}; the hash is not linear`,
+    async measure({ keys }: KeysEffort): Promise<Figure[]> {
       const options = { queues: engines, hash: "siphash" } as const;
       const paths = await firstPaths(options, keys, pairs);
       const name = `${engines}x${engines} engines`;
-      figures.push(
-        packets(name, paths, SPRAYED * published),
-        share(name, paths),
-      );
-    }
-    return figures;
-  },
-};
+      return [packets(name, paths, SPRAYED * published), share(name, paths)];
+    },
+  }));
 
 /** Connections between hosts of which one knows something. */
 export const next: Measurement<KeysEffort> = {

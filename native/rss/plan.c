@@ -269,6 +269,18 @@ bet_lost(struct rss_way *way, const struct rss_probe *probe, unsigned w)
 		way->state = RSS_OPEN;
 }
 
+/* Where a connection is open nobody waits. But a pair that only a first packet
+ * hit on would be looked for again and again; and if the ports mattered again,
+ * first packets might be the last to show it. */
+static bool
+repair_doubtful(const struct rss_plan *plan, const struct rss_host *host,
+	const struct rss_peer *peer, const uint32_t queues[RSS_WAYS])
+{
+	if (queues[RSS_OUT] == plan->ways[RSS_OUT].wanted)
+		return rss_doubtful(host, peer, true);
+	return rss_flat(host, peer, true, RSS_FLAT_BITS);
+}
+
 /* @return whether the answer says where the pairs lead */
 static bool
 conclusive(struct rss_plan *plan, struct rss_host *host, struct rss_peer *peer,
@@ -289,12 +301,9 @@ conclusive(struct rss_plan *plan, struct rss_host *host, struct rss_peer *peer,
 			rss_map_vary(w == RSS_OUT ? &peer->map : &host->own);
 		way->firsts = queue;
 	}
-	/* Where a connection is open nobody waits, and a pair that only a first
-	 * packet hit on would be looked for again and again. */
 	probe->again = rss_strays(host, peer) ||
 		       (rss_plan_background(plan) &&
-			       queues[RSS_OUT] == plan->ways[RSS_OUT].wanted &&
-			       rss_doubtful(host, peer, true));
+			       repair_doubtful(plan, host, peer, queues));
 	if (probe->again)
 		count_again(plan, 1);
 	return !probe->again;

@@ -7,6 +7,8 @@
 #include "transport/engines_world.h"
 
 #define CONNECTIONS 64u
+/* Twice the longest time that a search waits for the next one, and some. */
+#define REPAIR_NS (20 * S)
 
 /* Many connections between any engines, all settled. */
 static void
@@ -112,6 +114,41 @@ the_synthetic_path_is_outlived(void **state)
 	simulation_destroy(w.s);
 }
 
+/* Connections that open while it lasts, by hand-over, come to their engines
+ * when it is over. */
+static void
+what_opens_on_the_synthetic_path_is_repaired(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 4; round++) {
+		const struct classifier_options vnic = {
+			.hash = round < 2 ? CLASSIFIER_TOEPLITZ
+					  : CLASSIFIER_SIPHASH,
+			.synthetic_first = round % 2,
+		};
+		struct world w = world_start(round + 1, 4, &vnic);
+		uint64_t until_ns = w.s->now_ns + 5 * S;
+		struct ends ends[CONNECTIONS];
+		uint32_t handovers;
+
+		classifier_synthetic_until(
+			w.clients.engines->machine->vnic, until_ns);
+		classifier_synthetic_until(
+			w.servers.engines->machine->vnic, until_ns);
+		connect_many(&w, ends);
+		/* With searches all along, the last ones after it. */
+		while (w.s->now_ns < until_ns + REPAIR_NS) {
+			exchange(&w, ends, MS);
+			simulation_run(w.s, 99 * MS);
+		}
+		handovers = simulation_handovers(w.s);
+		exchange(&w, ends, 50 * MS);
+		assert_int_equal(simulation_handovers(w.s), handovers);
+		all_delivered(&w, ends);
+		simulation_destroy(w.s);
+	}
+}
+
 /* Only the first packet of each flow takes the synthetic path. */
 static void
 first_packets_on_another_path_mislead_nobody(void **state)
@@ -215,6 +252,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_key_is_learned_while_traffic_goes_on),
 		cmocka_unit_test(the_synthetic_path_is_outlived),
+		cmocka_unit_test(what_opens_on_the_synthetic_path_is_repaired),
 		cmocka_unit_test(first_packets_on_another_path_mislead_nobody),
 		cmocka_unit_test(a_bad_network_only_slows_the_search),
 		cmocka_unit_test(firewalls_let_connections_through),

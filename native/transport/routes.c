@@ -13,7 +13,7 @@
 #define SEARCH_SILENT_MAX 8u
 /* After a search that found nothing, doubled each time. */
 #define SEARCH_CALM_NS (1 * NS_PER_S)
-#define SEARCH_CALM_MAX_LOG2 5u
+#define SEARCH_CALM_MAX_LOG2 3u
 /* A pair that nothing came on for so long may be new to the NIC again: flow
  * tables forget after 30 s and more. */
 #define FLOW_IDLE_NS (10 * NS_PER_S)

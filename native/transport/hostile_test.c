@@ -193,6 +193,49 @@ syns_that_point_elsewhere_are_not_answered(void **state)
 	simulation_destroy(pair.s);
 }
 
+/* @return what the server tells of its NIC */
+static struct wire_answer
+ask(struct stranger *stranger, struct host *server)
+{
+	const struct packet *packet;
+	struct wire_answer answer;
+
+	stranger_syn(stranger, server);
+	packet = stranger->last[WIRE_ANSWER];
+	assert_non_null(packet);
+	assert_true(wire_answer_read(&answer, packet->bytes, packet->length));
+	return answer;
+}
+
+/* What a SYN that is asked again says of where the first one came in is
+ * believed if our own cookie says it. */
+static void
+nobody_can_make_up_that_first_packets_stray(void **state)
+{
+	struct pair pair = pair_start(NULL);
+	struct stranger *stranger = stranger_start(pair.s);
+	struct host *server = pair.server_host;
+	struct wire_answer answer = ask(stranger, server);
+
+	(void)state;
+	stranger->syn.flags |= WIRE_SYN_AGAIN;
+	stranger->syn.engine = answer.owner;
+	stranger->syn.cookie = answer.cookie;
+	ask(stranger, server);
+	assert_int_equal(host_counters(server)->cookies_refused, 0);
+	stranger->syn.cookie.engine = 1;
+	ask(stranger, server);
+	assert_int_equal(host_counters(server)->cookies_refused, 1);
+	stranger->syn.cookie = answer.cookie;
+	stranger->address++;
+	ask(stranger, server);
+	assert_int_equal(host_counters(server)->cookies_refused, 2);
+	assert_int_equal(stranger->received[WIRE_ANSWER], 4);
+	answer = ask(stranger, server);
+	assert_false(answer.nic_key.strays);
+	simulation_destroy(pair.s);
+}
+
 /* Games with ids, offsets and totals, by a peer with a connection of its own.
  */
 static void
@@ -631,6 +674,7 @@ main(void)
 		cmocka_unit_test(
 			a_flood_of_syns_leaves_no_state_and_harms_nobody),
 		cmocka_unit_test(syns_that_point_elsewhere_are_not_answered),
+		cmocka_unit_test(nobody_can_make_up_that_first_packets_stray),
 		cmocka_unit_test(frames_that_contradict_each_other_are_dropped),
 		cmocka_unit_test(beginnings_of_messages_take_bounded_memory),
 		cmocka_unit_test(two_fins_close_once),

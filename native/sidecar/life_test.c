@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* From the start of a sidecar to its end, gentle or not: two of them, joined by
  * a memif, and what their applications hear. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,12 +18,14 @@
 
 #include <cmocka.h>
 
+#include "shm/layout.h"
 #include "sidecar/application.h"
 #include "sidecar/hosts.h"
 
 #define A_ADDRESS 0x0a000001u
 #define B_ADDRESS 0x0a000002u
 #define PORT 888
+#define MEGABYTE (1u << 20)
 
 static struct host a, b;
 
@@ -331,6 +334,64 @@ an_application_killed_with_packets_under_way_leaves_nothing(void **state)
 	host_stop(&a);
 }
 
+/* Sends what it goes on writing to. */
+static pid_t
+scribble(uint16_t port)
+{
+	static const uint8_t bytes[MEGABYTE];
+	struct application client;
+	struct channel_layout layout;
+	struct machnet_event event;
+	unsigned seed = 1;
+	pid_t pid = hosts_fork();
+
+	if (pid != 0)
+		return pid;
+	application_attach(&client, &a);
+	channel_layout_init(&layout, MACHNET_ARENA_BYTES_MIN);
+	event = application_connect(&client, B_ADDRESS, port, HOSTS_WAIT_MS);
+	for (;;) {
+		uint32_t at = (uint32_t)rand_r(&seed) % layout.arena_bytes;
+
+		machnet_send(
+			client.channel, event.connection, bytes, sizeof(bytes));
+		((uint8_t *)client.info.base)[layout.tx_arena + at]++;
+	}
+}
+
+static void
+who_writes_to_what_is_under_way_hurts_no_other(void **state)
+{
+	static uint8_t bytes[MEGABYTE];
+	struct application client, server;
+	uint32_t client_side, server_side;
+	pid_t echo, scribbler;
+
+	(void)state;
+	application_attach(&client, &a);
+	application_attach(&server, &b);
+	application_listen(&server, 0, PORT);
+	application_pair(&client, &client_side, &server, &server_side, PORT);
+	echo = application_echo(&b, PORT + 1);
+	scribbler = scribble(PORT + 1);
+	host_counts(&a, "packets_zero_copy", 10000);
+	for (uint32_t i = 0; i < 20; i++) {
+		memset(bytes, (int)i, sizeof(bytes));
+		application_send(&client, client_side, bytes, sizeof(bytes));
+		application_receive(&server, server_side, bytes, sizeof(bytes));
+	}
+	/* Whose checksum was of other bytes than those that went out. */
+	print_message("# spoiled by their writer: %" PRIu64 "\n",
+		host_counter(&b, "frames_malformed"));
+	hosts_kill(scribbler);
+	hosts_kill(echo);
+	host_settles(&a, "channels", 1);
+	application_end(&client);
+	application_end(&server);
+	host_stop(&b);
+	host_stop(&a);
+}
+
 static void
 a_killed_sidecar_is_noticed_by_all_and_can_come_back(void **state)
 {
@@ -487,6 +548,7 @@ main(void)
 		PATIENT(stopping_does_not_wait_for_a_peer_that_is_silent),
 		PAIR(a_killed_application_frees_all_and_resets_its_peers),
 		PAIR(an_application_killed_with_packets_under_way_leaves_nothing),
+		PAIR(who_writes_to_what_is_under_way_hurts_no_other),
 		PATIENT(a_killed_sidecar_is_noticed_by_all_and_can_come_back),
 		PAIR(a_killed_sidecar_that_stays_away_is_lost),
 		PAIR(an_idle_sidecar_uses_little_cpu),

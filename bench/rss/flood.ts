@@ -59,7 +59,7 @@ export const flood: Measurement<FloodEffort> = {
     for (const measure of Object.values(phases)) await measure();
 
     const before = await server!.stats();
-    const memory = [privateMemory(server!.pid)];
+    let grown = 0;
     const ofCalm: number[] = [];
     const ofStrays: number[] = [];
     host.answers = 0;
@@ -68,11 +68,12 @@ export const flood: Measurement<FloodEffort> = {
       const rates = { calm: 0, strays: 0, syns: 0 };
       for (let turn = 0; turn < order.length; turn++) {
         const name = order[(round + turn) % order.length]!;
+        const memory = privateMemory(server!.pid);
         rates[name] = await phases[name]();
+        if (name === "syns") grown += privateMemory(server!.pid) - memory;
       }
       ofCalm.push(rates.syns / rates.calm);
       ofStrays.push(rates.syns / rates.strays);
-      memory.push(privateMemory(server!.pid));
     }
     const after = await server!.stats();
     // Throws if a message is missing, comes twice or out of turn.
@@ -101,10 +102,11 @@ export const flood: Measurement<FloodEffort> = {
         target: { least: 0.8 },
       },
       {
-        name: "memory that the server's sidecar took for them",
-        value: (memory.at(-1)! - memory[0]!) / 1024,
+        // Connections take some meanwhile; a byte for each SYN would be more.
+        name: "memory that the server's sidecar took meanwhile",
+        value: grown / 1024,
         unit: "kB",
-        target: { most: 64 },
+        target: { most: syns / 1024 },
       },
     ];
   },

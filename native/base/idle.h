@@ -43,19 +43,21 @@
  * where somebody ran the last time, every IDLE_YIELD_NS where nobody did.
  * @param again_ns of the caller, for the next call; 0 to begin with, and after
  *        work that others may have been woken for
+ * @return for how long others ran, at most
  */
-static inline void
+static inline uint64_t
 idle_yield(uint64_t *again_ns, uint64_t now_ns)
 {
-	uint64_t after_ns;
+	uint64_t after_ns, took_ns;
 
 	if (now_ns < *again_ns)
-		return;
+		return 0;
 	now_ns = clock_now_ns();
 	sched_yield();
 	after_ns = clock_now_ns();
-	*again_ns = after_ns - now_ns < IDLE_ALONE_NS ? after_ns + IDLE_YIELD_NS
-						      : 0;
+	took_ns = after_ns - now_ns;
+	*again_ns = took_ns < IDLE_ALONE_NS ? after_ns + IDLE_YIELD_NS : 0;
+	return took_ns;
 }
 
 /** The next nap of a thread that has been idle for so long, if packets will

@@ -48,6 +48,7 @@ struct channel {
 	uint32_t engine;
 	struct channel_layout layout;
 	struct mapping *mapping;
+	uint64_t crowded_ns;	/* until then who waits blocks, see events.c */
 	machnet_driver *driver; /* runs the engine, or NULL */
 	bool turned;		/* it ran since something was submitted */
 };

@@ -5,6 +5,16 @@
 
 #include "base/idle.h"
 #include "client/channel.h"
+#include "shm/futex.h"
+
+/* A yield that took longer went to somebody who computes, and yields nothing:
+ * for a while who waits blocks instead, since the one who is woken goes before
+ * those who compute. Among threads that yield a block and a wake-up are slower
+ * than two yields. */
+#define CROWDED_YIELD_NS (1 * NS_PER_MS)
+#define CROWDED_NS (10 * NS_PER_MS)
+/* Looks at what needs no wake-up: room, the end. */
+#define BLOCK_NS (1 * NS_PER_MS)
 
 /** Note the block that an event lends. @return false if it cannot be one */
 static bool
@@ -122,6 +132,35 @@ look(struct channel *channel, struct machnet_event *events, uint32_t capacity)
 	return count != 0 ? count : ended;
 }
 
+/** Block until the engine has something for us, or it is time. */
+static void
+block(struct channel *channel, uint64_t ns)
+{
+	_Atomic uint32_t *word = &channel->header->application_waits;
+	uint32_t value = CHANNEL_WAIT_HERE |
+			 (channel->lacks != 0 ? CHANNEL_WAIT_EVENTS_OR_ROOM
+					      : CHANNEL_WAIT_EVENTS);
+
+	atomic_store(word, value);
+	/* As in machnet_wait. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (ring_available(&channel->completions) == 0)
+		futex_wait(word, value, ns);
+	atomic_store_explicit(word, CHANNEL_WAIT_NONE, memory_order_relaxed);
+}
+
+/** Let the engine run, and whoever else wants to. */
+static void
+step_aside(struct channel *channel, uint64_t now_ns, uint64_t deadline_ns,
+	uint64_t *yield_ns)
+{
+	/* Who drives the engine waits for nobody. */
+	if (channel->driver == NULL && now_ns < channel->crowded_ns)
+		block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
+	else if (idle_yield(yield_ns, now_ns) > CROWDED_YIELD_NS)
+		channel->crowded_ns = clock_now_ns() + CROWDED_NS;
+}
+
 int32_t
 machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 	uint32_t spin_us)
@@ -150,7 +189,7 @@ machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 			return lacks;
 		if (lacks != lacked)
 			return 0; /* there is room: what was refused can go */
-		idle_yield(&yield_ns, now_ns);
+		step_aside(channel, now_ns, deadline_ns, &yield_ns);
 		now_ns = turn(channel);
 		result = look(channel, events, capacity);
 	} while (result == 0 && now_ns < deadline_ns);

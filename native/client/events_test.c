@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -192,6 +193,55 @@ a_spinning_poll_finds_what_comes(void **state)
 			machnet_poll(f->channel, &event, 1, UINT32_MAX), 1);
 		pthread_join(thread, NULL);
 	}
+}
+
+static void *
+compute(void *context)
+{
+	atomic_bool *over = context;
+
+	while (!atomic_load(over))
+		continue;
+	return NULL;
+}
+
+/* Once somebody blocks. */
+static void *
+post_and_wake(void *context)
+{
+	struct fake_sidecar *fake = context;
+
+	while ((atomic_load(&fake->header->application_waits) &
+		       CHANNEL_WAIT_HERE) == 0)
+		sched_yield();
+	return post(fake);
+}
+
+/* On one processor with somebody who computes, where a yield takes long. */
+static void
+a_poll_among_those_who_compute_blocks(void **state)
+{
+	struct attached *f = *state;
+	struct machnet_event event;
+	pthread_t computing, posting;
+	atomic_bool over = false;
+	cpu_set_t before, one;
+	int first = 0;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	while (!CPU_ISSET(first, &before))
+		first++;
+	CPU_ZERO(&one);
+	CPU_SET(first, &one);
+	pthread_create(&posting, NULL, post_and_wake, &f->fake);
+	sched_setaffinity(0, sizeof(one), &one);
+	pthread_create(&computing, NULL, compute, &over);
+	assert_int_equal(machnet_poll(f->channel, &event, 1, UINT32_MAX), 1);
+	atomic_store(&over, true);
+	sched_setaffinity(0, sizeof(before), &before);
+	pthread_join(posting, NULL);
+	pthread_join(computing, NULL);
+	assert_int_equal(f->fake.header->application_waits, CHANNEL_WAIT_NONE);
 }
 
 static void
@@ -393,6 +443,7 @@ main(void)
 		TEST(an_engine_that_sleeps_is_rung_and_a_busy_one_is_not),
 		TEST(room_in_a_full_completion_ring_rings_the_engine),
 		TEST(a_spinning_poll_finds_what_comes),
+		TEST(a_poll_among_those_who_compute_blocks),
 		TEST(the_last_events_come_before_the_end),
 		TEST(a_block_outside_the_arena_is_corrupt),
 		TEST(a_block_lent_twice_is_corrupt),

@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shm/futex.h"
+
 #define ADDRESS 0x0a000001u
 
 static void
@@ -327,9 +329,12 @@ fake_ring(struct fake_sidecar *fake, bool room)
 	atomic_thread_fence(memory_order_seq_cst);
 	wanted = atomic_load_explicit(waits, memory_order_relaxed);
 	if (wanted == CHANNEL_WAIT_NONE ||
-		(room && wanted != CHANNEL_WAIT_EVENTS_OR_ROOM))
+		(room && (wanted & CHANNEL_WAIT_EVENTS_OR_ROOM) == 0))
 		return;
-	if (atomic_exchange(waits, CHANNEL_WAIT_NONE) != CHANNEL_WAIT_NONE)
+	wanted = atomic_exchange(waits, CHANNEL_WAIT_NONE);
+	if ((wanted & CHANNEL_WAIT_HERE) != 0)
+		futex_wake(waits);
+	else if (wanted != CHANNEL_WAIT_NONE)
 		send(fake->socket_fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

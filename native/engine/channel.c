@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/neighbors.h"
+#include "shm/futex.h"
 
 /* Requests of one channel in a turn of the loop. */
 #define SERVE_BURST 64u
@@ -460,10 +461,23 @@ channel_serve(struct channel *channel, uint64_t now_ns)
 	return released + serve_submissions(channel, now_ns);
 }
 
+static void
+application_wake(struct channel *channel, bool here)
+{
+	_Atomic uint32_t *word = &channel->header->application_waits;
+
+	atomic_store_explicit(word, CHANNEL_WAIT_NONE, memory_order_relaxed);
+	if (here)
+		futex_wake(word);
+	else
+		/* A full socket holds enough to wake it. */
+		send(channel->socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void
 channel_flush(struct channel *channel)
 {
-	uint32_t waits;
+	uint32_t waits, wanted;
 
 	if (!channel->events_pushed && !channel->room_made)
 		return;
@@ -474,13 +488,10 @@ channel_flush(struct channel *channel)
 	atomic_thread_fence(memory_order_seq_cst);
 	waits = atomic_load_explicit(
 		&channel->header->application_waits, memory_order_relaxed);
-	if (waits == CHANNEL_WAIT_EVENTS_OR_ROOM ||
-		(waits == CHANNEL_WAIT_EVENTS && channel->events_pushed)) {
-		atomic_store_explicit(&channel->header->application_waits,
-			CHANNEL_WAIT_NONE, memory_order_relaxed);
-		/* A full socket holds enough to wake it. */
-		send(channel->socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	}
+	wanted = waits & ~(uint32_t)CHANNEL_WAIT_HERE;
+	if (wanted == CHANNEL_WAIT_EVENTS_OR_ROOM ||
+		(wanted == CHANNEL_WAIT_EVENTS && channel->events_pushed))
+		application_wake(channel, waits != wanted);
 	channel->events_pushed = false;
 	channel->room_made = false;
 }

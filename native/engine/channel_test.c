@@ -2,6 +2,7 @@
 /* What the engine does for an application that obeys the rules of a channel. */
 #include "engine/channel.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "engine/channel_fixture.h"
+#include "shm/futex.h"
 
 static void
 arenas_of_an_odd_size_are_refused(void **state)
@@ -113,6 +115,42 @@ the_doorbell_rings_for_what_is_waited_for(void **state)
 	application_submit(&(struct submission){.kind = SUBMISSION_ACCEPT});
 	engine_serve();
 	assert_int_equal(rings(), 1);
+}
+
+static void *
+wait_here(void *context)
+{
+	uint32_t value = CHANNEL_WAIT_HERE | CHANNEL_WAIT_EVENTS;
+
+	(void)context;
+	while (atomic_load(&header->application_waits) == value)
+		futex_wait(&header->application_waits, value, NS_PER_S - 1);
+	return NULL;
+}
+
+static void
+who_waits_for_the_word_is_woken_without_the_doorbell(void **state)
+{
+	const struct submission accept = {.kind = SUBMISSION_ACCEPT};
+	uint32_t value = CHANNEL_WAIT_HERE | CHANNEL_WAIT_EVENTS;
+	pthread_t thread;
+
+	(void)state;
+	atomic_store(&header->application_waits, value);
+	pthread_create(&thread, NULL, wait_here, NULL);
+	application_submit(&accept);
+	engine_serve();
+	assert_int_equal(atomic_load(&header->application_waits), value);
+	application_submit(&request);
+	engine_serve();
+	pthread_join(thread, NULL);
+	assert_int_equal(rings(), 0);
+	atomic_store(&header->application_waits,
+		CHANNEL_WAIT_HERE | CHANNEL_WAIT_EVENTS_OR_ROOM);
+	application_submit(&accept);
+	engine_serve();
+	assert_int_equal(atomic_load(&header->application_waits), 0);
+	assert_int_equal(rings(), 0);
 }
 
 static void
@@ -312,6 +350,7 @@ main(void)
 		TEST(a_block_goes_home_when_no_packet_refers_to_it),
 		TEST(an_application_that_takes_no_events_waits),
 		TEST(the_doorbell_rings_for_what_is_waited_for),
+		TEST(who_waits_for_the_word_is_woken_without_the_doorbell),
 		TEST(listening_is_for_our_own_address),
 		TEST(a_port_is_listened_on_twice_if_both_say_so),
 		TEST(an_end_leaves_the_reason_and_the_events),

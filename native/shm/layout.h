@@ -56,6 +56,8 @@ enum channel_wait {
 	CHANNEL_WAIT_NONE = 0,
 	CHANNEL_WAIT_EVENTS = 1,
 	CHANNEL_WAIT_EVENTS_OR_ROOM = 2,
+	/* With one of these: on the word itself (futex.h), not the doorbell. */
+	CHANNEL_WAIT_HERE = 4,
 };
 
 /* The first page. Each word has one writer, but for the wait words, which the

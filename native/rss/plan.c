@@ -133,8 +133,9 @@ choose_mirrored(struct rss_host *host, struct view views[RSS_WAYS], unsigned i,
 	probe->pairs[RSS_OUT] = origin ^ flips;
 	probe->pairs[RSS_IN] = rss_pair_swap(origin ^ flips);
 	for (unsigned w = 0; w < RSS_WAYS; w++)
-		probe->methods[w] =
-			certain ? view_foretold(&views[w]) : RSS_SPRAYED;
+		probe->methods[w] = views[w].map->queues == 1 ? RSS_SINGLE
+				    : certain ? view_foretold(&views[w])
+					      : RSS_SPRAYED;
 	probe->fresh[RSS_OUT] = probe->fresh[RSS_IN] = flips != 0;
 }
 

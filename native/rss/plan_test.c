@@ -368,6 +368,34 @@ a_firewall_is_passed_by_one_pair_for_both_ways(void **state)
 	assert_true(later >= KEYS * 95 / 100);
 }
 
+/* Lost packets look like a firewall. */
+static void
+one_queue_is_hit_by_one_pair_for_both_ways(void **state)
+{
+	struct rss_probe probes[RSS_BURST_MAX];
+	struct pair_of_hosts p;
+	struct rss_plan plan;
+
+	(void)state;
+	setup(&p, 1, 1, SIM_TOEPLITZ);
+	rss_plan_begin(&plan, 0);
+	while (!plan.mirrored) {
+		assert_int_not_equal(rss_plan_next(&plan, p.a.knowledge,
+					     p.b.address, probes),
+			0);
+		rss_plan_silence(&plan);
+	}
+	assert_int_equal(
+		rss_plan_next(&plan, p.a.knowledge, p.b.address, probes), 1);
+	assert_false(rss_plan_answer(
+		&plan, p.a.knowledge, p.b.address, &probes[0], 0, 0, 0));
+	for (unsigned w = 0; w < RSS_WAYS; w++) {
+		assert_int_equal(plan.ways[w].state, RSS_HIT);
+		assert_int_equal(plan.ways[w].method, RSS_SINGLE);
+	}
+	teardown(&p);
+}
+
 static void
 a_plan_that_nobody_answers_ends(void **state)
 {
@@ -466,6 +494,7 @@ main(void)
 		cmocka_unit_test(a_new_key_is_survived),
 		cmocka_unit_test(
 			a_firewall_is_passed_by_one_pair_for_both_ways),
+		cmocka_unit_test(one_queue_is_hit_by_one_pair_for_both_ways),
 		cmocka_unit_test(a_plan_that_nobody_answers_ends),
 		cmocka_unit_test(lies_do_no_harm),
 		cmocka_unit_test(strangers_drive_nobody_out),

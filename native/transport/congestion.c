@@ -29,6 +29,9 @@
 #define CHANCE_SHARE 5u
 #define CHANCE_PACKETS 64u
 #define TIMEOUTS_BEFORE_MIN 4u
+/* The slowest pace, that of timeouts: even the smallest round trip seen may be
+ * that of a host that stood still. */
+#define PACE_MAX_NS (100.0f * NS_PER_MS)
 
 void
 congestion_init(struct congestion *congestion)
@@ -221,6 +224,7 @@ congestion_pace_small_ns(const struct congestion *congestion, uint64_t srtt_ns)
 		return 0;
 	/* The round trip that it ought to be, should it be more: where a core
 	 * is short and not the network, waiting longer helps nobody. */
-	return (uint64_t)(fminf((float)srtt_ns, delay_target_ns(congestion)) /
-			  window);
+	return (uint64_t)fminf(
+		fminf((float)srtt_ns, delay_target_ns(congestion)) / window,
+		PACE_MAX_NS);
 }

@@ -112,6 +112,22 @@ a_window_below_one_packet_is_a_pace(void **state)
 	assert_int_equal(congestion_pace_ns(&congestion, RTT_NS), 0);
 }
 
+/* A first round trip during which the peer stood still. */
+static void
+a_pace_has_a_bound(void **state)
+{
+	struct congestion congestion;
+
+	(void)state;
+	congestion_init(&congestion);
+	now_ns = NS_PER_S;
+	round_trip(&congestion, 600 * NS_PER_MS, 0, 0);
+	for (unsigned i = 0; i < 30; i++)
+		round_trip(&congestion, 4 * NS_PER_S, 0, 0);
+	assert_int_equal(
+		congestion_pace_ns(&congestion, NS_PER_S), 100 * NS_PER_MS);
+}
+
 static void
 marks_shrink_the_window_by_their_share(void **state)
 {
@@ -200,6 +216,7 @@ main(void)
 		cmocka_unit_test(a_window_shrinks_once_in_a_round_trip),
 		cmocka_unit_test(a_window_grows_by_one_packet_in_a_round_trip),
 		cmocka_unit_test(a_window_below_one_packet_is_a_pace),
+		cmocka_unit_test(a_pace_has_a_bound),
 		cmocka_unit_test(marks_shrink_the_window_by_their_share),
 		cmocka_unit_test(
 			a_full_queue_of_the_receiver_shrinks_the_window),

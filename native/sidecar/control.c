@@ -142,8 +142,10 @@ bind_and_listen(struct control *control, const struct sockaddr_un *address,
 	if (fchmod(control->fd, 0600) != 0 ||
 		bind(control->fd, (const struct sockaddr *)address,
 			sizeof(*address)) != 0)
-		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
-			"Cannot make control socket \"%s\"", control->path);
+		return error_set(error, MACHNET_SYSTEM_ERROR,
+			"Cannot make control socket \"%s\": %s; choose a path "
+			"in a folder of yours with --socket or MACHNET_SOCKET",
+			control->path, strerrordesc_np(errno));
 	permissions_set(control->path);
 	if (listen(control->fd, 128) != 0) {
 		error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,

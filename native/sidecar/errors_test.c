@@ -131,8 +131,9 @@ refused(const char *device, const char *ip, const char *parameter,
 		&(struct host_options){
 			.name = "c", .device = device, .ip = ip, .more = more},
 		texts);
-	/* It left nothing: the two sidecars' sockets and the memif. */
-	assert_int_equal(hosts_files(hosts_folder, ""), 3);
+	/* It left nothing: the two sidecars' sockets, the memif and its two
+	 * bells. */
+	assert_int_equal(hosts_files(hosts_folder, ""), 5);
 }
 
 static void
@@ -172,11 +173,16 @@ a_parameter_is_refused_by_name(void **state)
 		refused(device, ips[i], NULL, NULL, text);
 	}
 	refused(device, "10.0.0.3/24", "--mtu", "100", "mtu 100 is not in");
-	refused(device, "10.0.0.3/24", "--mtu", "big", "\"big\" is not a");
+	refused(device, "10.0.0.3/24", "--mtu", "big",
+		"--mtu is a number from 1 to 65535, not \"big\"");
 	refused(device, "10.0.0.3/24", "--gateway", "10.0.1.1",
 		"Cannot use gateway \"10.0.1.1\"");
 	refused(device, "10.0.0.3/24", "--engines", "65",
 		"Cannot start 65 engines: there may be 64");
+	refused(device, "10.0.0.3/24", "--engines", "0",
+		"--engines is a number from 1 to 65535, not \"0\"");
+	refused(device, "10.0.0.3/24", "--peer-timeout", "0",
+		"--peer-timeout is a number from 1 to 65535, not \"0\"");
 	refused(device, "10.0.0.3/24", "--cores", "0,1",
 		"Cannot use cores \"0,1\"");
 	refused(device, "10.0.0.3/24", "--poll", "often",
@@ -220,6 +226,18 @@ a_control_socket_that_is_served_is_in_use(void **state)
 			     .ip = "10.0.0.3/24"},
 		texts);
 	assert_int_equal(host_counter(&a, "channels"), 1);
+}
+
+/* As where there is no XDG_RUNTIME_DIR. */
+static void
+a_control_socket_that_cannot_be_made_may_be_elsewhere(void **state)
+{
+	(void)state;
+	refused(hosts_memif("other", true), "10.0.0.3/24", "--socket",
+		"/nonexistent/folder/machnet.sock",
+		"Cannot make control socket "
+		"\"/nonexistent/folder/machnet.sock\": No such file or "
+		"directory; choose a path in a folder of yours with --socket");
 }
 
 static void
@@ -280,6 +298,8 @@ main(void)
 		cmocka_unit_test(a_parameter_is_refused_by_name),
 		cmocka_unit_test(a_core_that_there_is_not_is_named),
 		cmocka_unit_test(a_control_socket_that_is_served_is_in_use),
+		cmocka_unit_test(
+			a_control_socket_that_cannot_be_made_may_be_elsewhere),
 		cmocka_unit_test(
 			a_file_in_the_place_of_the_control_socket_stays),
 		cmocka_unit_test(an_address_that_another_host_has_is_in_use),

@@ -75,14 +75,16 @@ text_set(char *to, size_t capacity, const char *text, struct argp_state *state)
 	strncpy(to, text, capacity - 1);
 }
 
+/* For the library 0 is a default; who wants that leaves the option out. */
 static uint32_t
-number(const char *text, struct argp_state *state)
+number(const char *name, const char *text, struct argp_state *state)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 
-	if (end == text || *end != '\0' || value > UINT16_MAX)
-		argp_error(state, "\"%s\" is not a number up to 65535", text);
+	if (end == text || *end != '\0' || value < 1 || value > UINT16_MAX)
+		argp_error(state, "%s is a number from 1 to 65535, not \"%s\"",
+			name, text);
 	return (uint32_t)value;
 }
 
@@ -110,13 +112,14 @@ parse_option(int key, char *text, struct argp_state *state)
 		text_set(options->cores, sizeof(options->cores), text, state);
 		return 0;
 	case OPTION_MTU:
-		options->mtu = number(text, state);
+		options->mtu = number("--mtu", text, state);
 		return 0;
 	case OPTION_ENGINES:
-		options->engines = number(text, state);
+		options->engines = number("--engines", text, state);
 		return 0;
 	case OPTION_PEER_TIMEOUT:
-		options->peer_timeout_ms = number(text, state);
+		options->peer_timeout_ms =
+			number("--peer-timeout", text, state);
 		return 0;
 	case OPTION_POLL:
 		if (strcmp(text, "busy") == 0)

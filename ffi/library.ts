@@ -19,6 +19,13 @@ import {
 } from "./symbols.ts";
 import { watch, type Watcher } from "./watch.ts";
 
+/** What to do about native files that are not of this version. */
+const RENEW = "run `make build`, or install the package anew";
+
+/** What the runtimes say of a function that a library does not have. */
+const NO_SYMBOL =
+  /undefined symbol: (machnet_\w+)|Symbol "(machnet_\w+)" not found/;
+
 /** The FFI of this runtime and libmachnet behind it. */
 export interface Library {
   readonly calls: ClientCalls;
@@ -53,6 +60,15 @@ export async function environment(name: string): Promise<string | undefined> {
   return (await backend()).environment(name);
 }
 
+/** Why a file does not load, and what mends it, if that is known. */
+function reason(text: string): string {
+  const [, ofDeno, ofBun] = NO_SYMBOL.exec(text) ?? [];
+  const symbol = ofDeno ?? ofBun;
+  return symbol === undefined
+    ? text
+    : `it has no ${symbol}, so it is of another version: ${RENEW}`;
+}
+
 /**
  * Load a library from the first place that has it.
  *
@@ -78,7 +94,7 @@ export function openFirst<Table extends SymbolTable>(
       const text = error instanceof Error ? error.message : String(error);
       const missing = text.includes(`${path}: cannot open shared object file`);
       // A file that is there and does not load must say why.
-      tried.push(missing ? label : `${label}: ${text}`);
+      tried.push(missing ? label : `${label}: ${reason(text)}`);
     }
   }
   throw new MachnetError(
@@ -103,7 +119,7 @@ export function checkAbi(
   throw new MachnetError(
     "ABI_MISMATCH",
     `Cannot use libmachnet.so: it has ABI ${version}, ` +
-      `and this version of machnet needs ABI ${ABI_VERSION}`,
+      `and this version of machnet needs ABI ${ABI_VERSION}: ${RENEW}`,
   );
 }
 

@@ -4,6 +4,8 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Backend } from "./backend.ts";
+import { bunBackend } from "./bun.ts";
+import { denoBackend } from "./deno.ts";
 import { MachnetError } from "./error.ts";
 import { checkAbi, openFirst } from "./library.ts";
 import { candidates } from "./locate.ts";
@@ -50,6 +52,18 @@ test("openFirst() says why a file that exists does not load", () => {
   );
 });
 
+test("openFirst() says how to renew a library that lacks a function", async () => {
+  const runtime = "Deno" in globalThis ? denoBackend() : await bunBackend();
+  const table = {
+    ...CLIENT_SYMBOLS,
+    machnet_of_tomorrow: { parameters: [], result: "u32" },
+  } as const;
+  assert.throws(
+    () => openFirst(runtime, "libmachnet.so", table),
+    /libmachnet\.so.*: it has no machnet_of_tomorrow, .*: run `make build`/,
+  );
+});
+
 test("openFirst() takes the first place that loads", () => {
   const opened: string[] = [];
   openFirst(
@@ -84,7 +98,7 @@ test("candidates() knows where each file is built", () => {
 test("checkAbi() names both versions", () => {
   assert.throws(() => checkAbi({ machnet_abi_version: () => 99 }), {
     code: "ABI_MISMATCH",
-    message: new RegExp(`ABI 99.*needs ABI ${ABI_VERSION}$`),
+    message: new RegExp(`ABI 99.*needs ABI ${ABI_VERSION}: run .make build`),
   });
 });
 

@@ -32,7 +32,7 @@
  * something does, so that to look is to be on the safe side. */
 #define IDLE_NAP_PART 32
 #define IDLE_NAP_MAX_NS (8 * NS_PER_MS)
-#define IDLE_NAP_WOKEN_PART 4
+#define IDLE_NAP_WOKEN_PART 2
 #define IDLE_NAP_WOKEN_MAX_NS (64 * NS_PER_MS)
 /* Of the kernel's timers, for prctl(PR_SET_TIMERSLACK): its own 50 us would
  * triple the shortest naps. */

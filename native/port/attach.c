@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "port/interface.h"
+#include "port/peer.h"
 #include "port/xdp_objects.h"
 
 #define MTU_DEFAULT 1500u
@@ -356,7 +357,12 @@ attachment_plan(struct attachment *attachment, const struct device *device,
 	static atomic_uint opened;
 
 	/* The prefix selects the driver. */
-	snprintf(attachment->name, sizeof(attachment->name), "net_%s_machnet%u",
-		device_kind_name(device->kind), atomic_fetch_add(&opened, 1));
+	if (device->kind == DEVICE_MEMIF)
+		peer_name_format(attachment->name, atomic_fetch_add(&opened, 1),
+			options->one_pool ? 0 : options->queues);
+	else
+		snprintf(attachment->name, sizeof(attachment->name),
+			"net_%s_machnet%u", device_kind_name(device->kind),
+			atomic_fetch_add(&opened, 1));
 	return plans[device->kind](attachment, device, options, error);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "port/peer.h"
 #include "port/port.h"
 
 #define EAL_LOG_LINE_BYTES 256
@@ -64,8 +65,10 @@ log_write(void *cookie, const char *line, size_t length)
 	/* What is critical precedes an abort. */
 	if (*echo || rte_log_cur_msg_loglevel() <= (int)RTE_LOG_CRIT)
 		fwrite(line, 1, length, stderr);
-	if (rte_log_cur_msg_loglevel() > (int)RTE_LOG_ERR)
+	if (rte_log_cur_msg_loglevel() > (int)RTE_LOG_ERR) {
+		peer_line_read(line, length);
 		return (ssize_t)length;
+	}
 	pthread_mutex_lock(&eal_log.lock);
 	if (eal_log.first[0] == '\0') {
 		memcpy(eal_log.first, line, kept);
@@ -135,7 +138,7 @@ start_thread(void *argument)
 	const char *level = getenv("MACHNET_DPDK_LOG");
 	char prefix[48], log[64], memory[16], pci[32];
 	char *args[16];
-	int count = 0;
+	int count = 0, memif;
 	sigset_t all;
 
 	/* EAL's threads inherit this: signals are the application's. */
@@ -144,7 +147,10 @@ start_thread(void *argument)
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=machnet-%d",
 		(int)getpid());
-	snprintf(log, sizeof(log), "--log-level=%s",
+	/* Not the level of the whole log, which would keep peer_line_read from
+	 * what it needs; nor is one of some parts only. */
+	snprintf(log, sizeof(log), "--log-level=%s%s",
+		level != NULL && strpbrk(level, ":,") != NULL ? "" : "*:",
 		level == NULL ? "error" : level);
 	args[count++] = "machnet";
 	args[count++] = prefix;
@@ -172,6 +178,11 @@ start_thread(void *argument)
 		start->errnum = rte_errno != 0 ? rte_errno : EIO;
 	else
 		runtime_dir_remove();
+	/* Even if the driver comes later: for peer_line_read. */
+	memif = rte_log_register("pmd.net.memif");
+	if (memif >= 0 &&
+		rte_log_get_level((uint32_t)memif) < (int)RTE_LOG_INFO)
+		rte_log_set_level((uint32_t)memif, RTE_LOG_INFO);
 	return NULL;
 }
 

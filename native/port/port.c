@@ -12,6 +12,7 @@
 #include "port/eal.h"
 #include "port/guard.h"
 #include "port/memory.h"
+#include "port/peer.h"
 #include "port/pool.h"
 #include "port/rss.h"
 #include "port/wake.h"
@@ -372,6 +373,7 @@ open_memif(struct port *port, const struct attachment *attachment,
 			"Cannot open device \"%s\"", options->device);
 	memset(port->bursts, 0, bytes);
 	guard_hold();
+	peer_queues_forget();
 	status = open_once(port, attachment, options, error);
 	if (status == MACHNET_OK) {
 		status = guard_add(port, error);
@@ -509,4 +511,22 @@ port_queue_opened(const struct port *port, uint16_t queue)
 	return queue >= RTE_ETHDEV_QUEUE_STAT_CNTRS ||
 	       rte_eth_stats_get(port->id, &stats) != 0 ||
 	       stats.q_ipackets[queue] != 0;
+}
+
+int32_t
+port_queues_check(const struct port *port, struct machnet_error *error)
+{
+	uint32_t queues = is_memif_client(port) ? peer_queues() : 0;
+	char number[16] = "fewer";
+
+	if (queues == 0 || queues == port->queues)
+		return MACHNET_OK;
+	if (queues != PEER_QUEUES_FEWER)
+		snprintf(number, sizeof(number), "%u", queues);
+	return error_set(error, MACHNET_DEVICE_FAILED,
+		"Cannot use memif socket \"%s\" with %u engine%s: the other "
+		"end "
+		"has %s; start both with the same number (--engines)",
+		port->device.target, port->queues, port->queues == 1 ? "" : "s",
+		number);
 }

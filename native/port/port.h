@@ -73,7 +73,7 @@ struct port_options {
 	uint32_t mbufs_held;  /* per pool, that the caller keeps besides
 			       * those in rings; 0: 1024 */
 	bool one_pool; /* memif: one thread runs all queues, which share a
-			* pool */
+			* pool, and heeds port_queue_opened */
 };
 
 /* On a cache line of its own: a queue's thread writes it in every burst. */
@@ -200,6 +200,15 @@ bool port_link_up(struct port *port);
  * driver does not tell, it counts as opened. A few us.
  */
 bool port_queue_opened(const struct port *port, uint16_t queue);
+
+/**
+ * Does the memif server have as many queues as this client? It must: a queue of
+ * one end alone is where packets are lost, see port_queue_opened, and a client
+ * with more is turned away by the driver, time and again. Known when it has
+ * turned us away or connected; a server with option one_pool may have more.
+ * @return MACHNET_DEVICE_FAILED with both numbers, as far as they are known
+ */
+int32_t port_queues_check(const struct port *port, struct machnet_error *error);
 
 /* A burst begins; false: the port is paused or not running. */
 static inline bool

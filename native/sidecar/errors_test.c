@@ -284,6 +284,82 @@ an_address_that_another_host_has_is_in_use(void **state)
 	assert_true(host_lives(&a));
 }
 
+/* A message passes between two sidecars of some engines. */
+static void
+passes(const struct host *from, const struct host *to)
+{
+	struct application sender, receiver;
+	uint32_t sends, receives;
+
+	application_attach(&sender, from);
+	application_attach(&receiver, to);
+	assert_int_equal(
+		application_listen(&receiver, 0, PORT).status, MACHNET_OK);
+	application_pair(&sender, &sends, &receiver, &receives, PORT);
+	application_round_trip(&sender, sends, &receiver, receives);
+	application_end(&sender);
+	application_end(&receiver);
+}
+
+static struct host_options
+host_of_engines(bool serves, const char *const *more)
+{
+	return (struct host_options){
+		.name = serves ? "c" : "d",
+		.device = hosts_memif("engines", serves),
+		.ip = serves ? "10.0.0.3/24" : "10.0.0.4/24",
+		.more = more,
+	};
+}
+
+/* By the client, which is told so when it starts or when its server does. */
+static void
+engines_differ(const char *engines_c, const char *engines_d, const char *text,
+	bool server_first)
+{
+	const char *const of_c[] = {"--engines", engines_c, NULL};
+	const char *const of_d[] = {"--engines", engines_d, NULL};
+	struct host_options c_options = host_of_engines(true, of_c);
+	struct host_options d_options = host_of_engines(false, of_d);
+	struct host c, d;
+
+	if (server_first) {
+		host_start(&c, &c_options);
+		host_begin(&d, &d_options);
+	} else {
+		host_start(&d, &d_options);
+		host_start(&c, &c_options);
+	}
+	assert_int_not_equal(host_wait(&d), 0);
+	if (strstr(d.said, text) == NULL || strstr(d.said, "--engines") == NULL)
+		fail_msg("machnetd said: %s", d.said);
+	/* The server is well, and so is a client that it has had before. */
+	d_options.more = of_c;
+	for (int i = 0; i < 2; i++) {
+		host_start(&d, &d_options);
+		passes(&d, &c);
+		if (i == 0) {
+			host_stop(&c);
+			host_start(&c, &c_options);
+			passes(&c, &d);
+		}
+		host_stop(&d);
+	}
+	host_stop(&c);
+}
+
+static void
+numbers_of_engines_that_differ_are_named(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		engines_differ("2", "3",
+			"with 3 engines: the other end has fewer; ", i);
+		engines_differ(
+			"2", "1", "with 1 engine: the other end has 2; ", i);
+	}
+}
+
 int
 main(void)
 {
@@ -302,6 +378,7 @@ main(void)
 			a_control_socket_that_cannot_be_made_may_be_elsewhere),
 		cmocka_unit_test(
 			a_file_in_the_place_of_the_control_socket_stays),
+		cmocka_unit_test(numbers_of_engines_that_differ_are_named),
 		cmocka_unit_test(an_address_that_another_host_has_is_in_use),
 	};
 

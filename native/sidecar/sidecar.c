@@ -180,6 +180,8 @@ engines_open(struct sidecar *sidecar, struct machnet_error *error)
 			"Cannot get random bytes");
 	options.instance |= 1; /* never 0 */
 	status = address_check(&options, error);
+	if (status == MACHNET_OK)
+		status = port_queues_check(&sidecar->port, error);
 	if (status != MACHNET_OK)
 		return status;
 	return engines_start(sidecar, &options, error);
@@ -197,10 +199,12 @@ port_start(struct sidecar *sidecar, struct machnet_error *error)
 	return port_open(&sidecar->port, &options, error);
 }
 
-static void
-serve(struct sidecar *sidecar)
+/* @return why it ended, if it was not told to */
+static int32_t
+serve(struct sidecar *sidecar, struct machnet_error *error)
 {
 	struct epoll_event events[16];
+	int32_t status = MACHNET_OK;
 	bool stopping = false;
 	eventfd_t ignored;
 
@@ -210,13 +214,17 @@ serve(struct sidecar *sidecar)
 		port_link_up(&sidecar->port);
 		control_serve(&sidecar->control);
 		notices_take(sidecar);
-		if (!stopping &&
+		if (stopping)
+			continue;
+		status = port_queues_check(&sidecar->port, error);
+		if (status != MACHNET_OK ||
 			eventfd_read(sidecar->stop_fd, &ignored) == 0) {
 			stopping = true;
 			control_stop(&sidecar->control);
 			engines_stop(sidecar);
 		}
 	}
+	return status;
 }
 
 static int32_t
@@ -241,7 +249,7 @@ live(struct sidecar *sidecar, struct machnet_error *error)
 	error_set(error, MACHNET_OK, "running");
 	result_set(error);
 	send(sidecar->ready_fd, "R", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	serve(sidecar);
+	status = serve(sidecar, error);
 	engines_close(sidecar);
 no_engine:
 	port_stop(&sidecar->port);

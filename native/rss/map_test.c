@@ -76,6 +76,41 @@ two_flips_foretell_the_bits_between(void **state)
 	}
 }
 
+/* Over all keys and all changes: what a peer that knows nothing costs at least,
+ * see docs/rss.md. */
+static void
+two_flips_do_not_reach_one_change_in_seven(void **state)
+{
+	(void)state;
+	for (uint32_t bits = 1; bits <= 5; bits++) {
+		uint32_t changes = 1u << bits, missed = 0;
+
+		for (uint64_t key = 0; key < 1u << 2 * bits; key++) {
+			struct rss_map map, scratch;
+			struct rss_goal goal = {.map = &map};
+			const struct rss_lesson lesson = {.map = &scratch};
+
+			rss_map_init(&map, changes);
+			scratch = map;
+			for (unsigned i = 0; i < 2; i++) {
+				uint32_t flip = rss_explore(&lesson, 1, MASK);
+
+				/* The first one and the one L bits above. */
+				assert_int_equal(flip, 1u << i * bits);
+				rss_map_learn(&map, flip,
+					(uint32_t)(key >> i * bits));
+			}
+			for (; goal.change < changes; goal.change++) {
+				uint32_t flips;
+
+				missed += rss_solve(&goal, 1, MASK, key,
+						  &flips) < 0;
+			}
+		}
+		assert_int_equal(7 * missed + 1, 1u << 3 * bits);
+	}
+}
+
 static void
 all_is_foretold_in_the_end(void **state)
 {
@@ -270,6 +305,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_flips_foretell_the_bits_between),
+		cmocka_unit_test(two_flips_do_not_reach_one_change_in_seven),
 		cmocka_unit_test(all_is_foretold_in_the_end),
 		cmocka_unit_test(what_comes_again_proves_nothing),
 		cmocka_unit_test(what_is_not_linear_is_refuted),

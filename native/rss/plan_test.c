@@ -137,25 +137,30 @@ a_server_hands_over_what_it_knows(void **state)
 	assert_true(packets <= 4 * KEYS);
 }
 
+/* And little more where queues are many, so that chance hits none: two flips
+ * leave one queue in seven unreached, see docs/rss.md. */
 static void
 the_first_to_a_host_that_knows_nothing_takes_six_packets(void **state)
 {
-	uint32_t packets = 0;
-
 	(void)state;
-	for (uint64_t seed = 0; seed < KEYS; seed++) {
-		struct pair_of_hosts p;
-		struct sim_host fresh;
+	for (uint32_t queues = 2; queues <= 64; queues *= 2) {
+		uint32_t packets = 0;
 
-		setup(&p, seed, 8, SIM_TOEPLITZ);
-		sim_host_init(&fresh, &p.random, 0x0a000003, 8, SIM_TOEPLITZ);
-		for (unsigned i = 0; i < 3; i++)
-			connect_any(&p, &p.a, &p.b);
-		packets += connect_any(&p, &p.a, &fresh).packets;
-		sim_host_free(&fresh);
-		teardown(&p);
+		for (uint64_t seed = 0; seed < 5 * KEYS; seed++) {
+			struct pair_of_hosts p;
+			struct sim_host fresh;
+
+			setup(&p, seed, queues, SIM_TOEPLITZ);
+			sim_host_init(&fresh, &p.random, 0x0a000003, queues,
+				SIM_TOEPLITZ);
+			for (unsigned i = 0; i < 3; i++)
+				connect_any(&p, &p.a, &p.b);
+			packets += connect_any(&p, &p.a, &fresh).packets;
+			sim_host_free(&fresh);
+			teardown(&p);
+		}
+		assert_true(10 * packets <= (queues <= 8 ? 60 : 64) * 5 * KEYS);
 	}
-	assert_true(packets <= 6 * KEYS);
 }
 
 /* A SYN and its answer: where we stand, and who listens. Either may hit, by

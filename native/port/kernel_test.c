@@ -430,10 +430,10 @@ fanout_join(const char *interface, uint32_t group)
 		.sll_protocol = htons(ETH_P_ALL),
 		.sll_ifindex = (int)if_nametoindex(interface),
 	};
-	uint32_t fanout =
-		group | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG |
-				PACKET_FANOUT_FLAG_ROLLOVER)
-				<< 16;
+	uint32_t fanout = group | (uint32_t)(PACKET_FANOUT_HASH |
+					     PACKET_FANOUT_FLAG_DEFRAG |
+					     PACKET_FANOUT_FLAG_ROLLOVER)
+					  << 16;
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(

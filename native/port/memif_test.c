@@ -188,7 +188,6 @@ port_says_what_it_has(void **state)
 	assert_int_equal(client.tx_descriptors, 256);
 	assert_int_equal(client.rx_verified, 0);
 	assert_int_equal(client.tx_offload, 0);
-	assert_false(client.rx_interrupt);
 	assert_false(client.rx_hash);
 	assert_true(client.reads_memory);
 	/* Local, unicast, and not the other's. */

@@ -122,10 +122,8 @@ configuration_choose(struct rte_eth_conf *configuration,
 			info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
 	}
 	/* Virtual devices refuse what they can do, see attach.c. */
-	if (port->device.kind == DEVICE_PCI) {
+	if (port->device.kind == DEVICE_PCI)
 		configuration->rxmode.mtu = mtu;
-		configuration->intr_conf.rxq = 1;
-	}
 }
 
 static int
@@ -153,11 +151,6 @@ configure(struct port *port, uint32_t mtu, uint32_t descriptors)
 	port->tx_descriptors = (uint16_t)descriptors;
 	result = rte_eth_dev_configure(
 		port->id, port->queues, port->queues, &configuration);
-	if (result != 0 && configuration.intr_conf.rxq != 0) {
-		configuration.intr_conf.rxq = 0;
-		result = rte_eth_dev_configure(
-			port->id, port->queues, port->queues, &configuration);
-	}
 	if (result == 0)
 		result = rte_eth_dev_adjust_nb_rx_tx_desc(
 			port->id, &port->rx_descriptors, &port->tx_descriptors);
@@ -276,10 +269,6 @@ inspect(struct port *port, uint32_t mtu)
 		return 0;
 	result = rte_eth_dev_get_mtu(port->id, &own_mtu);
 	port->mtu = own_mtu;
-	/* That it could be configured proves nothing. */
-	port->rx_interrupt = rte_eth_dev_rx_intr_enable(port->id, 0) == 0;
-	if (port->rx_interrupt)
-		rte_eth_dev_rx_intr_disable(port->id, 0);
 	return -result;
 }
 

@@ -94,7 +94,6 @@ struct port {
 	unsigned tx_offload;  /* enum frame_verified: checksums that the device
 			       * fills in, for udp_frame_write */
 	bool rx_hash;	      /* mbuf->hash.rss has the RSS hash */
-	bool rx_interrupt;    /* rte_eth_dev_rx_intr_enable works */
 	bool reads_memory;    /* packets may end in memory of others, if
 			       * port_memory_map maps it */
 	bool tx_clean;	      /* it gives back when asked what it has sent */

@@ -30,7 +30,7 @@ import {
 } from "./table.ts";
 
 /** The sizes that the published system was measured with, and 1 kB. */
-export const SIZES: readonly number[] = [64, 1024, 32 * 1024];
+const SIZES: readonly number[] = [64, 1024, 32 * 1024];
 
 const COLUMNS: readonly Column[] = [
   { title: "both ends", width: 12, align: "left" },
@@ -42,13 +42,13 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /** What was measured, times in nanoseconds. */
-export interface RoundTrips extends Measured {
+interface RoundTrips extends Measured {
   /** Bytes in a message. */
   readonly size: number;
 }
 
 /** What is to be measured. */
-export interface RoundTripOptions {
+interface RoundTripOptions {
   readonly client: Pick<LabHost, "socket">;
   readonly server: Pick<LabHost, "socket" | "address">;
   readonly runtime: Runtime;
@@ -58,7 +58,7 @@ export interface RoundTripOptions {
 }
 
 /** Measure with both scripts under one runtime; results come as they are had. */
-export async function* roundTrips(
+async function* roundTrips(
   options: RoundTripOptions,
 ): AsyncGenerator<RoundTrips, void, undefined> {
   const { client, server, runtime, sizes, seconds } = options;

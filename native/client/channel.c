@@ -92,8 +92,8 @@ channel_find(uint32_t handle, struct channel **channel)
 	return (*channel)->failed;
 }
 
-void
-channel_parts_close(struct channel_parts *parts)
+static void
+parts_close(const struct channel_parts *parts)
 {
 	if (parts->doorbell_fd >= 0)
 		close(parts->doorbell_fd);
@@ -198,7 +198,7 @@ channel_open(struct channel_parts *parts, uint32_t *handle,
 	int errnum;
 
 	if (channel == NULL) {
-		channel_parts_close(parts);
+		parts_close(parts);
 		return error_set(error, MACHNET_OUT_OF_MEMORY,
 			"Cannot attach: out of memory");
 	}

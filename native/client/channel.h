@@ -63,8 +63,6 @@ struct channel_parts {
 	uint32_t address;
 };
 
-void channel_parts_close(struct channel_parts *parts);
-
 /** Make a channel of its parts, which it owns then, also if it fails. */
 int32_t channel_open(struct channel_parts *parts, uint32_t *handle,
 	struct machnet_error *error);

@@ -320,7 +320,8 @@ fake_at_end(int fd)
 	       recv(fd, &byte, 1, 0) == 0;
 }
 
-void
+/* Wake the application if it waits; room: also if it waits for room only. */
+static void
 fake_ring(struct fake_sidecar *fake, bool room)
 {
 	_Atomic uint32_t *waits = &fake->header->application_waits;

@@ -108,9 +108,6 @@ void fake_send_home(struct fake_sidecar *fake, uint32_t offset);
 /** Take RX blocks home. @return their number */
 uint32_t fake_take_released(struct fake_sidecar *fake);
 
-/** Wake the application if it waits; room: also if it waits for room only. */
-void fake_ring(struct fake_sidecar *fake, bool room);
-
 /** Did the application ring the engine since the last call? */
 bool fake_was_rung(struct fake_sidecar *fake);
 

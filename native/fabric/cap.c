@@ -4,8 +4,9 @@
 #include "base/bits.h"
 #include "base/clock.h"
 
-uint64_t
-cap_duration_ns(const struct cap_rates *rates, uint32_t length)
+/* How long a frame occupies the wire. */
+static uint64_t
+duration_ns(const struct cap_rates *rates, uint32_t length)
 {
 	if (rates->bits_per_s == 0)
 		return 0;
@@ -31,7 +32,7 @@ bits_room_ns(
 	const struct cap *cap, const struct cap_rates *rates, uint64_t now_ns)
 {
 	return room_ns(
-		cap->bits_ns, cap_duration_ns(rates, CAP_BUFFER_BYTES), now_ns);
+		cap->bits_ns, duration_ns(rates, CAP_BUFFER_BYTES), now_ns);
 }
 
 static uint64_t
@@ -73,7 +74,7 @@ cap_waiting(const struct cap *cap, const struct cap_rates *rates,
 	uint32_t length, uint64_t now_ns)
 {
 	return u64_max(
-		waiting(cap->bits_ns, cap_duration_ns(rates, length), now_ns),
+		waiting(cap->bits_ns, duration_ns(rates, length), now_ns),
 		waiting(cap->packets_ns, period_ns(rates), now_ns));
 }
 
@@ -95,9 +96,9 @@ uint64_t
 cap_pass(struct cap *cap, const struct cap_rates *rates, uint32_t length,
 	uint64_t now_ns)
 {
-	uint64_t duration_ns = cap_duration_ns(rates, length);
+	uint64_t sending_ns = duration_ns(rates, length);
 	uint64_t bits_ns =
-		queue_up(&cap->bits_ns, duration_ns, now_ns) + duration_ns;
+		queue_up(&cap->bits_ns, sending_ns, now_ns) + sending_ns;
 
 	return u64_max(
 		bits_ns, queue_up(&cap->packets_ns, period_ns(rates), now_ns));

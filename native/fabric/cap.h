@@ -22,9 +22,6 @@ struct cap {
 	uint64_t packets_ns; /* when the packets have been as few as allowed */
 };
 
-/** How long a frame occupies the wire, ns. */
-uint64_t cap_duration_ns(const struct cap_rates *rates, uint32_t length);
-
 enum cap_full {
 	CAP_ROOM,
 	CAP_BITS_FULL,

@@ -219,10 +219,11 @@ take_all(uint32_t port)
 		take(port, (uint32_t)__builtin_ctzll(queues));
 }
 
-/* All that is due, at its own time, up to a moment. */
 void
-run_until(uint64_t until_ns)
+run_for(uint64_t ns)
 {
+	uint64_t until_ns = lab.now_ns + ns;
+
 	for (;;) {
 		uint64_t next_ns = switch_next_ns(lab.fabric, lab.now_ns);
 		bool more = true;
@@ -239,12 +240,6 @@ run_until(uint64_t until_ns)
 		}
 	}
 	lab.now_ns = u64_max(lab.now_ns, until_ns);
-}
-
-void
-run_for(uint64_t ns)
-{
-	run_until(lab.now_ns + ns);
 }
 
 void

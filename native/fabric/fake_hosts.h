@@ -78,8 +78,7 @@ void send_frame(uint32_t from, uint32_t to);
 void send_udp(uint32_t from, uint32_t to, uint16_t source_port,
 	uint16_t destination_port, uint8_t payload);
 
-/* All that is due, at its own time, up to a moment. */
-void run_until(uint64_t until_ns);
+/* All that is due, at its own time, from here on. */
 void run_for(uint64_t ns);
 
 /* A frame of each to all; forgotten when it returns. */

@@ -48,12 +48,6 @@ eal_log_first(void)
 	return eal_log.first;
 }
 
-bool
-eal_has_pci(void)
-{
-	return eal.pci;
-}
-
 /* EAL's own stream goes to the terminal and to syslog. */
 static ssize_t
 log_write(void *cookie, const char *line, size_t length)

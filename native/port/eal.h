@@ -3,11 +3,6 @@
 #ifndef PORT_EAL_H
 #define PORT_EAL_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "machnet/machnet.h"
-
 /** Forget what was logged. */
 void eal_log_reset(void);
 
@@ -17,8 +12,5 @@ void eal_log_reset(void);
  * the next reset.
  */
 const char *eal_log_first(void);
-
-/** Was EAL started so that a NIC on the PCI bus can be used? */
-bool eal_has_pci(void);
 
 #endif

@@ -42,12 +42,6 @@ interface_names(char *names)
 	if_freenameindex(list);
 }
 
-bool
-interface_exists(const char *name)
-{
-	return if_nametoindex(name) != 0;
-}
-
 /* @return 0 or an errno */
 static int
 interface_ask(struct interface *interface, const char *name, int fd)

@@ -22,8 +22,6 @@ struct interface {
 int32_t interface_read(struct interface *interface, const char *name,
 	struct machnet_error *error);
 
-bool interface_exists(const char *name);
-
 /**
  * Can DPDK take the PCI device over?
  * @return MACHNET_DEVICE_NOT_FOUND with those that exist in the message, or

@@ -45,8 +45,9 @@ done(const struct rss_plan *plan)
 	       plan->ways[RSS_OUT].state != RSS_OPEN;
 }
 
-void
-rss_plan_abandon(struct rss_plan *plan)
+/* Give up what is open. */
+static void
+abandon(struct rss_plan *plan)
 {
 	for (unsigned w = 0; w < RSS_WAYS; w++)
 		if (plan->ways[w].state == RSS_OPEN) {
@@ -239,7 +240,7 @@ rss_plan_next(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 			return again;
 	}
 	if (2u * plan->probes >= plan->limit)
-		rss_plan_abandon(plan);
+		abandon(plan);
 	if (done(plan))
 		return 0;
 	length = u32_min(length, (plan->limit - 2u * plan->probes + 1) / 2);

@@ -160,9 +160,6 @@ void rss_plan_silence(struct rss_plan *plan);
  */
 bool rss_plan_mirror(struct rss_plan *plan);
 
-/** Give up what is open. */
-void rss_plan_abandon(struct rss_plan *plan);
-
 /** That of the worse direction. */
 enum rss_method rss_plan_method(const struct rss_plan *plan);
 

@@ -227,7 +227,8 @@ host_listen(struct host *host, uint64_t end_ms)
 	return true;
 }
 
-void
+/* Wait until it has said that. */
+static void
 host_says(struct host *host, const char *text)
 {
 	uint64_t end_ms = hosts_now_ms() + HOSTS_WAIT_MS;

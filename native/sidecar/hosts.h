@@ -55,9 +55,6 @@ void host_start(struct host *host, const struct host_options *options);
 void host_start_server(struct host *host, const char *const *more);
 void host_start_client(struct host *host, const char *const *more);
 
-/** Wait until it has said that. */
-void host_says(struct host *host, const char *text);
-
 /** Wait until it ends. @return its status, as of waitpid(2) */
 int host_wait(struct host *host);
 

@@ -33,6 +33,9 @@
 #define KERNEL_IP "10.99.0.1"
 #define FRAME_BYTES 60u
 #define QUEUES 4u
+#define MISSED 100u
+/* What a kernel says of itself meanwhile (IPv6). */
+#define KERNEL_FRAMES_MAX 50u
 
 static pid_t peer;
 
@@ -421,6 +424,64 @@ af_packet_takes_the_address_of_the_interface(void **state)
 	port_close(&port);
 }
 
+/* Nobody takes what comes to b, until it has missed so many more. */
+static uint32_t
+overflow(const struct port *a, struct port *b, uint64_t more)
+{
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
+	uint64_t enough = port_missed(b) + more;
+	uint32_t sent = 0;
+
+	for (; port_missed(b) < enough; sent++) {
+		assert_true(clock_now_ns() < end_ns);
+		udp_send(a, b, 1, 7);
+	}
+	return sent;
+}
+
+static void
+pair_misses(const char *kind)
+{
+	struct port_options options = {0};
+	uint32_t sent, taken;
+	uint64_t missed;
+	char device[64];
+	struct port a, b;
+
+	options.device = device;
+	snprintf(device, sizeof(device), "%s:a0", kind);
+	frames_open(&a, &options);
+	snprintf(device, sizeof(device), "%s:a1", kind);
+	frames_open(&b, &options);
+	frames_link(&a, &b);
+	sent = overflow(&a, &b, MISSED);
+	taken = frames_take(&b, 0);
+	sent += overflow(&a, &b, MISSED);
+	taken += frames_take(&b, 0);
+	missed = port_missed(&b);
+	assert_true(taken >= 2u * b.rx_descriptors);
+	assert_in_range(missed, 2 * MISSED, sent - taken + KERNEL_FRAMES_MAX);
+	port_close(&b);
+	frames_open(&b, &options);
+	assert_true(port_missed(&b) < KERNEL_FRAMES_MAX);
+	port_close(&b);
+	port_close(&a);
+}
+
+static void
+af_packet_counts_what_it_misses(void **state)
+{
+	(void)state;
+	pair_misses("af_packet");
+}
+
+static void
+af_xdp_counts_what_it_misses(void **state)
+{
+	(void)state;
+	pair_misses("af_xdp");
+}
+
 /* As the driver does it. @return the socket */
 static int
 fanout_join(const char *interface, uint32_t group)
@@ -556,6 +617,39 @@ tap_is_a_host_to_the_kernel(void **state)
 	}
 }
 
+/* Without an mbuf to put it in, the driver loses what it has read. */
+static void
+tap_counts_what_it_misses(void **state)
+{
+	uint64_t end_ns = clock_now_ns() + FRAMES_WAIT_NS;
+	struct rte_mbuf *held = NULL, *mbuf;
+	struct host host = {0};
+
+	(void)state;
+	frames_open(&host.port, &(struct port_options){.device = "tap:t0"});
+	while ((mbuf = rte_pktmbuf_alloc(host.port.pools[0])) != NULL) {
+		mbuf->next = held;
+		held = mbuf;
+	}
+	assert_int_equal(port_missed(&host.port), 0);
+	assert_int_equal(run("ip addr add " KERNEL_IP
+			     "/24 dev t0 && ip link set t0 up && "
+			     "ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 "
+			     "dev t0 && "
+			     "bash -c 'echo hello >/dev/udp/10.99.0.2/9'"),
+		0);
+	while (port_missed(&host.port) == 0) {
+		assert_true(clock_now_ns() < end_ns);
+		assert_int_equal(port_rx_burst(&host.port, 0, &mbuf, 1), 0);
+	}
+	for (; held != NULL; held = mbuf) {
+		mbuf = held->next;
+		held->next = NULL;
+		rte_pktmbuf_free(held);
+	}
+	port_close(&host.port);
+}
+
 /* What the largest MTU needs is one page. */
 static void
 af_xdp_passes_frames(void **state)
@@ -624,9 +718,12 @@ main(void)
 		cmocka_unit_test(af_packet_is_a_host_to_the_kernel),
 		cmocka_unit_test(
 			af_packet_gets_unfinished_checksums_from_a_kernel),
+		cmocka_unit_test(af_packet_counts_what_it_misses),
 		cmocka_unit_test(tap_is_a_host_to_the_kernel),
+		cmocka_unit_test(tap_counts_what_it_misses),
 		cmocka_unit_test(af_xdp_passes_frames),
 		cmocka_unit_test(af_xdp_wakes_who_waits),
+		cmocka_unit_test(af_xdp_counts_what_it_misses),
 		cmocka_unit_test(af_xdp_opens_and_closes_ten_times),
 		cmocka_unit_test(af_xdp_is_a_host_to_the_kernel),
 	};

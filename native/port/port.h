@@ -112,6 +112,7 @@ struct port {
 	struct port *next_guarded;
 	uint64_t connect_ns;	/* memif client: last attempt */
 	struct sockets sockets; /* af_packet, af_xdp: those of the driver */
+	uint64_t packet_drops;	/* af_packet: see missed.c */
 	int bell_fd;		/* memif: see wake.h; -1: none */
 	atomic_bool rung;	/* it was, by the peer */
 };
@@ -208,6 +209,16 @@ bool port_queue_opened(const struct port *port, uint16_t queue);
  * @return MACHNET_DEVICE_FAILED with both numbers, as far as they are known
  */
 int32_t port_queues_check(const struct port *port, struct machnet_error *error);
+
+/**
+ * Frames that came and were lost for want of a descriptor, an mbuf or a place
+ * in the ring that the kernel shares with the driver, over all queues since
+ * port_open: what the driver tells (imissed and rx_nombuf), and of af_packet
+ * and af_xdp what the kernel does. 0 of a memif, whose sender finds the ring
+ * full and keeps the frame or counts it. A few us, a system call a queue with
+ * the kernel's; for the control thread.
+ */
+uint64_t port_missed(struct port *port);
 
 /* A burst begins; false: the port is paused or not running. */
 static inline bool

@@ -515,8 +515,9 @@ stats_send(struct control *control, struct client *client, char *text,
 	uint32_t capacity)
 {
 	struct control_reply reply = {
-		.text_bytes = stats_write(text, capacity, client->snapshots,
-			control->engines_length),
+		.text_bytes =
+			stats_write(text, capacity, port_missed(control->port),
+				client->snapshots, control->engines_length),
 	};
 	int bytes = (int)capacity;
 

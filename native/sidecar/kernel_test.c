@@ -310,6 +310,31 @@ what_a_kernel_cannot_mean_is_counted_and_dropped(void **state)
 	host_stop(&a);
 }
 
+/* Its queue holds 256. */
+static void
+what_overflows_a_queue_is_counted(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	start(&a, "a", "af_packet:k0", "10.99.0.2/24", NULL);
+	assert_int_equal(host_counter(&a, "frames_missed"), 0);
+	kill(a.pid, SIGSTOP);
+	assert_int_equal(waitpid(a.pid, &status, WUNTRACED), a.pid);
+	assert_true(WIFSTOPPED(status));
+	child = fork();
+	if (child == 0)
+		garbage_send(1000);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	kill(a.pid, SIGCONT);
+	host_counts(&a, "frames_missed", 500);
+	assert_int_equal(in_kernel("ping -q -c 1 -W 60 10.99.0.2"), 0);
+	assert_true(host_counter(&a, "frames_missed") >= 500);
+	host_stop(&a);
+}
+
 int
 main(void)
 {
@@ -322,6 +347,7 @@ main(void)
 		cmocka_unit_test(the_kernels_port_unreachable_is_a_refusal),
 		cmocka_unit_test(
 			what_a_kernel_cannot_mean_is_counted_and_dropped),
+		cmocka_unit_test(what_overflows_a_queue_is_counted),
 	};
 
 	if (unshare(CLONE_NEWNET) != 0) {

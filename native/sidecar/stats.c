@@ -12,7 +12,8 @@ struct text {
 /* A name has at most 31 characters, a prefix 9, a value 20. */
 #define LINE_BYTES_MAX 64u
 #define COUNT(name) +1u
-#define LINES (3u ENGINE_COUNTERS(COUNT) TRANSPORT_COUNTERS(COUNT))
+/* Of one engine, or of all together and of the port. */
+#define LINES (4u ENGINE_COUNTERS(COUNT) TRANSPORT_COUNTERS(COUNT))
 
 uint32_t
 stats_bytes_max(uint32_t engines)
@@ -60,7 +61,7 @@ add(struct engine_snapshot *sum, const struct engine_snapshot *one)
 }
 
 uint32_t
-stats_write(char *text, uint32_t capacity,
+stats_write(char *text, uint32_t capacity, uint64_t frames_missed,
 	const struct engine_snapshot *snapshots, uint32_t engines)
 {
 	struct text out = {.next = text, .room = capacity};
@@ -69,6 +70,7 @@ stats_write(char *text, uint32_t capacity,
 	for (uint32_t i = 0; i < engines; i++)
 		add(&sum, &snapshots[i]);
 	line(&out, "", "engines", engines);
+	line(&out, "", "frames_missed", frames_missed);
 	lines(&out, "", &sum);
 	for (uint32_t i = 0; i < engines; i++) {
 		char prefix[24];

@@ -224,8 +224,9 @@ MACHNET_API int32_t machnet_resolve_end(
 MACHNET_API int32_t machnet_job_abandon(int32_t job);
 
 /**
- * Counters of a sidecar as text, a "name value" line each: those of all its
- * engines together, and of each ("engine0_frames_sent"), some 4 KiB an engine.
+ * Counters of a sidecar as text, a "name value" line each: frames_missed, which
+ * its device lost because nobody took them in time, those of all its engines
+ * together, and of each ("engine0_frames_sent"), some 4 KiB an engine.
  * Blocks for at most timeout_ms; needs no channel.
  * @return bytes written (without the NUL) or a negative status
  */

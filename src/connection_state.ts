@@ -93,7 +93,12 @@ export class ConnectionState implements Leakable {
 
   /** The requests that the peer makes. */
   get responder(): Responder {
-    return this.#responder ??= new Responder(this);
+    if (this.#responder === undefined) {
+      this.#responder = new Responder(this);
+      // Nobody else will tell it.
+      if (this.#phase !== Phase.Open) this.#endRequests();
+    }
+    return this.#responder;
   }
 
   /** A message that is part of a request came. */

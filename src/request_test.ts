@@ -479,6 +479,22 @@ test("serve() is over when the connection and the last handler are", async () =>
   assert.equal(fake.lent.size, 0);
 });
 
+test("serve() of a connection that is over is over, too", async () => {
+  const { fake, one } = await connect();
+  const closing = one.close();
+  const serving = one.serve(({ data }) => data);
+  await assertPending(serving);
+  fake.closed(ID, Status.OK);
+  await Promise.all([closing, serving]);
+
+  const { fake: other, one: failed } = await connect();
+  other.closed(ID, Status.CONNECTION_RESET, "bye");
+  await turns();
+  await assert.rejects(failed.serve(({ data }) => data), {
+    code: "CONNECTION_RESET",
+  });
+});
+
 test("serve() takes one handler, and checks its options", async () => {
   const { one } = await connect();
   const echo = ({ data }: IncomingRequest): Uint8Array => data;

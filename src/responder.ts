@@ -116,7 +116,7 @@ export class Responder {
           "the connection has a handler",
       );
     }
-    this.holder = holder;
+    if (!this.#over) this.holder = holder;
     this.#handler = handler;
     this.#concurrency = concurrency;
     this.#onIdle = onIdle;

@@ -305,8 +305,9 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * The messages that arrive as a stream, each a chunk of its own and a copy,
    * which may be kept. It takes a message from the channel when one is read, ends
    * when the peer closes and fails when the connection does. `cancel()` stops
-   * taking messages and closes nothing, as leaving the iteration does. One
-   * stream: it is the same each time.
+   * taking messages and closes nothing, as leaving the iteration does. It is no
+   * byte stream, which would lose empty messages, so that `getReader()` takes no
+   * `mode`. One stream: it is the same each time.
    *
    * @example
    * ```ts

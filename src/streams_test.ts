@@ -38,6 +38,13 @@ test("readable has a chunk for each message, to be kept", async () => {
   assert.equal(one.readable, one.readable);
 });
 
+test("readable has no BYOB readers", async () => {
+  const { one } = await connect();
+  assert.throws(() => one.readable.getReader({ mode: "byob" }), {
+    name: "TypeError",
+  });
+});
+
 test("readable takes nothing that nobody reads", async () => {
   const { fake, one } = await connect();
   const reader = one.readable.getReader();

@@ -108,13 +108,8 @@ async function startDirect(
   started: NativeProcess[],
 ): Promise<Parts> {
   const wire = `memif:${directory}/wire.memif`;
-  const hosts: HostProcess[] = [];
-  // One after the other: the second connects to the first.
-  for (const device of [`${wire},server`, wire]) {
-    const host = await startHost(directory, hosts.length, device, options);
-    hosts.push(host);
-    started.push(host.process);
-  }
+  const devices = [`${wire},server`, wire];
+  const hosts = await startHosts(directory, devices, options, started);
   return { directory, mtu: options.mtu ?? MTU_DEFAULT, hosts };
 }
 
@@ -127,27 +122,49 @@ async function startFabric(
   started.push(process);
   const fabric = { socket: `${directory}/fabric.sock`, process };
   const { mtu, queues } = parseReady(process.readyLine);
-  const results = await Promise.allSettled(
-    Array.from({ length: options.hosts }, (_, index) => {
-      const device = `memif:${directory}/host${index}.memif`;
-      return startHost(
+  const hosts = await startHosts(
+    directory,
+    Array.from(
+      { length: options.hosts },
+      (_, index) => `memif:${directory}/host${index}.memif`,
+    ),
+    { ...options, mtu },
+    started,
+    queues,
+  );
+  return { directory, mtu, hosts, fabric };
+}
+
+// All of them, or the first failure: the others may wait for that host's link.
+async function startHosts(
+  directory: string,
+  devices: readonly string[],
+  options: LabOptions,
+  started: NativeProcess[],
+  engines: readonly number[] = [],
+): Promise<HostProcess[]> {
+  const failed = new AbortController();
+  const signals = [failed.signal];
+  if (options.signal !== undefined) signals.push(options.signal);
+  const signal = AbortSignal.any(signals);
+  const hosts: HostProcess[] = [];
+  await Promise.all(devices.map(async (device, index) => {
+    try {
+      const host = await startHost(
         directory,
         index,
         device,
-        { ...options, mtu },
-        queues[index],
+        { ...options, signal },
+        engines[index],
       );
-    }),
-  );
-  const hosts: HostProcess[] = [];
-  for (const result of results) {
-    if (result.status === "fulfilled") hosts.push(result.value);
-  }
-  started.push(...hosts.map(({ process }) => process));
-  for (const result of results) {
-    if (result.status === "rejected") throw result.reason;
-  }
-  return { directory, mtu, hosts, fabric };
+      started.push(host.process);
+      hosts[index] = host;
+    } catch (error) {
+      failed.abort(error);
+    }
+  }));
+  signal.throwIfAborted();
+  return hosts;
 }
 
 // What a profile says of hosts is known to the fabric alone. It tells without
@@ -185,7 +202,8 @@ async function startHost(
   const process = await NativeProcess.start({
     file: "machnetd",
     parameters,
-    ready: "ready",
+    // Said after "ready". What is sent before that, nobody gets.
+    ready: "machnetd: link up",
     signal,
   });
   return { address, socket, process };

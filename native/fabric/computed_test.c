@@ -68,6 +68,7 @@ sidecar_start(uint32_t i, unsigned seed)
 				      .ip = ip,
 				      .more = more,
 			      });
+	host_says(&hosts[i], "machnetd: link up");
 }
 
 static int

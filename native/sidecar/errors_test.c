@@ -337,10 +337,12 @@ engines_differ(const char *engines_c, const char *engines_d, const char *text,
 	d_options.more = of_c;
 	for (int i = 0; i < 2; i++) {
 		host_start(&d, &d_options);
+		host_says(&d, "machnetd: link up");
 		passes(&d, &c);
 		if (i == 0) {
 			host_stop(&c);
 			host_start(&c, &c_options);
+			host_says(&c, "machnetd: link up");
 			passes(&c, &d);
 		}
 		host_stop(&d);

@@ -227,8 +227,7 @@ host_listen(struct host *host, uint64_t end_ms)
 	return true;
 }
 
-/* Wait until it has said that. */
-static void
+void
 host_says(struct host *host, const char *text)
 {
 	uint64_t end_ms = hosts_now_ms() + HOSTS_WAIT_MS;
@@ -266,6 +265,7 @@ host_start_client(struct host *host, const char *const *more)
 				 .ip = "10.0.0.2/24",
 				 .more = more,
 			 });
+	host_says(host, "machnetd: link up");
 }
 
 int

@@ -50,10 +50,13 @@ void host_begin(struct host *host, const struct host_options *options);
 /** Start one, and wait until it is ready. */
 void host_start(struct host *host, const struct host_options *options);
 
-/** Start 10.0.0.1 at the server's end of the memif "wire", or 10.0.0.2 at the
- * other. @param more as in host_options */
+/** Start 10.0.0.1 at the server's end of the memif "wire", or then 10.0.0.2 at
+ * the other, and wait until they are joined. @param more as in host_options */
 void host_start_server(struct host *host, const char *const *more);
 void host_start_client(struct host *host, const char *const *more);
+
+/** Wait until it has said that. */
+void host_says(struct host *host, const char *text);
 
 /** Wait until it ends. @return its status, as of waitpid(2) */
 int host_wait(struct host *host);

@@ -92,6 +92,20 @@ a_sidecar_says_when_it_is_ready_and_leaves_nothing(void **state)
 }
 
 static void
+a_sidecar_says_that_its_link_came_up_and_went_down(void **state)
+{
+	(void)state;
+	host_start_server(&a, NULL);
+	assert_null(strstr(a.said, "link"));
+	host_start_client(&b, NULL);
+	host_says(&a, "\nmachnetd: link up\n");
+	assert_null(strstr(a.said, "link down"));
+	host_stop(&b);
+	host_says(&a, "\nmachnetd: link up\nmachnetd: link down\n");
+	host_stop(&a);
+}
+
+static void
 any_signal_that_asks_for_an_end_gets_a_clean_one(void **state)
 {
 	const int signals[] = {SIGINT, SIGHUP};
@@ -540,6 +554,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ALONE(a_sidecar_says_when_it_is_ready_and_leaves_nothing),
+		ALONE(a_sidecar_says_that_its_link_came_up_and_went_down),
 		ALONE(any_signal_that_asks_for_an_end_gets_a_clean_one),
 		ALONE(only_its_user_may_reach_a_sidecar),
 		ALONE(systemd_is_told_instead_if_it_asks),

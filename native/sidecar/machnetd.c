@@ -177,6 +177,16 @@ tell_ready(const struct machnet_engine_options *options)
 		return;
 	printf("machnetd: ready: %s on %s, control socket %s\n", options->ip,
 		options->device, socket_path);
+}
+
+static void
+tell(char news, const struct machnet_engine_options *options)
+{
+	if (news == MACHNET_ENGINE_READY)
+		tell_ready(options);
+	else
+		printf("machnetd: link %s\n",
+			news == MACHNET_ENGINE_LINK_UP ? "up" : "down");
 	fflush(stdout);
 }
 
@@ -192,7 +202,7 @@ watch(int engine_fd, int signal_fd,
 
 	for (;;) {
 		struct signalfd_siginfo signal;
-		char ready;
+		char news;
 
 		if (poll(fds, 2, -1) < 0)
 			continue;
@@ -203,9 +213,9 @@ watch(int engine_fd, int signal_fd,
 		}
 		if (fds[0].revents == 0)
 			continue;
-		if (read(engine_fd, &ready, 1) <= 0)
+		if (read(engine_fd, &news, 1) <= 0)
 			return;
-		tell_ready(options);
+		tell(news, options);
 	}
 }
 

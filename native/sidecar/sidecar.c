@@ -26,8 +26,10 @@
 #include "sidecar/control.h"
 #include "wire/ethernet.h"
 
-/* How often links and slow clients are looked after. */
+/* How often the link and slow clients are looked after; the link while it is
+ * down, since no driver tells that it came up. */
 #define PERIOD_MS 100
+#define PERIOD_LINK_DOWN_MS 10
 
 struct sidecar {
 	struct configuration configuration;
@@ -39,8 +41,9 @@ struct sidecar {
 	uint32_t engines_stopped;
 	struct control control;
 	int epoll;
-	int stop_fd;  /* eventfd */
-	int ready_fd; /* our end of the caller's stream */
+	bool link_up;
+	int stop_fd; /* eventfd */
+	int news_fd; /* our end of the caller's stream */
 	pthread_t thread;
 };
 
@@ -199,6 +202,23 @@ port_start(struct sidecar *sidecar, struct machnet_error *error)
 	return port_open(&sidecar->port, &options, error);
 }
 
+static void
+tell(struct sidecar *sidecar, char news)
+{
+	send(sidecar->news_fd, &news, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
+link_look(struct sidecar *sidecar)
+{
+	bool up = port_link_up(&sidecar->port);
+
+	if (up != sidecar->link_up)
+		tell(sidecar,
+			up ? MACHNET_ENGINE_LINK_UP : MACHNET_ENGINE_LINK_DOWN);
+	sidecar->link_up = up;
+}
+
 /* @return why it ended, if it was not told to */
 static int32_t
 serve(struct sidecar *sidecar, struct machnet_error *error)
@@ -209,9 +229,9 @@ serve(struct sidecar *sidecar, struct machnet_error *error)
 	eventfd_t ignored;
 
 	while (sidecar->engines_stopped < sidecar->engines_length) {
+		link_look(sidecar);
 		epoll_wait(sidecar->epoll, events, ARRAY_LENGTH(events),
-			PERIOD_MS);
-		port_link_up(&sidecar->port);
+			sidecar->link_up ? PERIOD_MS : PERIOD_LINK_DOWN_MS);
 		control_serve(&sidecar->control);
 		notices_take(sidecar);
 		if (stopping)
@@ -248,7 +268,7 @@ live(struct sidecar *sidecar, struct machnet_error *error)
 	sidecar->control.engines_length = sidecar->engines_length;
 	error_set(error, MACHNET_OK, "running");
 	result_set(error);
-	send(sidecar->ready_fd, "R", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	tell(sidecar, MACHNET_ENGINE_READY);
 	status = serve(sidecar, error);
 	engines_close(sidecar);
 no_engine:
@@ -276,7 +296,7 @@ run(void *argument)
 {
 	struct sidecar *sidecar = argument;
 	struct machnet_error error = {.status = MACHNET_OK};
-	int ready_fd = sidecar->ready_fd;
+	int news_fd = sidecar->news_fd;
 
 	if (live(sidecar, &error) == MACHNET_OK)
 		error_set(&error, MACHNET_OK, "stopped");
@@ -284,7 +304,7 @@ run(void *argument)
 	result = error;
 	ended = true;
 	pthread_mutex_unlock(&lock);
-	close(ready_fd);
+	close(news_fd);
 	return NULL;
 }
 
@@ -323,7 +343,7 @@ sidecar_make(const struct machnet_engine_options *options, int fds[2],
 		sidecar_free(sidecar);
 		return NULL;
 	}
-	sidecar->ready_fd = fds[1];
+	sidecar->news_fd = fds[1];
 	epoll_ctl(sidecar->epoll, EPOLL_CTL_ADD, sidecar->stop_fd, &interest);
 	return sidecar;
 }

@@ -47,10 +47,16 @@ struct machnet_engine_options {
 	uint32_t drive;			 /* enum machnet_drive */
 };
 
+/* What the stream of machnet_engine_start tells, a byte each. */
+#define MACHNET_ENGINE_READY 'R' /* first: applications can attach */
+#define MACHNET_ENGINE_LINK_UP 'U'
+#define MACHNET_ENGINE_LINK_DOWN 'D' /* after up: packets are lost */
+
 /**
  * Start the engines of this process, on threads of their own. Returns at
- * once. *fd belongs to the caller: a byte comes when they are ready, the end
- * of the stream when they have ended; ask machnet_engine_result then.
+ * once. *fd belongs to the caller: MACHNET_ENGINE_READY comes when they are,
+ * the end of the stream when they have ended; ask machnet_engine_result then.
+ * What a caller leaves unread for long is dropped.
  */
 MACHNET_API int32_t machnet_engine_start(
 	const struct machnet_engine_options *options, int32_t *fd,

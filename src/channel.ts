@@ -232,11 +232,12 @@ export class ChannelHandle implements Channel {
     signal?.throwIfAborted();
     const attempt = `Cannot connect to ${formatEndpoint({ hostname, port })}`;
     const address = await this.#resolve(hostname, attempt, signal);
+    const literal = formatIPv4(address);
+    const resolved = literal === hostname ? attempt : `${attempt} (${literal})`;
+    if (literal === this.#core.hostname) throw toOurselves(resolved);
     const { calls, channel } = this.#core;
     const state = await this.#ask<ConnectionState>({
-      attempt: formatIPv4(address) === hostname
-        ? attempt
-        : `${attempt} (${formatIPv4(address)})`,
+      attempt: resolved,
       signal,
       call: (token) =>
         calls.machnet_connect(
@@ -354,4 +355,13 @@ export class ChannelHandle implements Channel {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+// A sidecar hears none of its own packets, so that it would ask in vain.
+function toOurselves(attempt: string): Error {
+  return failure(
+    Status.HOST_UNREACHABLE,
+    attempt,
+    "it is the address of this script's own sidecar, which connects to others",
+  );
 }

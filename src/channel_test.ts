@@ -53,6 +53,19 @@ test("connect() says who cannot be reached, and why", async () => {
   });
 });
 
+test("connect() says that its own sidecar cannot be reached", async () => {
+  const fake = new FakeLibrary();
+  await assert.rejects(
+    fake.open().connect({ hostname: "10.0.0.1", port: 888 }),
+    {
+      code: "HOST_UNREACHABLE",
+      message: "Cannot connect to 10.0.0.1:888: it is the address of this " +
+        "script's own sidecar, which connects to others",
+    },
+  );
+  assert.deepEqual(fake.called("connect"), []);
+});
+
 test("connect() checks its options", async () => {
   const channel = new FakeLibrary().open();
   await assert.rejects(channel.connect({ ...PEER, port: 0 }), {

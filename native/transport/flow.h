@@ -3,7 +3,7 @@
  * The state behind transport.h, shared by the files of this folder:
  *
  *   transport.c  tables, dispatch of packets, the poll
- *   handshake.c  from SYN to ACCEPT
+ *   handshake.c  from SYN to ACCEPT: handshake_client.c, handshake_server.c
  *   search.c     which pairs of ports to try
  *   routes.c     pairs of engines, and the ports that they send on
  *   path.c       what applications are told of those
@@ -456,6 +456,8 @@ void packet_send(struct transport *t, const struct transport_path *path,
 void handshake_receive(struct transport *t, uint64_t now,
 	const struct transport_path *path, const struct wire_header *header,
 	const uint8_t *bytes, uint32_t length);
+
+/* handshake_client.c */
 /** SYN or CONFIRM again. */
 void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
 /** Did the last burst of SYNs, or the last CONFIRM, use the pair? */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/bits.h"
+#include "base/percentile.h"
 #include "base/splitmix64.h"
 #include "rss/simulation.h"
 
@@ -46,21 +47,6 @@ connect_any(struct pair_of_hosts *p, struct sim_host *from, struct sim_host *to)
 		(uint32_t)(random >> 32) % to->queues);
 }
 
-static int
-ascending(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint32_t
-percentile_95(uint32_t *values, unsigned length)
-{
-	qsort(values, length, sizeof(*values), ascending);
-	return values[length * 95 / 100];
-}
-
 /* The limits are 18, 22, 26 and 28. */
 static void
 the_first_connection_takes_twelve_packets_at_most(void **state)
@@ -80,8 +66,8 @@ the_first_connection_takes_twelve_packets_at_most(void **state)
 			rounds[i] = result.rounds_all;
 			teardown(&p);
 		}
-		assert_true(percentile_95(packets, KEYS) <= 12);
-		assert_true(percentile_95(rounds, KEYS) <= 3);
+		assert_true(u32_percentile(packets, KEYS, 95) <= 12);
+		assert_true(u32_percentile(rounds, KEYS, 95) <= 3);
 	}
 }
 
@@ -274,7 +260,7 @@ what_is_not_linear_takes_little_more_than_spraying(void **state)
 			lost += !result.hit;
 			teardown(&p);
 		}
-		assert_true(4 * percentile_95(packets, KEYS) <=
+		assert_true(4 * u32_percentile(packets, KEYS, 95) <=
 			    5 * table[t].published);
 		assert_true(lost <= 3);
 	}

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/percentile.h"
 #include "rss/crowd.h"
 
 #define PEERS_MAX 1000000u
@@ -45,25 +46,17 @@ static const char *const kinds[] = {
 	[CROWD_SECOND] = "second",
 };
 
-static int
-ascending(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void
 print_values(const char *name, uint32_t *values, uint32_t length)
 {
 	uint64_t sum = 0;
 
-	qsort(values, length, sizeof(*values), ascending);
 	for (uint32_t i = 0; i < length; i++)
 		sum += values[i];
 	printf("\"%s\":{\"mean\":%.2f,\"p50\":%u,\"p95\":%u,\"max\":%u}", name,
-		(double)sum / length, values[length / 2],
-		values[(uint64_t)length * 95 / 100], values[length - 1]);
+		(double)sum / length, u32_percentile(values, length, 50),
+		u32_percentile(values, length, 95),
+		u32_percentile(values, length, 100));
 }
 
 static void

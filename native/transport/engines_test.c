@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What it costs to open connections on their engines, whatever the NIC does. */
 #include "base/bits.h"
+#include "base/percentile.h"
 #include "transport/engines_world.h"
 
 #define KEYS 200u
@@ -29,8 +30,8 @@ first_connections(
 		simulation_destroy(w.s);
 	}
 	return (struct cost){
-		.packets = percentile_95(packets, keys),
-		.rounds = percentile_95(rounds, keys),
+		.packets = u32_percentile(packets, keys, 95),
+		.rounds = u32_percentile(rounds, keys, 95),
 	};
 }
 

@@ -152,18 +152,3 @@ world_close(struct world *w, const struct ends *ends)
 	connection_close(ends->server, 0);
 	RUN_UNTIL(w->s, ends->client->closed && ends->server->closed, S);
 }
-
-static int
-ascending(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-uint32_t
-percentile_95(uint32_t *values, uint32_t length)
-{
-	qsort(values, length, sizeof(*values), ascending);
-	return values[length * 95 / 100];
-}

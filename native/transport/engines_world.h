@@ -63,7 +63,4 @@ uint32_t world_probes(const struct world *w);
 	machine_sum((machine), offsetof(struct transport_counters, counter))
 uint64_t machine_sum(const struct machine_of_engines *machine, size_t counter);
 
-/** Sorts. @return the value that 95 of 100 do not exceed */
-uint32_t percentile_95(uint32_t *values, uint32_t length);
-
 #endif

@@ -14,13 +14,10 @@
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +25,7 @@
 #include <cmocka.h>
 
 #include "port/frames.h"
+#include "port/namespaces.h"
 
 #define OUR_IP 0x0a630002u /* 10.99.0.2 */
 #define KERNEL_IP "10.99.0.1"
@@ -59,53 +57,18 @@ __lsan_default_suppressions(void)
 }
 
 static int
-run(const char *format, ...)
-{
-	char command[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(command, sizeof(command), format, arguments);
-	va_end(arguments);
-	return system(command);
-}
-
-static pid_t
-peer_start(void)
-{
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	if (pipe(ready) != 0)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNET) == 0 && write(ready[1], "", 1) == 1)
-			for (;;)
-				pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		pid = -1;
-	close(ready[0]);
-	return pid;
-}
-
-static int
 set_up(void **state)
 {
 	(void)state;
-	peer = peer_start();
+	peer = namespace_begin();
 	if (peer < 0 || unshare(CLONE_NEWNET) != 0)
 		return -1;
-	return run("ip link add a0 type veth peer name a1 && "
-		   "ip link add b0 type veth peer name b1 netns %d && "
-		   "ip link set a0 up && ip link set a1 up && "
-		   "ip link set b0 up && nsenter -t %d -n sh -c '"
-		   "ip addr add " KERNEL_IP "/24 dev b1 && ip link set b1 up'",
+	return shell("ip link add a0 type veth peer name a1 && "
+		     "ip link add b0 type veth peer name b1 netns %d && "
+		     "ip link set a0 up && ip link set a1 up && "
+		     "ip link set b0 up && nsenter -t %d -n sh -c '"
+		     "ip addr add " KERNEL_IP
+		     "/24 dev b1 && ip link set b1 up'",
 		peer, peer);
 }
 
@@ -113,8 +76,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	kill(peer, SIGKILL);
-	waitpid(peer, NULL, 0);
+	namespace_end(peer);
 	return 0;
 }
 
@@ -199,6 +161,21 @@ host_run(struct host *host, const char *command)
 	return status;
 }
 
+/* The kernel's own ping, in that process's namespace, gets its answers. */
+static void
+host_is_pinged(struct host *host, pid_t pid)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		"nsenter -t %d -n ping -q -c 3 -i 0.01 -W 60 -s 1472 -M do "
+		"10.99.0.2 >/dev/null",
+		pid);
+	assert_int_equal(host_run(host, command), 0);
+	assert_int_equal(host->malformed, 0);
+	assert_int_equal(frames_referring(), 0);
+}
+
 /* Be a host until one of its counters has a value. */
 static void
 host_counts(struct host *host, const uint32_t *counter, uint32_t value)
@@ -212,19 +189,26 @@ host_counts(struct host *host, const uint32_t *counter, uint32_t value)
 	}
 }
 
+/* A port on either end of the veth pair. */
+static void
+pair_open(struct port *a, struct port *b, const char *kind, uint32_t mtu)
+{
+	char device[64];
+	struct port_options options = {.device = device, .mtu = mtu};
+
+	snprintf(device, sizeof(device), "%s:a0", kind);
+	frames_open(a, &options);
+	snprintf(device, sizeof(device), "%s:a1", kind);
+	frames_open(b, &options);
+	frames_link(a, b);
+}
+
 static void
 pair_pass(const char *kind, uint32_t mtu, uint32_t length)
 {
-	struct port_options options = {.mtu = mtu};
-	char device[64];
 	struct port a, b;
 
-	options.device = device;
-	snprintf(device, sizeof(device), "%s:a0", kind);
-	frames_open(&a, &options);
-	snprintf(device, sizeof(device), "%s:a1", kind);
-	frames_open(&b, &options);
-	frames_link(&a, &b);
+	pair_open(&a, &b, kind, mtu);
 	frames_pass(&a, &b, 0, 500, length);
 	frames_pass(&b, &a, 0, 500, length);
 	port_close(&b);
@@ -254,18 +238,11 @@ frames_take(const struct port *port, uint16_t queue)
 static void
 pair_wakes(const char *kind)
 {
-	struct port_options options = {0};
 	struct pollfd wake = {.events = POLLIN};
 	struct rte_mbuf *mbuf;
-	char device[64];
 	struct port a, b;
 
-	options.device = device;
-	snprintf(device, sizeof(device), "%s:a0", kind);
-	frames_open(&a, &options);
-	snprintf(device, sizeof(device), "%s:a1", kind);
-	frames_open(&b, &options);
-	frames_link(&a, &b);
+	pair_open(&a, &b, kind, 0);
 	assert_true(port_wakes(&b));
 	for (int i = 0; i < 3; i++) {
 		frames_take(&b, 0);
@@ -312,21 +289,19 @@ af_packet_passes_jumbo_frames(void **state)
 		MACHNET_INVALID_ARGUMENT);
 	assert_non_null(strstr(error.message, "ip link set a0 mtu 9000"));
 	assert_int_equal(
-		run("ip link set a0 mtu 9000 && ip link set a1 mtu 9000"), 0);
+		shell("ip link set a0 mtu 9000 && ip link set a1 mtu 9000"), 0);
 	pair_pass("af_packet", 0, 9014);
 	pair_pass("af_packet", 9000, 9014);
 	pair_pass("af_packet", 1500, 1514);
 	assert_int_equal(
-		run("ip link set a0 mtu 1500 && ip link set a1 mtu 1500"), 0);
+		shell("ip link set a0 mtu 1500 && ip link set a1 mtu 1500"), 0);
 }
 
 static void
 af_packet_opens_and_closes_ten_times(void **state)
 {
-	int i;
-
 	(void)state;
-	for (i = 0; i < 10; i++)
+	for (int i = 0; i < 10; i++)
 		pair_pass("af_packet", 0, 60);
 }
 
@@ -420,7 +395,7 @@ af_packet_takes_the_address_of_the_interface(void **state)
 		"%02x:%02x:%02x:%02x:%02x:%02x",
 		port.mac.bytes[0], port.mac.bytes[1], port.mac.bytes[2],
 		port.mac.bytes[3], port.mac.bytes[4], port.mac.bytes[5]);
-	assert_int_equal(run("%s", command), 0);
+	assert_int_equal(shell("%s", command), 0);
 	port_close(&port);
 }
 
@@ -531,11 +506,11 @@ af_packet_refuses_an_interface_that_is_down(void **state)
 	struct machnet_error error;
 
 	(void)state;
-	assert_int_equal(run("ip link set a0 down"), 0);
+	assert_int_equal(shell("ip link set a0 down"), 0);
 	assert_int_equal(
 		open_status("af_packet:a0", 0, &error), MACHNET_DEVICE_FAILED);
 	assert_non_null(strstr(error.message, "ip link set a0 up"));
-	assert_int_equal(run("ip link set a0 up"), 0);
+	assert_int_equal(shell("ip link set a0 up"), 0);
 	assert_int_equal(
 		open_status("af_packet:lo", 0, &error), MACHNET_DEVICE_FAILED);
 	assert_int_equal(open_status("af_packet:a2", 0, &error),
@@ -548,18 +523,11 @@ static void
 af_packet_is_a_host_to_the_kernel(void **state)
 {
 	struct host host = {0};
-	char command[256];
 
 	(void)state;
 	frames_open(
 		&host.port, &(struct port_options){.device = "af_packet:b0"});
-	snprintf(command, sizeof(command),
-		"nsenter -t %d -n ping -q -c 3 -i 0.01 -W 60 -s 1472 -M do "
-		"10.99.0.2 >/dev/null",
-		peer);
-	assert_int_equal(host_run(&host, command), 0);
-	assert_int_equal(host.malformed, 0);
-	assert_int_equal(frames_referring(), 0);
+	host_is_pinged(&host, peer);
 	port_close(&host.port);
 }
 
@@ -603,17 +571,12 @@ tap_is_a_host_to_the_kernel(void **state)
 			&host.port, &(struct port_options){.device = "tap:t0"});
 		assert_int_equal(host.port.mtu, 1500);
 		assert_true(host.port.reads_memory);
-		assert_int_equal(run("ip addr add " KERNEL_IP
-				     "/24 dev t0 && ip link set t0 up"),
+		assert_int_equal(shell("ip addr add " KERNEL_IP
+				       "/24 dev t0 && ip link set t0 up"),
 			0);
-		assert_int_equal(
-			host_run(&host, "ping -q -c 3 -i 0.01 -W 60 -s 1472 "
-					"-M do 10.99.0.2 >/dev/null"),
-			0);
-		assert_int_equal(host.malformed, 0);
-		assert_int_equal(frames_referring(), 0);
+		host_is_pinged(&host, getpid());
 		port_close(&host.port);
-		assert_int_not_equal(run("ip link show t0 2>/dev/null"), 0);
+		assert_int_not_equal(shell("ip link show t0 2>/dev/null"), 0);
 	}
 }
 
@@ -632,11 +595,12 @@ tap_counts_what_it_misses(void **state)
 		held = mbuf;
 	}
 	assert_int_equal(port_missed(&host.port), 0);
-	assert_int_equal(run("ip addr add " KERNEL_IP
-			     "/24 dev t0 && ip link set t0 up && "
-			     "ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 "
-			     "dev t0 && "
-			     "bash -c 'echo hello >/dev/udp/10.99.0.2/9'"),
+	assert_int_equal(
+		shell("ip addr add " KERNEL_IP
+		      "/24 dev t0 && ip link set t0 up && "
+		      "ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 "
+		      "dev t0 && "
+		      "bash -c 'echo hello >/dev/udp/10.99.0.2/9'"),
 		0);
 	while (port_missed(&host.port) == 0) {
 		assert_true(clock_now_ns() < end_ns);
@@ -660,25 +624,23 @@ af_xdp_passes_frames(void **state)
 	pair_pass("af_xdp", 0, 60);
 	pair_pass("af_xdp", 0, 1514);
 	assert_int_equal(
-		run("ip link set a0 mtu 3498 && ip link set a1 mtu 3498"), 0);
+		shell("ip link set a0 mtu 3498 && ip link set a1 mtu 3498"), 0);
 	pair_pass("af_xdp", 0, 3512);
-	assert_int_equal(run("ip link set a0 mtu 3499"), 0);
+	assert_int_equal(shell("ip link set a0 mtu 3499"), 0);
 	assert_int_equal(
 		open_status("af_xdp:a0", 0, &error), MACHNET_DEVICE_FAILED);
 	assert_non_null(strstr(error.message, "mtu 3498"));
 	assert_int_equal(open_status("af_xdp:a0", 3499, &error),
 		MACHNET_INVALID_ARGUMENT);
 	assert_int_equal(
-		run("ip link set a0 mtu 1500 && ip link set a1 mtu 1500"), 0);
+		shell("ip link set a0 mtu 1500 && ip link set a1 mtu 1500"), 0);
 }
 
 static void
 af_xdp_opens_and_closes_ten_times(void **state)
 {
-	int i;
-
 	(void)state;
-	for (i = 0; i < 10; i++)
+	for (int i = 0; i < 10; i++)
 		pair_pass("af_xdp", 0, 60);
 }
 
@@ -686,19 +648,12 @@ static void
 af_xdp_is_a_host_to_the_kernel(void **state)
 {
 	struct host host = {0};
-	char command[256];
 
 	(void)state;
 	frames_open(&host.port, &(struct port_options){.device = "af_xdp:b0"});
 	/* It takes one segment, and says so. */
 	assert_false(host.port.reads_memory);
-	snprintf(command, sizeof(command),
-		"nsenter -t %d -n ping -q -c 3 -i 0.01 -W 60 -s 1472 -M do "
-		"10.99.0.2 >/dev/null",
-		peer);
-	assert_int_equal(host_run(&host, command), 0);
-	assert_int_equal(host.malformed, 0);
-	assert_int_equal(frames_referring(), 0);
+	host_is_pinged(&host, peer);
 	port_close(&host.port);
 }
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,6 +24,7 @@
 #include "base/bits.h"
 #include "base/clock.h"
 #include "machnet/engine.h"
+#include "port/namespaces.h"
 
 #define PROCESSES_MAX 64u
 #define ARGUMENTS_MAX 24u
@@ -149,18 +149,6 @@ hosts_kill(pid_t pid)
 }
 
 static void
-namespace_enter(pid_t neighbor)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)neighbor);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
-		_exit(127);
-}
-
-static void
 machnetd_exec(const struct host *host, const struct host_options *options)
 {
 	const char *arguments[ARGUMENTS_MAX] = {
@@ -181,8 +169,8 @@ machnetd_exec(const struct host *host, const struct host_options *options)
 	for (uint32_t i = 0; options->more != NULL && options->more[i] != NULL;
 		i++)
 		arguments[count++] = options->more[i];
-	if (options->neighbor != 0)
-		namespace_enter(options->neighbor);
+	if (options->neighbor != 0 && namespace_enter(options->neighbor) != 0)
+		_exit(127);
 	execv(arguments[0], (char *const *)arguments);
 	_exit(127);
 }

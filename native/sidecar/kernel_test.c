@@ -11,7 +11,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <sched.h>
@@ -27,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "port/namespaces.h"
 #include "sidecar/application.h"
 #include "sidecar/hosts.h"
 
@@ -38,58 +38,34 @@ static pid_t kernel, router;
 static struct host a, b;
 
 static int
-run(const char *format, ...)
-{
-	char command[1024];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(command, sizeof(command), format, arguments);
-	va_end(arguments);
-	return system(command);
-}
-
-/* In a namespace of its own, which lives as long as it does. */
-static pid_t
-namespace_start(void)
-{
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	assert_int_equal(pipe(ready), 0);
-	pid = hosts_fork();
-	if (pid == 0) {
-		if (unshare(CLONE_NEWNET) == 0 && write(ready[1], "", 1) == 1)
-			for (;;)
-				pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	return pid;
-}
-
-static int
 set_up(void **state)
 {
 	if (hosts_set_up(state) != 0)
 		return -1;
-	kernel = namespace_start();
-	router = namespace_start();
-	return run("set -e; for i in a0:a1:$$ k0:k1:%d r0:r1:%d s0:s1:%d; do "
-		   "IFS=: read here there pid <<E\n$i\nE\n"
-		   "ip link add $here type veth peer name $there netns $pid; "
-		   "ip link set $here up; done; ip link set a1 up; "
-		   "nsenter -t %d -n sh -ec 'ip link set k1 up; "
-		   "ip addr add 10.99.0.1/24 dev k1'; "
-		   "nsenter -t %d -n sh -ec 'ip link set r1 up; "
-		   "ip link set s1 up; ip addr add 10.1.0.1/24 dev r1; "
-		   "ip addr add 10.2.0.1/24 dev s1; "
-		   "ip route add unreachable 10.3.0.0/24; "
-		   "echo 1 >/proc/sys/net/ipv4/ip_forward'",
+	kernel = namespace_begin();
+	router = namespace_begin();
+	if (kernel < 0 || router < 0)
+		return -1;
+	return shell("set -e; for i in a0:a1:$$ k0:k1:%d r0:r1:%d s0:s1:%d; do "
+		     "IFS=: read here there pid <<E\n$i\nE\n"
+		     "ip link add $here type veth peer name $there netns $pid; "
+		     "ip link set $here up; done; ip link set a1 up; "
+		     "nsenter -t %d -n sh -ec 'ip link set k1 up; "
+		     "ip addr add 10.99.0.1/24 dev k1'; "
+		     "nsenter -t %d -n sh -ec 'ip link set r1 up; "
+		     "ip link set s1 up; ip addr add 10.1.0.1/24 dev r1; "
+		     "ip addr add 10.2.0.1/24 dev s1; "
+		     "ip route add unreachable 10.3.0.0/24; "
+		     "echo 1 >/proc/sys/net/ipv4/ip_forward'",
 		kernel, router, router, kernel, router);
+}
+
+static int
+tear_down(void **state)
+{
+	namespace_end(kernel);
+	namespace_end(router);
+	return hosts_tear_down(state);
 }
 
 static void
@@ -191,7 +167,7 @@ two_sidecars_talk_through_a_router_of_the_kernel(void **state)
 static int
 in_kernel(const char *command)
 {
-	return run("nsenter -t %d -n sh -c '%s' >&2", kernel, command);
+	return shell("nsenter -t %d -n sh -c '%s' >&2", kernel, command);
 }
 
 static void
@@ -241,19 +217,6 @@ the_kernels_port_unreachable_is_a_refusal(void **state)
 	host_stop(&a);
 }
 
-static void
-kernel_enter(void)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)kernel);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
-		_exit(1);
-	close(fd);
-}
-
 /* In the kernel's namespace: it sees what a host there would send. */
 static void
 garbage_send(uint32_t count)
@@ -263,7 +226,8 @@ garbage_send(uint32_t count)
 	uint8_t bytes[1514];
 	int fd;
 
-	kernel_enter();
+	if (namespace_enter(kernel) != 0)
+		_exit(1);
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	address.sll_ifindex = (int)if_nametoindex("k1");
 	for (uint32_t i = 0; i < count; i++) {
@@ -295,8 +259,8 @@ what_a_kernel_cannot_mean_is_counted_and_dropped(void **state)
 		in_kernel("ping -q -c 1 -W 1 -s 3000 10.99.0.2"), 0);
 	host_counts(&a, "frames_malformed", 1);
 	/* A UDP checksum that was left to a device which is none. */
-	assert_int_equal(run("nsenter -t %d -n bash -c "
-			     "'echo hello >/dev/udp/10.99.0.2/31580'",
+	assert_int_equal(shell("nsenter -t %d -n bash -c "
+			       "'echo hello >/dev/udp/10.99.0.2/31580'",
 				 kernel),
 		0);
 	host_counts(&a, "frames_malformed", 2);
@@ -355,5 +319,5 @@ main(void)
 			strerror(errno));
 		return 0;
 	}
-	return cmocka_run_group_tests(tests, set_up, hosts_tear_down);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

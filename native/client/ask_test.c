@@ -75,13 +75,16 @@ stop(struct listener *listener)
 	rmdir(listener->directory);
 }
 
+/* 12 bytes, to their end. */
+static const struct listener answering = {
+	.pieces = {"one 1\n", "two 2\n"},
+	.hangs_up = true,
+};
+
 static void
 an_answer_is_read_to_its_end(void **state)
 {
-	struct listener listener = {
-		.pieces = {"one 1\n", "two 2\n"},
-		.hangs_up = true,
-	};
+	struct listener listener = answering;
 	struct machnet_error error;
 	char text[64];
 
@@ -98,10 +101,7 @@ an_answer_is_read_to_its_end(void **state)
 static void
 an_answer_that_is_too_long_is_refused(void **state)
 {
-	struct listener listener = {
-		.pieces = {"one 1\n", "two 2\n"},
-		.hangs_up = true,
-	};
+	struct listener listener = answering;
 	struct machnet_error error;
 	char text[64];
 

@@ -79,14 +79,10 @@ begin(void **state, unsigned seed)
 	fabric_start();
 	for (uint32_t i = 0; i < 2; i++)
 		sidecar_start(i, seed);
-	for (uint32_t i = 0; i < ENGINES; i++) {
-		application_attach_to(&clients[i], &hosts[0], (int32_t)i);
-		application_attach_to(&servers[i], &hosts[1], (int32_t)i);
-		assert_int_equal(
-			application_listen(&servers[i], 0, (uint16_t)(PORT + i))
-				.status,
-			MACHNET_OK);
-	}
+	applications_attach(clients, &hosts[0], ENGINES);
+	applications_attach(servers, &hosts[1], ENGINES);
+	for (uint32_t i = 0; i < ENGINES; i++)
+		application_listen(&servers[i], 0, (uint16_t)(PORT + i));
 	return 0;
 }
 

@@ -40,6 +40,16 @@ application_attach_to(struct application *application, const struct host *host,
 }
 
 void
+applications_attach(struct application *applications, const struct host *host,
+	uint32_t engines)
+{
+	for (uint32_t i = 0; i < engines; i++) {
+		application_attach_to(&applications[i], host, (int32_t)i);
+		assert_int_equal(applications[i].info.engine, i);
+	}
+}
+
+void
 application_end(struct application *application)
 {
 	machnet_channel_close(application->channel);

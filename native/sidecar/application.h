@@ -27,6 +27,10 @@ void application_attach(
 void application_attach_to(struct application *application,
 	const struct host *host, int32_t engine);
 
+/** One on each of the first engines of a host. */
+void applications_attach(struct application *applications,
+	const struct host *host, uint32_t engines);
+
 /** The channel, and its mapping. */
 void application_end(struct application *application);
 

@@ -33,16 +33,10 @@ set_up(void **state)
 		return -1;
 	host_start_server(&a, more);
 	host_start_client(&b, more);
-	for (uint32_t i = 0; i < ENGINES; i++) {
-		application_attach_to(&clients[i], &a, (int32_t)i);
-		application_attach_to(&servers[i], &b, (int32_t)i);
-		assert_int_equal(clients[i].info.engine, i);
-		assert_int_equal(servers[i].info.engine, i);
-		assert_int_equal(
-			application_listen(&servers[i], 0, (uint16_t)(PORT + i))
-				.status,
-			MACHNET_OK);
-	}
+	applications_attach(clients, &a, ENGINES);
+	applications_attach(servers, &b, ENGINES);
+	for (uint32_t i = 0; i < ENGINES; i++)
+		application_listen(&servers[i], 0, (uint16_t)(PORT + i));
 	return 0;
 }
 

@@ -53,6 +53,7 @@ main(int argc, char **argv)
 	struct fabric_options options;
 	struct machnet_error error;
 	pid_t parent = getppid();
+	int32_t status;
 	sigset_t stop;
 
 	fabric_options_parse(&options, argc, argv);
@@ -66,8 +67,11 @@ main(int argc, char **argv)
 		if (getppid() != parent)
 			return EXIT_FAILURE; /* it ended before the call */
 	}
-	if (run(&options, signalfd(-1, &stop, SFD_CLOEXEC), &error) ==
-		MACHNET_OK)
+	status = run(&options, signalfd(-1, &stop, SFD_CLOEXEC), &error);
+	/* A parent that was killed cannot. */
+	if (options.exit_with_parent)
+		rmdir(options.directory);
+	if (status == MACHNET_OK)
 		return EXIT_SUCCESS;
 	fprintf(stderr, "machnet-fabric: %s\n", error.message);
 	return EXIT_FAILURE;

@@ -86,7 +86,9 @@ static const struct argp_option argp_options[] = {
 	{"poll", OPTION_POLL, "busy|adaptive", 0,
 		"busy: for a dedicated core; adaptive: sleep when idle", 0},
 	{"exit-with-parent", OPTION_EXIT_WITH_PARENT, NULL, 0,
-		"stop when the process that started this one ends", 0},
+		"stop when the process that started this one ends, and remove "
+		"the directory if nothing is left in it",
+		0},
 	{0},
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* machnetd: the sidecar as a program, a thin main over libmachnet_engine. */
 #include <argp.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -57,7 +58,9 @@ static const struct argp_option argp_options[] = {
 		"$XDG_RUNTIME_DIR/machnet.sock",
 		0},
 	{"exit-with-parent", OPTION_EXIT_WITH_PARENT, NULL, 0,
-		"stop when the process that started this one ends", 0},
+		"stop when the process that started this one ends, and remove "
+		"the directory of the control socket if nothing is left in it",
+		0},
 	{0},
 };
 
@@ -219,6 +222,19 @@ watch(int engine_fd, int signal_fd,
 	}
 }
 
+static int32_t
+run(const struct machnet_engine_options *options, int signal_fd,
+	struct machnet_error *error)
+{
+	int32_t engine_fd;
+	int32_t status = machnet_engine_start(options, &engine_fd, error);
+
+	if (status != MACHNET_OK)
+		return status;
+	watch(engine_fd, signal_fd, options);
+	return machnet_engine_result(error);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -230,7 +246,7 @@ main(int argc, char **argv)
 	};
 	struct arguments arguments = {.parent = getppid()};
 	struct machnet_error error;
-	int32_t engine_fd;
+	int32_t status;
 	sigset_t stop;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
@@ -246,13 +262,13 @@ main(int argc, char **argv)
 		if (getppid() != arguments.parent)
 			return EXIT_FAILURE; /* it ended before the call */
 	}
-	if (machnet_engine_start(&arguments.options, &engine_fd, &error) ==
-		MACHNET_OK) {
-		watch(engine_fd, signalfd(-1, &stop, SFD_CLOEXEC),
-			&arguments.options);
-		if (machnet_engine_result(&error) == MACHNET_OK)
-			return EXIT_SUCCESS;
-	}
+	status = run(
+		&arguments.options, signalfd(-1, &stop, SFD_CLOEXEC), &error);
+	/* A parent that was killed cannot. */
+	if (arguments.exit_with_parent)
+		rmdir(dirname(arguments.options.socket));
+	if (status == MACHNET_OK)
+		return EXIT_SUCCESS;
 	fprintf(stderr, "machnetd: %s\n", error.message);
 	return EXIT_FAILURE;
 }

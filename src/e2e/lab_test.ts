@@ -194,7 +194,7 @@ test("kill -9 of each process of a lab, and a clean start after it", {
   await greet(lab);
 });
 
-test("a lab's processes end with the script that is killed", {
+test("a script that is killed leaves nothing of its lab", {
   skip,
 }, async () => {
   const script = startScript("lab_forever.ts", []);
@@ -202,8 +202,11 @@ test("a lab's processes end with the script that is killed", {
   const pids = JSON.parse(line) as number[];
   assert.equal(pids.length, 3);
   assert.ok(pids.every(alive));
+  const directory = await script.line();
+  assert.ok(existsSync(directory));
   script.process.kill("SIGKILL");
   await until(() => !pids.some(alive));
+  assert.ok(!existsSync(directory));
 });
 
 test("a lab needs no permission for the network", { skip }, async () => {

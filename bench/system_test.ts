@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
@@ -107,27 +112,45 @@ for (const [how, end] of [["SIGINT", "code 130"], ["SIGKILL", "SIGKILL"]]) {
     });
     const mark = `machnet-test-${script.pid}-`;
     const processes = (): string[] =>
-      readdirSync("/proc").filter((pid) => commandLine(pid).includes(mark));
-    const namespaces = (): string[] =>
-      readdirSync("/run/netns").filter((name) => name.startsWith(mark));
+      allProcesses().filter((pid) => ofProcess(pid, "cmdline").includes(mark));
     await script.line(/^Round 1 of 1000/);
     assert.ok(processes().length > 0);
+    const parent = `\nPPid:\t${script.pid}\n`;
+    const namespaces = new Set(
+      allProcesses()
+        .filter((pid) => ofProcess(pid, "status").includes(parent))
+        .map(networkOf),
+    );
+    namespaces.delete(networkOf("self"));
+    namespaces.delete("");
+    assert.ok(namespaces.size > 0);
     process.kill(script.pid, how);
     await assert.rejects(script.finish(), new RegExp(`ended with ${end}`));
     while (processes().length > 0) await setTimeout(10);
-    // Names are files, which nobody can remove who is killed.
-    if (how === "SIGINT") assert.deepEqual(namespaces(), []);
-    for (const name of namespaces()) {
-      execFileSync("ip", ["netns", "delete", name]);
+    while (allProcesses().some((pid) => namespaces.has(networkOf(pid)))) {
+      await setTimeout(10);
     }
     rmSync(folder, { recursive: true });
   });
 }
 
-/** Of a process; empty if it has ended, or is none. */
-function commandLine(pid: string): string {
+function allProcesses(): string[] {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+}
+
+/** What a file of a process says; empty if it has ended, or is none. */
+function ofProcess(pid: string, file: "cmdline" | "status"): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** The network namespace that a process is in; empty if it has ended. */
+function networkOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
   } catch {
     return "";
   }

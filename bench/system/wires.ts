@@ -66,19 +66,21 @@ async function enginePackets(
 }
 
 /** For two scripts with engines of their own. */
-function ofEngines(name: "memif" | "af_packet", mtu: number): Wire {
+async function ofEngines(
+  name: "memif" | "af_packet",
+  mtu: number,
+): Promise<Wire> {
   const directory = addDirectory();
-  const cable = name === "af_packet" ? layCable(mtu) : undefined;
+  const cable = name === "af_packet" ? await layCable(mtu) : undefined;
   const memif = `memif:${directory}/wire.memif`;
   const devices = cable === undefined
     ? [`${memif},server`, memif]
     : [`af_packet:${INTERFACE}`, `af_packet:${INTERFACE}`];
   const ends = devices.map((device, index): WireEnd => {
     const address = `10.90.0.${index + 1}`;
-    const namespace = cable?.namespaces[index];
     return {
       address,
-      prefix: namespace === undefined ? [] : ["ip", "netns", "exec", namespace],
+      prefix: cable?.prefixes[index] ?? [],
       socket: `${directory}/${address}.sock`,
       engine: { device, ip: `${address}/24`, mtu },
     };
@@ -96,11 +98,11 @@ function ofEngines(name: "memif" | "af_packet", mtu: number): Wire {
   };
 }
 
-function ofKernel(mtu: number): Wire {
-  const cable = layCable(mtu, ["10.91.0.1/24", "10.91.0.2/24"]);
-  const [server, client] = cable.namespaces.map((name, index) => ({
+async function ofKernel(mtu: number): Promise<Wire> {
+  const cable = await layCable(mtu, ["10.91.0.1/24", "10.91.0.2/24"]);
+  const [server, client] = cable.prefixes.map((prefix, index) => ({
     address: `10.91.0.${index + 1}`,
-    prefix: ["ip", "netns", "exec", name],
+    prefix,
   }));
   return {
     server: server!,

@@ -2,7 +2,12 @@
  * Two sidecars on `af_packet`, joined by a veth pair of the kernel's. Each end
  * of it is in a network namespace of its own, in which nothing else lives.
  */
-import { spawnSync } from "node:child_process";
+import {
+  type ChildProcessWithoutNullStreams,
+  spawn,
+  spawnSync,
+} from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import process from "node:process";
 import { attach, type LabHost } from "../../mod.ts";
@@ -10,39 +15,63 @@ import { NativeProcess } from "../native_process.ts";
 import { sidecarStats } from "../stats.ts";
 import type { Wire } from "./hosts.ts";
 
-// Of namespaces and directories; the id of the process that made it follows.
+// Of directories; the id of the process that made it follows.
 const PREFIX = "machnet-test-";
 const DIRECTORIES = "/tmp";
-const NAMESPACES = "/run/netns";
 
-const mine = new Set<string>();
 const directories = new Set<string>();
-process.once("exit", () => {
-  mine.forEach(removeNamespace);
-  directories.forEach(removeDirectory);
-});
+process.once("exit", () => directories.forEach(removeDirectory));
 
-function ip(...parameters: string[]): void {
-  const { status, stderr, error } = spawnSync("ip", parameters, {
+function run(command: string, ...parameters: string[]): void {
+  const { status, stderr, error } = spawnSync(command, parameters, {
     encoding: "utf8",
   });
   if (status === 0) return;
-  throw new Error(`Cannot run ip ${parameters.join(" ")}`, {
+  throw new Error(`Cannot run ${command} ${parameters.join(" ")}`, {
     cause: error ?? stderr.trim(),
   });
 }
 
-function addNamespace(suffix: string): string {
-  const name = `${PREFIX}${process.pid}-${suffix}`;
-  mine.add(name);
-  ip("netns", "add", name);
-  return name;
-}
+/**
+ * A network namespace without a name: it lives as long as the processes in it,
+ * the first of which ends when it hears the end of its input, however this one
+ * ends.
+ */
+class Namespace {
+  readonly #keeper: ChildProcessWithoutNullStreams;
 
-// With the namespace goes its end of the pair, and with that the other one.
-function removeNamespace(name: string): void {
-  mine.delete(name);
-  spawnSync("ip", ["netns", "delete", name]);
+  private constructor(keeper: ChildProcessWithoutNullStreams) {
+    this.#keeper = keeper;
+  }
+
+  static async create(): Promise<Namespace> {
+    const keeper = spawn("unshare", ["--net", "cat"]);
+    keeper.unref();
+    for (const stream of [keeper.stdin, keeper.stdout, keeper.stderr]) {
+      (stream as unknown as { unref?: () => void }).unref?.();
+    }
+    keeper.stdin.write("\n");
+    await once(keeper.stdout, "data"); // it is there, as cat runs
+    return new Namespace(keeper);
+  }
+
+  get pid(): number {
+    return this.#keeper.pid!;
+  }
+
+  /** What stands before a command, for it to run here. */
+  get prefix(): readonly string[] {
+    return ["nsenter", "--target", `${this.pid}`, "--net"];
+  }
+
+  run(...command: string[]): void {
+    const [first, ...rest] = [...this.prefix, ...command];
+    run(first!, ...rest);
+  }
+
+  remove(): void {
+    this.#keeper.kill();
+  }
 }
 
 /** Make a directory for sockets, which goes with this process at the latest. */
@@ -58,31 +87,25 @@ export function removeDirectory(path: string): void {
   rmSync(path, { recursive: true, force: true });
 }
 
-// What is left of tests that were killed; their sidecars ended with them.
-function leftovers(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((name) =>
-    name.startsWith(PREFIX) &&
-    !existsSync(`/proc/${parseInt(name.slice(PREFIX.length))}`)
-  );
+// Of tests that were killed; their sidecars ended with them.
+function removeLeftovers(): void {
+  for (const name of readdirSync(DIRECTORIES)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const pid = parseInt(name.slice(PREFIX.length));
+    if (!existsSync(`/proc/${pid}`)) removeDirectory(`${DIRECTORIES}/${name}`);
+  }
 }
 
 /** Whether this process may make network namespaces. */
 export function canMakeNamespaces(): boolean {
-  if (process.getuid?.() !== 0) return false;
-  try {
-    removeNamespace(addNamespace("probe"));
-    return true;
-  } catch {
-    return false;
-  }
+  return process.getuid?.() === 0 &&
+    spawnSync("unshare", ["--net", "true"]).status === 0;
 }
-
-let count = 0;
 
 /** Two network namespaces, and a veth pair between them. */
 export interface Cable {
-  readonly namespaces: readonly [string, string];
+  /** What stands before a command, for it to run at either end. */
+  readonly prefixes: readonly [readonly string[], readonly string[]];
   remove(): void;
 }
 
@@ -90,38 +113,36 @@ export interface Cable {
 export const INTERFACE = "wire0";
 
 /**
- * Lay a cable.
+ * Lay a cable. It goes with this process, and those at its ends.
  *
  * @param addresses Of the kernel at its ends, with prefix length; none if left
  * out.
  */
-export function layCable(
+export async function layCable(
   mtu: number,
   addresses?: readonly [string, string],
-): Cable {
-  leftovers(NAMESPACES).forEach(removeNamespace);
-  const number = count++;
-  const one = addNamespace(`${number}a`);
-  const other = addNamespace(`${number}b`);
-  const remove = (): void => [one, other].forEach(removeNamespace);
+): Promise<Cable> {
+  const one = await Namespace.create();
+  const other = await Namespace.create();
+  const remove = (): void => [one, other].forEach((each) => each.remove());
   try {
-    ip(
-      ...["-netns", one, "link", "add", INTERFACE, "mtu", `${mtu}`],
+    one.run(
+      ...["ip", "link", "add", INTERFACE, "mtu", `${mtu}`],
       ...["type", "veth", "peer", "name", INTERFACE, "mtu", `${mtu}`],
-      ...["netns", other],
+      ...["netns", `${other.pid}`],
     );
-    for (const [index, name] of [one, other].entries()) {
+    for (const [index, end] of [one, other].entries()) {
       const address = addresses?.[index];
       if (address !== undefined) {
-        ip("-netns", name, "address", "add", address, "dev", INTERFACE);
+        end.run("ip", "address", "add", address, "dev", INTERFACE);
       }
-      ip("-netns", name, "link", "set", INTERFACE, "up");
+      end.run("ip", "link", "set", INTERFACE, "up");
     }
   } catch (error) {
     remove();
     throw error;
   }
-  return { namespaces: [one, other], remove };
+  return { prefixes: [one.prefix, other.prefix], remove };
 }
 
 /** Start both sidecars, 10.90.0.1 and 10.90.0.2. */
@@ -130,10 +151,8 @@ export async function startVeth(
   driver: "af_packet" | "af_xdp" = "af_packet",
   engines: number = 1,
 ): Promise<Wire> {
-  for (const name of leftovers(DIRECTORIES)) {
-    removeDirectory(`${DIRECTORIES}/${name}`);
-  }
-  const cable = layCable(mtu);
+  removeLeftovers();
+  const cable = await layCable(mtu);
   const directory = addDirectory();
   const processes: NativeProcess[] = [];
   async function stop(): Promise<void> {
@@ -143,12 +162,12 @@ export async function startVeth(
   }
   try {
     const hosts: LabHost[] = [];
-    for (const name of cable.namespaces) {
+    for (const prefix of cable.prefixes) {
       const address = `10.90.0.${hosts.length + 1}`;
       const socket = `${directory}/${address}.sock`;
       const process = await NativeProcess.start({
         file: "machnetd",
-        through: ["ip", "netns", "exec", name],
+        through: prefix,
         parameters: [
           ...["--device", `${driver}:${INTERFACE}`],
           ...["--ip", `${address}/24`, "--socket", socket],

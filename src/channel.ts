@@ -321,14 +321,15 @@ export class ChannelHandle implements Channel {
   }
 
   /** Ask the engine for an object; an abort undoes what comes after it. */
-  #ask<State>({ attempt, signal, call, take, undo }: {
+  async #ask<State>({ attempt, signal, call, take, undo }: {
     attempt: string;
     signal: AbortSignal | undefined;
     call: (token: number) => number;
     take: (answer: Answer) => State;
     undo: (state: State) => void;
   }): Promise<State> {
-    return new Promise((resolve, reject) => {
+    let state: State | undefined;
+    const status = await new Promise<number>((resolve, reject) => {
       signal?.throwIfAborted();
       let aborted = false;
       const forget = onAbort(signal, (reason) => {
@@ -337,15 +338,15 @@ export class ChannelHandle implements Channel {
       });
       this.#core.ask(call, (answer) => {
         forget();
-        if (answer.status !== Status.OK) {
-          reject(this.#failure(answer.status, attempt));
-          return;
-        }
-        const state = take(answer);
+        resolve(answer.status);
+        if (answer.status !== Status.OK) return;
+        state = take(answer);
         if (aborted) undo(state);
-        else resolve(state);
       });
     });
+    // Made here, so that its stack leads to whoever asked.
+    if (status !== Status.OK) throw this.#failure(status, attempt);
+    return state!;
   }
 
   close(): Promise<void> {

@@ -33,6 +33,18 @@ test("connect() asks the engine and gives the connection", async () => {
   assert.equal(channel.address, "10.0.0.1");
 });
 
+test("connect() that fails tells who called it", async () => {
+  const fake = new FakeLibrary();
+  turns().then(() => answer(fake, Status.CONNECTION_REFUSED));
+  let stack: string | undefined;
+  try {
+    await fake.open().connect(PEER);
+  } catch (error) {
+    ({ stack } = error as Error);
+  }
+  assert.match(stack!, /channel_test/);
+});
+
 test("connect() says when messages need no order", async () => {
   const fake = new FakeLibrary();
   const channel = fake.open();

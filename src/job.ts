@@ -24,29 +24,27 @@ export interface Job {
  * @param signal Gives up the job; the promise rejects with its reason.
  * @throws {MachnetError} If the job failed.
  */
-export function runJob(
+export async function runJob(
   library: Library,
   { attempt, begin, end }: Job,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const error = new ErrorBuffer();
-    const fd = new Int32Array(1);
-    const job = begin(new Uint8Array(fd.buffer), error.bytes);
-    if (job < 0) throw error.toError(job, attempt);
-
+  signal?.throwIfAborted();
+  const error = new ErrorBuffer();
+  const fd = new Int32Array(1);
+  const job = begin(new Uint8Array(fd.buffer), error.bytes);
+  if (job < 0) throw error.toError(job, attempt);
+  const status = await new Promise<number>((resolve, reject) => {
     function collect(): boolean {
       const status = end(job, error.bytes);
       if (status === Status.AGAIN) return false;
       forget();
       watcher.close();
-      if (status === Status.OK) resolve();
-      else reject(error.toError(status, attempt));
+      resolve(status);
       return true;
     }
     const watcher = library.watch(fd[0]!, collect, () => {
-      if (!collect()) reject(error.toError(Status.SYSTEM_ERROR, attempt));
+      if (!collect()) resolve(Status.SYSTEM_ERROR);
     });
     const forget = onAbort(signal, (reason) => {
       library.calls.machnet_job_abandon(job);
@@ -54,4 +52,6 @@ export function runJob(
       reject(reason);
     });
   });
+  // Made here, so that its stack leads to whoever wanted it.
+  if (status !== Status.OK) throw error.toError(status, attempt);
 }

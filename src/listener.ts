@@ -143,10 +143,13 @@ export class ListenerHandle implements Listener {
   async accept(options?: WaitOptions): Promise<Connection> {
     const signal = checkWait(options, "Cannot accept connection");
     const connection = this.#state.take() ?? await this.#wait(signal);
+    // Made here, so that its stack leads to whoever waited.
+    if (connection === undefined) throw this.#state.refusal();
     return this.#wrap(connection);
   }
 
-  #wait(signal: AbortSignal | undefined): Promise<ConnectionState> {
+  /** The next connection, or nothing when there will be none. */
+  #wait(signal: AbortSignal | undefined): Promise<ConnectionState | undefined> {
     return new Promise((resolve, reject) => {
       const accepter: Accepter = {
         holder: this,
@@ -156,7 +159,7 @@ export class ListenerHandle implements Listener {
         },
         end: () => {
           forget();
-          reject(this.#state.refusal());
+          resolve(undefined);
         },
       };
       const forget = onAbort(signal, (reason) => {

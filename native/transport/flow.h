@@ -11,6 +11,7 @@
  *   recovery.c   ACKs from the peer, what is lost, timeouts
  *   congestion.c how much may be in flight
  *   receive.c    packets to messages, ACKs to the peer
+ *   deliver.c    messages to the application, in order
  *   credits.c    who may fill the RX queue
  *   close.c      the ways in which a connection ends
  *   peers.c      liveness of the other host
@@ -660,12 +661,6 @@ void receive_open(struct flow *f, uint64_t now, uint64_t first_number);
 void receive_data(struct transport *t, uint64_t now, struct flow *f,
 	const struct wire_header *header, const uint8_t *bytes, uint32_t length,
 	bool marked);
-/** One event; if there is no room, receive_deliver has to be called when there
- * is. */
-bool flow_deliver(
-	struct transport *t, struct flow *f, const struct machnet_event *event);
-/** Deliver events as far as there is room. The flow may be free after. */
-void receive_deliver(struct transport *t, uint64_t now, struct flow *f);
 /** The state of our receiving side, for a packet of the flow. */
 uint32_t receive_ack_write(
 	struct transport *t, struct flow *f, uint64_t now, uint8_t *bytes);
@@ -680,6 +675,56 @@ void receive_unstarve(struct transport *t, struct endpoint *endpoint);
 void receive_close(struct transport *t, struct flow *f);
 /** Free what was not delivered. */
 void receive_discard(struct transport *t, struct flow *f);
+/** The message is with the application, or nobody wants it any more. */
+void receive_slot_clear(
+	struct transport *t, struct flow *f, struct rx_message *slot);
+
+static inline struct rx_message *
+slot_of(struct flow *f, uint32_t message)
+{
+	return &f->received->messages[message & MESSAGE_MASK];
+}
+
+/* deliver.c */
+/** Deliver events as far as there is room. The flow may be free after. */
+void receive_deliver(struct transport *t, uint64_t now, struct flow *f);
+
+/** One event; if there is no room, receive_deliver has to be called when there
+ * is. */
+static inline bool
+flow_deliver(
+	struct transport *t, struct flow *f, const struct machnet_event *event)
+{
+	if (t->ops.deliver(t->context, f->endpoint, event))
+		return true;
+	list_join(&f->endpoint->pending, &f->pending_node);
+	f->endpoint->full = true;
+	return false;
+}
+
+/** Of a message. */
+static inline uint16_t
+event_kind(uint8_t frame_kind)
+{
+	static_assert(WIRE_FRAME_CANCEL - WIRE_FRAME_REQUEST ==
+			      MACHNET_EVENT_CANCEL - MACHNET_EVENT_REQUEST,
+		"in the same order");
+	if (!wire_frame_tagged(frame_kind))
+		return MACHNET_EVENT_MESSAGE;
+	return MACHNET_EVENT_REQUEST + (frame_kind - WIRE_FRAME_REQUEST);
+}
+
+/** One that is counted as a message. */
+static inline bool
+event_deliver(
+	struct transport *t, struct flow *f, const struct machnet_event *event)
+{
+	if (!flow_deliver(t, f, event))
+		return false;
+	t->counters.messages_received++;
+	t->counters.bytes_received += event->length;
+	return true;
+}
 
 /* close.c */
 /** Tell the application, when it has room, that the connection is over. */

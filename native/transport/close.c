@@ -41,8 +41,8 @@ ending_return(struct transport *t, struct flow *f)
 	f->ending = NULL;
 }
 
-static void
-count_backlog(struct transport *t, struct flow *f)
+void
+backlog_leave(struct transport *t, struct flow *f)
 {
 	struct listener *listener;
 
@@ -67,7 +67,7 @@ leave_endpoint(struct transport *t, struct flow *f)
 			t->context, endpoint, f->ending->reason_offset);
 	ending_return(t, f);
 	receive_discard(t, f);
-	count_backlog(t, f);
+	backlog_leave(t, f);
 	list_leave(&f->endpoint_node);
 	list_leave(&f->pending_node);
 	list_leave(&f->starved_node);

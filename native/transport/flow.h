@@ -2,7 +2,8 @@
 /*
  * The state behind transport.h, shared by the files of this folder:
  *
- *   transport.c  tables, dispatch of packets, the poll
+ *   flow.c       the table of flows
+ *   transport.c  endpoints, dispatch of packets, timers, the poll
  *   handshake.c  from SYN to ACCEPT: handshake_client.c, handshake_server.c
  *   search.c     which pairs of ports to try
  *   routes.c     pairs of engines, and the ports that they send on
@@ -432,14 +433,9 @@ struct transport {
 	struct peer *peers[PEER_BUCKETS];
 };
 
-/* transport.c */
+/* flow.c */
 struct flow *flow_allocate(struct transport *t, struct endpoint *endpoint);
 void flow_free(struct transport *t, struct flow *f);
-/** By our id; NULL for one that is stale or was never given. */
-struct flow *flow_get(struct transport *t, uint32_t id);
-/** That an application named: NULL unless it is its own. */
-struct flow *flow_of(
-	struct transport *t, struct endpoint *endpoint, uint32_t id);
 void flow_index_add(struct transport *t, struct flow *f, uint32_t peer_id);
 /** The youngest of that name. */
 struct flow *flow_index_find(
@@ -448,10 +444,43 @@ struct flow *flow_index_find(
 struct flow *flow_index_next(struct flow *f);
 /** Arm the timer for the earlier of the flow's deadlines. */
 void flow_arm(struct transport *t, struct flow *f);
+
+/** By our id; NULL for one that is stale or was never given. */
+static inline struct flow *
+flow_get(struct transport *t, uint32_t id)
+{
+	uint32_t index = connection_index(id);
+	struct flow *f = &t->flows[index];
+
+	if (index >= t->flows_touched || f->state == FLOW_FREE || f->id != id)
+		return NULL;
+	return f;
+}
+
+/** That an application named: NULL unless it is its own. */
+static inline struct flow *
+flow_of(struct transport *t, struct endpoint *endpoint, uint32_t id)
+{
+	struct flow *f = flow_get(t, id);
+
+	return f != NULL && f->endpoint == endpoint ? f : NULL;
+}
+
+/** Room for a packet, or NULL: see struct transport_ops. */
+static inline uint8_t *
+packet_begin(struct transport *t)
+{
+	return t->ops.packet_begin(t->context);
+}
+
 /** Hand one packet over that is not counted as the flow's data. */
-uint8_t *packet_begin(struct transport *t);
-void packet_send(struct transport *t, const struct transport_path *path,
-	uint32_t length);
+static inline void
+packet_send(
+	struct transport *t, const struct transport_path *path, uint32_t length)
+{
+	t->counters.packets_sent++;
+	t->ops.packet_send(t->context, path, length);
+}
 
 /* handshake.c */
 void handshake_receive(struct transport *t, uint64_t now,
@@ -732,6 +761,8 @@ void flow_end(
 	struct transport *t, uint64_t now, struct flow *f, int32_t status);
 /** The application knows; the peer may yet have to be told. */
 void flow_told(struct transport *t, uint64_t now, struct flow *f);
+/** The application took it, or never will: its listener has room again. */
+void backlog_leave(struct transport *t, struct flow *f);
 /** Over on both sides: answer repeats for a while, then be free. */
 void flow_linger(struct transport *t, uint64_t now, struct flow *f);
 /** No application any more: tell the peer until it says that it knows. */

@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/close.h"
+#include "transport/credits.h"
+#include "transport/deliver.h"
+#include "transport/handshake.h"
+#include "transport/peers.h"
+#include "transport/receive.h"
+#include "transport/send.h"
 
 /* Nothing is sent or awaited any more. */
 static void

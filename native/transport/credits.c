@@ -13,7 +13,7 @@
  * only by what came. Some of them it is not told of: they are for what it sends
  * in doubt, when nobody here looks at the queue (CREDIT_PROBES).
  */
-#include "transport/flow.h"
+#include "transport/credits.h"
 
 static uint32_t
 pool(const struct transport *t)

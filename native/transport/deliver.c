@@ -5,7 +5,11 @@
  */
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/close.h"
+#include "transport/deliver.h"
+#include "transport/handshake.h"
+#include "transport/path.h"
+#include "transport/receive.h"
 
 static bool
 announce(struct transport *t, struct flow *f)

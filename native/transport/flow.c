@@ -2,7 +2,11 @@
 /* The table of flows, and the index of what the other side calls them. */
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/close.h"
+#include "transport/credits.h"
+#include "transport/handshake.h"
+#include "transport/peers.h"
+#include "transport/routes.h"
 
 struct flow *
 flow_allocate(struct transport *t, struct endpoint *endpoint)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state behind transport.h, shared by the files of this folder:
+ * The state behind transport.h, shared by the files of this folder, each of
+ * which has a header of what it does for the others:
  *
  *   flow.c       the table of flows
  *   transport.c  endpoints, dispatch of packets, timers, the poll
@@ -482,58 +483,6 @@ packet_send(
 	t->ops.packet_send(t->context, path, length);
 }
 
-/* handshake.c */
-void handshake_receive(struct transport *t, uint64_t now,
-	const struct transport_path *path, const struct wire_header *header,
-	const uint8_t *bytes, uint32_t length);
-
-/* handshake_client.c */
-/** SYN or CONFIRM again. */
-void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
-/** Did the last burst of SYNs, or the last CONFIRM, use the pair? */
-bool handshake_sent(const struct flow *f, uint32_t pair_out);
-/** The application knows how it went. */
-void setup_return(struct transport *t, struct flow *f);
-
-/* search.c */
-/** The packet at hand came in. */
-void observe(struct transport *t, uint32_t address, uint32_t pair,
-	enum rss_place place);
-/** One of ours came in on a queue of so many, or so its receiver says. */
-void observe_remote(struct transport *t, struct rss_observation there,
-	uint32_t queue, uint32_t queues);
-/** The next burst, to be sent. @return its length, 0: the plan is done */
-uint32_t search_next(
-	struct transport *t, struct search *search, uint32_t address);
-/**
- * Some of the burst were not answered in time: send them again, once. Under
- * their numbers, so that answers that were only late count, and no round is
- * lost.
- * @return false: there is nothing to be sent again, the next burst is due
- */
-bool search_resend(struct transport *t, struct search *search, uint32_t address,
-	const struct wire_syn *syn);
-/** @return the probe of the burst that is answered, or NULL */
-struct rss_probe *search_answered(struct search *search, uint64_t number,
-	const struct transport_path *path);
-/** Learn from an answer to a probe. @param owner engine to look for
- * @return whether search_again is due for it, unless the plan is done */
-bool search_learn(struct transport *t, struct search *search,
-	struct rss_probe *probe, uint32_t address,
-	const struct wire_answer *answer, uint32_t owner);
-/** Send the burst. @param syn but for what is the probe's */
-void search_send(struct transport *t, const struct search *search,
-	uint32_t address, const struct wire_syn *syn);
-/** Ask again what was answered. */
-void search_again(struct transport *t, struct search *search,
-	const struct rss_probe *probe, uint32_t address,
-	const struct wire_syn *syn);
-/** What we know of our NIC, to be told. */
-struct wire_nic_key nic_key(const struct transport *t);
-/** A host told how many queues its NIC has, and what it knows of it. */
-void nic_key_told(struct transport *t, uint32_t address, uint32_t queues,
-	const struct wire_nic_key *told);
-
 static inline struct transport_path
 path_of(uint32_t address, uint32_t pair_out)
 {
@@ -556,62 +505,6 @@ path_pair_out(const struct transport_path *path)
 	return rss_pair(path->local_port, path->remote_port);
 }
 
-/* routes.c */
-/** Enter a flow into the route to an engine of its peer, which sends on the
- * pair from now on. @return false: out of memory */
-bool route_join(struct transport *t, struct flow *f, uint32_t engine,
-	uint32_t pair_out);
-/** It is sent to on the pair, which leads to the queue. @param first of its
- * flow, the packet may be that showed it */
-void route_in_set(struct transport *t, uint64_t now, struct route *route,
-	uint32_t pair, uint32_t queue, bool first);
-void route_leave(struct transport *t, struct flow *f);
-void route_set(struct route *route, uint32_t pair_out);
-/** A packet of the route came in, at t->queue. */
-void route_heard(struct transport *t, uint64_t now, struct route *route,
-	const struct transport_path *path);
-/** What we send does not come in on the queue of the other engine. */
-void route_repair(struct transport *t, uint64_t now, struct route *route);
-void route_timeout(struct transport *t, uint64_t now, struct route *route);
-/** An ANSWER to a SYN that opens nothing. */
-void route_answered(struct transport *t, uint64_t now,
-	const struct transport_path *path, uint64_t number,
-	const struct wire_answer *answer);
-/** All of a peer. */
-void routes_free(struct transport *t, struct peer *peer);
-
-/* path.c */
-void path_count(struct transport *t, uint32_t method);
-/** Note how the flow, which has its route, was opened. */
-void path_opened(struct flow *f, uint32_t method, uint32_t probes,
-	uint32_t rounds, uint64_t setup_ns);
-/** Deliver a PATH event. @return false: no room now */
-bool path_tell(struct transport *t, struct flow *f);
-
-/* send.c */
-void send_open(struct flow *f, uint64_t first_number);
-void send_queue(struct transport *t, uint64_t now, struct flow *f,
-	struct tx_message *message);
-/** As much as the deficits of the flow and its endpoint allow.
- * @return false if the device took no more */
-bool send_turn(struct transport *t, uint64_t now, struct flow *f);
-/** Put the flow in line if it may send something. */
-void send_ready(struct transport *t, uint64_t now, struct flow *f);
-/** Once per poll: put those in line that waited for company long enough. */
-void send_held(struct transport *t, uint64_t now);
-/** When the first of those that are held goes on; there is one. */
-uint64_t send_held_until(const struct transport *t);
-/** Give all messages back. */
-void send_discard(struct transport *t, struct flow *f);
-bool send_idle(const struct flow *f);
-/** Where a message is kept that was passed. */
-struct tx_message **send_message_passed(const struct flow *f, uint32_t id);
-/** Move message_first over what is acknowledged, or may be passed. */
-void send_pass(struct flow *f);
-/** May a packet go out now? */
-bool send_possible(const struct flow *f, uint64_t now);
-void send_window_return(struct transport *t, struct flow *f);
-
 /** May a stranger be answered? That is one answer less. */
 static inline bool
 answer_allowed(struct transport *t, uint64_t now)
@@ -620,15 +513,6 @@ answer_allowed(struct transport *t, uint64_t now)
 		return true;
 	t->counters.packets_unanswered++;
 	return false;
-}
-
-/** Where a message is kept of which something may be in flight. */
-static inline struct tx_message **
-send_message(const struct flow *f, uint32_t id)
-{
-	if (serial_before(id, f->message_first))
-		return send_message_passed(f, id);
-	return &f->sent->messages[id & MESSAGE_MASK];
 }
 
 /** The largest payload of a frame. */
@@ -654,153 +538,5 @@ ack_delay_ns(const struct flow *f)
 	return u64_min(
 		u64_max(f->srtt_ns / 4, ACK_DELAY_MIN_NS), ACK_DELAY_MAX_NS);
 }
-
-/** No packet before. */
-static inline uint64_t
-pace_ns(const struct flow *f)
-{
-	return f->sent_ns + congestion_pace_ns(&f->congestion, f->srtt_ns);
-}
-
-/* recovery.c */
-/** ACCEPT answers CONFIRM: the first sample of the round-trip time. */
-void recovery_accepted(struct flow *f, uint64_t now);
-void recovery_ack(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_ack *ack);
-/** The flow's rto_deadline_ns has come. */
-void recovery_timeout(struct transport *t, uint64_t now, struct flow *f);
-/** Set the timer for what may have to be done without an ACK. */
-void recovery_arm(struct transport *t, uint64_t now, struct flow *f);
-/** Move number_oldest over what is settled. */
-void recovery_forget(struct flow *f);
-
-/* credits.c */
-void credits_init(struct transport *t);
-/** A packet came: give the flow its share of the RX queue. */
-void credits_share(struct transport *t, struct flow *f);
-/** How many packets the peer may have in flight, for an ACK. */
-uint16_t credits_told(const struct flow *f);
-/** Take back what connections that fell silent hold. */
-void credits_reclaim(struct transport *t, uint64_t now);
-/** Take back what a connection that ends holds. */
-void credits_return(struct transport *t, struct flow *f);
-
-/* receive.c */
-void receive_open(struct flow *f, uint64_t now, uint64_t first_number);
-void receive_data(struct transport *t, uint64_t now, struct flow *f,
-	const struct wire_header *header, const uint8_t *bytes, uint32_t length,
-	bool marked);
-/** The state of our receiving side, for a packet of the flow. */
-uint32_t receive_ack_write(
-	struct transport *t, struct flow *f, uint64_t now, uint8_t *bytes);
-/** Acknowledge at the end of this turn. */
-void receive_want_ack(struct transport *t, struct flow *f);
-/** The time of ACKs that found no data to ride on has come. */
-void receive_acks_due(struct transport *t, uint64_t now);
-/** There is memory again: tell the peers that were told to wait. */
-void receive_unstarve(struct transport *t, struct endpoint *endpoint);
-/** The application takes no more messages: drop what is here, and let the peer
- * go on to its FIN. */
-void receive_close(struct transport *t, struct flow *f);
-/** Free what was not delivered. */
-void receive_discard(struct transport *t, struct flow *f);
-/** The message is with the application, or nobody wants it any more. */
-void receive_slot_clear(
-	struct transport *t, struct flow *f, struct rx_message *slot);
-
-static inline struct rx_message *
-slot_of(struct flow *f, uint32_t message)
-{
-	return &f->received->messages[message & MESSAGE_MASK];
-}
-
-/* deliver.c */
-/** Deliver events as far as there is room. The flow may be free after. */
-void receive_deliver(struct transport *t, uint64_t now, struct flow *f);
-
-/** One event; if there is no room, receive_deliver has to be called when there
- * is. */
-static inline bool
-flow_deliver(
-	struct transport *t, struct flow *f, const struct machnet_event *event)
-{
-	if (t->ops.deliver(t->context, f->endpoint, event))
-		return true;
-	list_join(&f->endpoint->pending, &f->pending_node);
-	f->endpoint->full = true;
-	return false;
-}
-
-/** Of a message. */
-static inline uint16_t
-event_kind(uint8_t frame_kind)
-{
-	static_assert(WIRE_FRAME_CANCEL - WIRE_FRAME_REQUEST ==
-			      MACHNET_EVENT_CANCEL - MACHNET_EVENT_REQUEST,
-		"in the same order");
-	if (!wire_frame_tagged(frame_kind))
-		return MACHNET_EVENT_MESSAGE;
-	return MACHNET_EVENT_REQUEST + (frame_kind - WIRE_FRAME_REQUEST);
-}
-
-/** One that is counted as a message. */
-static inline bool
-event_deliver(
-	struct transport *t, struct flow *f, const struct machnet_event *event)
-{
-	if (!flow_deliver(t, f, event))
-		return false;
-	t->counters.messages_received++;
-	t->counters.bytes_received += event->length;
-	return true;
-}
-
-/* close.c */
-/** Tell the application, when it has room, that the connection is over. */
-void flow_end(
-	struct transport *t, uint64_t now, struct flow *f, int32_t status);
-/** The application knows; the peer may yet have to be told. */
-void flow_told(struct transport *t, uint64_t now, struct flow *f);
-/** The application took it, or never will: its listener has room again. */
-void backlog_leave(struct transport *t, struct flow *f);
-/** Over on both sides: answer repeats for a while, then be free. */
-void flow_linger(struct transport *t, uint64_t now, struct flow *f);
-/** No application any more: tell the peer until it says that it knows. */
-void flow_abandon(struct transport *t, uint64_t now, struct flow *f,
-	const uint8_t *reason, uint32_t reason_length);
-/** The flow's, made if need be; NULL: out of memory. */
-struct ending *ending_take(struct transport *t, struct flow *f);
-void ending_return(struct transport *t, struct flow *f);
-void reset_send(struct transport *t, struct flow *f);
-void reset_receive(struct transport *t, uint64_t now,
-	const struct transport_path *path, const struct wire_header *header,
-	const uint8_t *bytes, uint32_t length);
-/** Refuse a packet for a connection that is not known here. */
-void reset_unknown(struct transport *t, uint64_t now,
-	const struct transport_path *path, const struct wire_header *header);
-/** FIN is acknowledged? Then the connection is closed. */
-void close_progress(struct transport *t, uint64_t now, struct flow *f);
-
-/* peers.c */
-/** Enter a flow into the peer of that path, which is made if need be. @return
- * false: out of memory */
-bool peer_join(struct transport *t, uint64_t now, struct flow *f,
-	const struct transport_path *path);
-/** The connection is over; the flow goes on to answer its repeats. */
-void peer_leave(struct flow *f);
-/** The flow ends. */
-void peer_release(struct flow *f);
-/** All of them; no flow is left. */
-void peers_free(struct transport *t);
-struct peer *peer_find(struct transport *t, uint32_t address);
-/** The instance that a packet told: another one than before means that the
- * host was restarted, and its old connections are gone. @return false: the
- * packet is from before the restart, and was late */
-bool peer_instance(struct transport *t, uint64_t now, struct peer *peer,
-	uint64_t instance, const struct flow *keep);
-void peer_timeout(struct transport *t, uint64_t now, struct peer *peer);
-void ping_receive(struct transport *t, uint64_t now,
-	const struct transport_path *path, const struct wire_header *header,
-	const uint8_t *bytes, uint32_t length);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "transport/fuzz_world.h"
+#include "transport/peers.h"
 
 #include <string.h>
 

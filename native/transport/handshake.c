@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "transport/handshake.h"
+#include "transport/routes.h"
 
 void
 handshake_receive(struct transport *t, uint64_t now,

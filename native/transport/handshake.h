@@ -33,7 +33,18 @@ fragment_bytes_of(uint32_t mtu)
 	       WIRE_FRAME_BYTES - WIRE_TAG_BYTES;
 }
 
+/* handshake.c */
+void handshake_receive(struct transport *t, uint64_t now,
+	const struct transport_path *path, const struct wire_header *header,
+	const uint8_t *bytes, uint32_t length);
+
 /* handshake_client.c */
+/** SYN or CONFIRM again. */
+void handshake_retry(struct transport *t, uint64_t now, struct flow *f);
+/** Did the last burst of SYNs, or the last CONFIRM, use the pair? */
+bool handshake_sent(const struct flow *f, uint32_t pair_out);
+/** The application knows how it went. */
+void setup_return(struct transport *t, struct flow *f);
 void answer_receive(struct transport *t, uint64_t now, struct flow *f,
 	const struct transport_path *path, uint64_t number,
 	const struct wire_answer *answer);

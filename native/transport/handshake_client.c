@@ -5,7 +5,15 @@
  */
 #include <string.h>
 
+#include "transport/deliver.h"
 #include "transport/handshake.h"
+#include "transport/path.h"
+#include "transport/peers.h"
+#include "transport/receive.h"
+#include "transport/recovery.h"
+#include "transport/routes.h"
+#include "transport/search.h"
+#include "transport/send.h"
 
 /* CONFIRMs without an answer before one goes the way that the SYN went. */
 #define CONFIRM_TRIES 2u

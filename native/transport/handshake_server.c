@@ -6,7 +6,15 @@
  */
 #include <string.h>
 
+#include "transport/close.h"
+#include "transport/deliver.h"
 #include "transport/handshake.h"
+#include "transport/path.h"
+#include "transport/peers.h"
+#include "transport/receive.h"
+#include "transport/routes.h"
+#include "transport/search.h"
+#include "transport/send.h"
 
 #define NS_TO_MS32(ns) ((uint32_t)((ns) / NS_PER_MS))
 

@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/deliver.h"
+#include "transport/path.h"
 
 _Static_assert((int)RSS_SINGLE == (int)MACHNET_PATH_SINGLE &&
 		       (int)RSS_COMPUTED == (int)MACHNET_PATH_COMPUTED &&

@@ -5,7 +5,9 @@
  */
 #include <stdlib.h>
 
-#include "transport/flow.h"
+#include "transport/close.h"
+#include "transport/peers.h"
+#include "transport/routes.h"
 
 static struct peer **
 bucket(struct transport *t, uint32_t address)

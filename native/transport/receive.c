@@ -7,7 +7,12 @@
 #include <assert.h>
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/close.h"
+#include "transport/credits.h"
+#include "transport/deliver.h"
+#include "transport/receive.h"
+#include "transport/recovery.h"
+#include "transport/routes.h"
 
 enum verdict {
 	ACCEPTED,

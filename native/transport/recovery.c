@@ -8,7 +8,9 @@
  */
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/close.h"
+#include "transport/recovery.h"
+#include "transport/send.h"
 
 static struct sent_packet *
 packet_of(struct flow *f, uint64_t number)

@@ -7,7 +7,9 @@
  */
 #include <stdlib.h>
 
-#include "transport/flow.h"
+#include "transport/peers.h"
+#include "transport/routes.h"
+#include "transport/search.h"
 
 /* Bursts that found no answer at all before a search is given up. */
 #define SEARCH_SILENT_MAX 8u

@@ -3,7 +3,7 @@
  * A plan of rss/, carried out: SYNs that go out in bursts, and what their
  * answers teach.
  */
-#include "transport/flow.h"
+#include "transport/search.h"
 
 static void
 observation_take(struct transport *t, const struct rss_observation *seen)

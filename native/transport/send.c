@@ -8,7 +8,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/receive.h"
+#include "transport/recovery.h"
+#include "transport/send.h"
 
 void
 send_open(struct flow *f, uint64_t first_number)

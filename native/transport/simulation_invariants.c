@@ -3,7 +3,7 @@
  * What holds of a transport between two turns, whatever happened: what it
  * counts is there, what it lends adds up, and whatever waits has a timer.
  */
-#include "transport/flow.h"
+#include "transport/send.h"
 #include "transport/simulation.h"
 
 #define TICK_NS (UINT64_C(1) << WHEEL_TICK_NS_LOG2)

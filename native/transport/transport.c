@@ -2,7 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "transport/flow.h"
+#include "transport/close.h"
+#include "transport/credits.h"
+#include "transport/deliver.h"
+#include "transport/handshake.h"
+#include "transport/path.h"
+#include "transport/peers.h"
+#include "transport/receive.h"
+#include "transport/recovery.h"
+#include "transport/routes.h"
+#include "transport/send.h"
 
 static struct rss_host *
 rss_create(struct transport *t)

@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "transport/fuzz_world.h"
+#include "transport/peers.h"
 
 #define PACKET_BYTES_MAX 2048u
 #define STEPS_MAX 2000u

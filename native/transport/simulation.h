@@ -345,14 +345,40 @@ void stranger_confirm(struct stranger *stranger, struct host *to);
 void stranger_data(struct stranger *stranger, const struct wire_ack *ack,
 	const struct wire_frame *frame);
 
-/* simulation.c for simulation_application.c */
+/* simulation.c for the others */
 void simulation_fail(
 	struct simulation *s, const char *what, const char *file, int line);
 #define CHECK(s, condition)                                                    \
 	((condition) ? (void)0                                                 \
 		     : simulation_fail((s), #condition, __FILE__, __LINE__))
-extern const struct transport_ops application_ops;
 struct host *simulation_host(struct simulation *s, uint32_t address);
+
+/* simulation_application.c for the others */
+extern const struct transport_ops application_ops;
+/** For an event that the transport delivers on the spot. */
+void application_room_make(struct application *application);
+
+static inline struct simulation *
+simulation_of(const struct application *application)
+{
+	return application->host->simulation;
+}
+
+/* simulation_connection.c for simulation_application.c */
+struct connection *connection_new(struct application *application, bool server);
+/** A connection was made: join its ends. That is done before the application
+ * reads of it, while the transport knows what the peer calls it. */
+void connection_join(struct connection *connection, uint32_t id);
+struct connection *connection_of_token(struct simulation *s, uint32_t token);
+/** The one of that id that is not closed. */
+struct connection *connection_of(
+	const struct application *application, uint32_t id);
+/** A message came, of those bytes. */
+void connection_receive(struct connection *connection,
+	const struct machnet_event *event, const uint8_t *bytes);
+/** A message may be forgotten. */
+void connection_sent(
+	struct application *application, struct tx_message *message);
 
 /* simulation_network.c for the others */
 uint8_t *packet_room(struct host *host);

@@ -97,9 +97,6 @@ struct world *world_create(const struct transport_options *options);
 /** Lets all connections end, and checks that everything comes back. */
 void world_end(struct world *world);
 
-/** Takes a packet from the network; the caller frees it. */
-struct packet *world_take(struct world *world, uint32_t index);
-
 /** Is the state of the transports consistent? */
 void world_check(const struct world *world);
 
@@ -109,13 +106,24 @@ void world_poll(struct world *world);
 /** From one deadline to the next; packets arrive and events are read. */
 void world_run(struct world *world, uint64_t ns);
 
-/** A packet comes in. */
-void host_receive(struct host *host, const struct transport_path *path,
-	const uint8_t *bytes, uint32_t length, bool marked);
-
 /** The process ends without a word, another one starts. */
 void host_restart(struct host *host);
 
+/* fuzz_network.c */
+/** A packet comes in. */
+void host_receive(struct host *host, const struct transport_path *path,
+	const uint8_t *bytes, uint32_t length, bool marked);
+/** Takes a packet from the network; the caller frees it. */
+struct packet *world_take(struct world *world, uint32_t index);
+/* For struct transport_ops. */
+uint8_t *packet_room(void *context);
+bool packet_attach(void *context, struct endpoint *endpoint,
+	struct tx_message *message, uint32_t offset, uint32_t length);
+void packet_transmit(
+	void *context, const struct transport_path *path, uint32_t length);
+
+/* fuzz_application.c */
+extern const struct transport_ops application_ops;
 void application_open(struct host *host);
 void application_kill(struct host *host);
 /** Takes events. */
@@ -127,5 +135,8 @@ void application_send(struct host *host, struct connection *connection,
 void application_close(
 	struct host *host, struct connection *connection, uint32_t timeout);
 void application_reset(struct host *host, uint32_t id, const char *reason);
+/** The other end, if its application knows it, too. */
+struct connection *connection_peer(
+	struct host *host, const struct connection *connection);
 
 #endif

@@ -417,7 +417,7 @@ export class Service<Declared extends Methods> {
    * ```
    */
   client<const Validated extends boolean = false>(
-    connection: Pick<Connection, "request">,
+    connection: Pick<Connection, "request" | "tryAllocate">,
     options?: ValidateOptions<Validated>,
   ): ServiceClient<Declared, Validated> {
     const entries = Object.entries(this.#methods).map(([name, { output }]) => {
@@ -428,8 +428,11 @@ export class Service<Declared extends Methods> {
         input: unknown,
         limits?: RequestOptions,
       ): Promise<unknown> => {
-        const request = join(head, this.#codec.encode(input));
-        using reply = await connection.request(request, limits);
+        const payload = this.#codec.encode(input);
+        // Written where it is sent from, if there is room for it now.
+        using room = connection.tryAllocate(head.length + payload.length);
+        const bytes = join(head, payload, room?.data);
+        using reply = await connection.request(room ?? bytes, limits);
         return await this.#decode(
           reply.data,
           schema,
@@ -525,8 +528,11 @@ function headOf(name: string): Uint8Array {
   return join(new Uint8Array([bytes.length]), bytes);
 }
 
-function join(head: Uint8Array, rest: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(head.length + rest.length);
+function join(
+  head: Uint8Array,
+  rest: Uint8Array,
+  bytes: Uint8Array = new Uint8Array(head.length + rest.length),
+): Uint8Array {
   bytes.set(head);
   bytes.set(rest, head.length);
   return bytes;

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
+import { EventKind } from "../ffi/structs.ts";
+import type { Connection } from "./connection.ts";
 import type { Message } from "./message.ts";
 import type { IncomingRequest, RequestHandler } from "./request.ts";
 import { service } from "./service.ts";
+import { FakeLibrary, turns } from "./testing/fake_library.ts";
 
 const store = service({
   get: {
@@ -24,9 +27,11 @@ const dates = service({
 /** A connection to a handler, with nothing in between. */
 function connectionTo(
   handler: RequestHandler,
-): { request(bytes: Uint8Array): Promise<Message> } {
+): Pick<Connection, "request" | "tryAllocate"> {
   return {
-    async request(bytes: Uint8Array): Promise<Message> {
+    tryAllocate: () => undefined,
+    async request(bytes): Promise<Message> {
+      assert(bytes instanceof Uint8Array);
       const { signal } = new AbortController();
       const data = await handler({ data: bytes, signal } as IncomingRequest);
       return { data, [Symbol.dispose]: () => {} } as Message;
@@ -57,6 +62,39 @@ test("a client calls the methods of its service", async () => {
   assert.deepEqual(await client.get({ key: "b" }), { value: null });
   assert.equal(await client.count(), 1);
   assert.equal(await client.count(undefined, { timeout: 1000 }), 1);
+});
+
+test("a client writes a call where it is sent from, if there is room", async () => {
+  const fake = new FakeLibrary();
+  const one = await fake.connect(fake.open(), 5);
+  const given: unknown[] = [];
+  const client = store.client({
+    tryAllocate: (length) => one.tryAllocate(length),
+    request: (bytes, options) => {
+      given.push(bytes);
+      return one.request(bytes, options);
+    },
+  });
+  const first = client.get({ key: "a" });
+  assert.equal(fake.tagged[0]!.text, '\x03get{"key":"a"}');
+  assert.ok(!(given[0] instanceof Uint8Array));
+
+  fake.unread.add(5);
+  const second = client.get({ key: "b" });
+  assert.ok(given[1] instanceof Uint8Array);
+  fake.unread.clear();
+  await turns();
+  assert.equal(fake.tagged[1]!.text, '\x03get{"key":"b"}');
+
+  for (const { request } of fake.tagged) {
+    fake.messageTagged(5, EventKind.REPLY, request, '{"value":"c"}');
+  }
+  assert.deepEqual(await first, { value: "c" });
+  assert.deepEqual(await second, { value: "c" });
+  const wrong = { timeout: -1 };
+  await assert.rejects(client.get({ key: "c" }, wrong), { name: "RangeError" });
+  await turns();
+  assert.equal(fake.lent.size, 0);
 });
 
 test("a client has the types of its service", () => {

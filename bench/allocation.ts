@@ -8,6 +8,9 @@ export type Loop = (times: number) => Promise<void>;
 /** The option of a script that is to print {@linkcode bytesInTurn}, as JSON. */
 export const BYTES_OPTION = "bytes";
 
+/** What it does. */
+export const BYTES_MEANING = "print how many bytes each allocates, as JSON";
+
 const TIMES = 2048;
 const TIMES_BEFORE = 10 * TIMES; // until the runtime has made of it what it will
 const ROUNDS = 5;

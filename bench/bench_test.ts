@@ -12,6 +12,25 @@ const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 // So short that the numbers mean nothing: these tests are about the scripts.
 const parameters = ["--seconds", "0.02"];
 
+const programs = [
+  ...["client", "javascript", "operations", "round_trip", "rss"],
+  ...["rss_simulation", "server", "spin", "system", "transport"],
+];
+for (const name of programs) {
+  test(`bench/${name}.ts: explains its options, and refuses others`, async () => {
+    const file = `bench/${name}.ts`;
+    const lines = await runScript({ runtime, file, parameters: ["--help"] });
+    assert.match(lines[0]!, /^(Measures|Makes|Sends) .*[.]$/);
+    assert.match(lines.at(-1)!, /^ {2}--help +print this$|^It measures the /);
+    await assert.rejects(
+      runScript({ runtime, file, parameters: ["--secnds", "1"] }),
+      new RegExp(
+        `code 1\n +Cannot run .*${name}.ts: there is no option --secnds`,
+      ),
+    );
+  });
+}
+
 test("bench/round_trip.ts: prints a line per runtime and size", async () => {
   const file = "bench/round_trip.ts";
   const lines = await runScript({ runtime, file, parameters });
@@ -72,6 +91,11 @@ const parts = [
   { file: "rss", part: "flood", figures: 7 },
   { file: "rss", part: "engines", figures: 3 },
 ];
+const LITTLE: Readonly<Record<string, readonly string[]>> = {
+  // Other tests want to run, too: not in real time.
+  transport: ["--idle", "200", "--realtime", "0"],
+  rss: ["--keys", "1", "--syns", "2000"],
+};
 for (const { file: name, part, figures } of parts) {
   test(`bench/${name}.ts: measures ${part}`, async () => {
     const file = `bench/${name}.ts`;
@@ -84,9 +108,7 @@ for (const { file: name, part, figures } of parts) {
         parameters: [
           part,
           ...["--seconds", "0.02", "--rounds", "1"],
-          ...["--idle", "200", "--keys", "1", "--syns", "2000"],
-          // Other tests want to run, too.
-          ...["--realtime", "0"],
+          ...LITTLE[name]!,
           ...["--output", output],
         ],
       });

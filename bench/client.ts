@@ -6,16 +6,10 @@
  *     deno run --allow-all --unstable-net bench/client.ts --hostname 10.0.0.2 --port 888
  *     bun bench/client.ts --transport tcp --hostname 10.0.0.2 --port 888
  *
- * Options: --transport (machnet by default), --socket (the control socket of
- * another sidecar than this machine's), --busy (never sleep), --spin-us (of
- * machnet: see attach()), --size (bytes, 64 by default), --window (requests under
- * way at a time, 1), --seconds (2); --stdin reads "SIZE WINDOW SECONDS" from each
- * line of standard input instead; --device, --ip and --mtu (of machnet: run an
- * engine inline, see Engine.start(), in place of a sidecar).
+ * `--help` lists the options.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { parseArgs } from "#std/cli/parse_args";
 import { stayBusy } from "./busy.ts";
 import {
   type End,
@@ -30,6 +24,7 @@ import {
   Measurement,
   WINDOW_MAX,
 } from "./measure.ts";
+import { readOptions } from "./options.ts";
 
 function parseLoad(size: string, window: string, seconds: string): Load {
   const load = {
@@ -59,9 +54,18 @@ async function measure(end: End, place: Place, load: Load): Promise<Measured> {
   }
 }
 
-const options = parseArgs(process.argv.slice(2), {
-  string: [...PLACE_OPTIONS, "transport", "size", "window", "seconds"],
-  boolean: ["busy", "stdin"],
+const options = readOptions({
+  purpose: "Measures request-reply with bench/server.ts.",
+  text: {
+    ...PLACE_OPTIONS,
+    size: "bytes of a message; 64",
+    window: "requests under way at a time; 1",
+    seconds: "of measuring; 2",
+  },
+  flags: {
+    busy: "never sleep",
+    stdin: 'measure what each line of stdin says, "SIZE WINDOW SECONDS"',
+  },
 });
 if (options.hostname === undefined || options.port === undefined) {
   throw new TypeError("Cannot measure: --hostname and --port are needed");

@@ -10,7 +10,7 @@
  * The skeleton to compare with does nothing but what any such loop must: take
  * from an async iterator, make a view, await a function that copies 64 B.
  *
- * Options: --rounds (of measuring, the median of which counts, 9 by default).
+ * `--help` lists the options.
  */
 import { type Library, library } from "../ffi/library.ts";
 import type { ClientCalls } from "../ffi/symbols.ts";
@@ -20,8 +20,8 @@ import { REQUESTS_MAX } from "../src/request.ts";
 import type { Connection } from "machnet";
 import { do_not_optimize } from "mitata";
 import process from "node:process";
-import { parseArgs } from "#std/cli/parse_args";
 import {
+  BYTES_MEANING,
   BYTES_OPTION,
   bytesAllocated,
   bytesInTurn,
@@ -30,6 +30,7 @@ import {
 } from "./allocation.ts";
 import { RUNTIME_NAMES } from "./processes.ts";
 import { verdict } from "./figure.ts";
+import { readOptions } from "./options.ts";
 import { type Column, heading, row } from "./table.ts";
 
 const SIZE = 64;
@@ -252,9 +253,10 @@ async function nanoseconds(loop: Loop): Promise<number> {
 }
 
 if (import.meta.main) {
-  const options = parseArgs(process.argv.slice(2), {
-    boolean: [BYTES_OPTION],
-    string: ["rounds"],
+  const options = readOptions({
+    purpose: "Measures the JavaScript of a message, without C and network.",
+    text: { rounds: "how often each is measured, the medians count; 9" },
+    flags: { [BYTES_OPTION]: BYTES_MEANING },
   });
   const rounds = Number(options.rounds ?? 9);
   const mirror = new Mirror((await library()).calls);

@@ -4,8 +4,8 @@ import { availableParallelism, cpus } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import { deadline } from "#std/async/deadline";
-import { parseArgs } from "#std/cli/parse_args";
 import { type Figure, printFigures, reached } from "./figure.ts";
+import { readOptions } from "./options.ts";
 
 /** One part takes no longer, or the benchmark fails. */
 const PART_MS_MAX = 300_000;
@@ -19,6 +19,12 @@ export interface Effort {
   /** How often everything is measured; the medians count. */
   readonly rounds: number;
 }
+
+/** What its options mean. */
+export const EFFORT: Readonly<Record<keyof Effort, string>> = {
+  seconds: "of measuring at a time",
+  rounds: "how often everything is measured, the medians count",
+};
 
 /** Of what must not be kept waiting by whatever else the machine does. */
 export interface RealtimeEffort extends Effort {
@@ -37,26 +43,35 @@ export interface Measurement<E extends Effort = Effort> {
 
 /** A benchmark. */
 export interface Benchmark<E extends Effort> {
+  /** In a sentence. */
+  readonly purpose: string;
   readonly measurements: readonly Measurement<E>[];
   /** Unless the command line says otherwise, with options of these names. */
   readonly effort: E;
+  /** What its options mean. */
+  readonly meanings: Readonly<Record<keyof E, string>>;
   /** Where the figures go, as JSON, unless `--output` says otherwise. */
   readonly output: string;
 }
 
 /** What the command line says of a benchmark. */
 function readCommand<E extends Effort>(
-  { measurements, effort, output }: Benchmark<E>,
-): Benchmark<E> {
-  const { _: parts, ...options } = parseArgs(process.argv.slice(2), {
-    string: ["output", ...Object.keys(effort)],
+  { purpose, measurements, effort, meanings, output }: Benchmark<E>,
+): Pick<Benchmark<E>, "measurements" | "effort" | "output"> {
+  const defaults = Object.entries(effort) as [keyof E & string, number][];
+  const { parts, ...options } = readOptions<string>({
+    purpose,
+    text: {
+      ...Object.fromEntries(
+        defaults.map((
+          [name, otherwise],
+        ) => [name, `${meanings[name]}; ${otherwise}`]),
+      ),
+      output: `file for the figures, as JSON; ${output}`,
+    },
+    parts: measurements.map(({ name }) => name),
   });
-  const names = measurements.map(({ name }) => name);
-  const unknown = parts.find((part) => !names.includes(`${part}`));
-  if (unknown !== undefined) {
-    throw new Error(`Cannot measure ${unknown}: there are ${names.join(", ")}`);
-  }
-  const asked = Object.entries(effort).map(([name, otherwise]) =>
+  const asked = defaults.map(([name, otherwise]) =>
     [name, Number(options[name] ?? otherwise)] as const
   );
   return {
@@ -72,7 +87,6 @@ function readCommand<E extends Effort>(
  * Measure what the command line asks for, all unless it names parts, and show
  * what comes out.
  *
- * @throws {Error} If there is no such part.
  * @throws {DOMException} If a part takes more than five minutes; what was
  * measured before is in the file.
  */

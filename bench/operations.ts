@@ -6,18 +6,19 @@
  *     deno run --allow-all bench/operations.ts
  *     bun bench/operations.ts
  *
- * Options: --seconds (of measuring per operation, 1 by default).
+ * `--help` lists the options.
  */
 import { type Channel, type Connection, Lab } from "machnet";
 import { do_not_optimize, measure } from "mitata";
 import process from "node:process";
-import { parseArgs } from "#std/cli/parse_args";
 import {
+  BYTES_MEANING,
   BYTES_OPTION,
   bytesAllocated,
   bytesInTurn,
   type Loop,
 } from "./allocation.ts";
+import { readOptions } from "./options.ts";
 import { RUNTIME_NAMES, Script } from "./processes.ts";
 import { type Column, heading, messageSize, row } from "./table.ts";
 
@@ -119,9 +120,10 @@ async function ask(connection: Connection, bytes: Uint8Array): Promise<void> {
 }
 
 if (import.meta.main) {
-  const options = parseArgs(process.argv.slice(2), {
-    boolean: [BYTES_OPTION],
-    string: ["seconds"],
+  const options = readOptions({
+    purpose: "Measures the operations of the API, between two scripts.",
+    text: { seconds: "of measuring each; 1" },
+    flags: { [BYTES_OPTION]: BYTES_MEANING },
   });
   const nanoseconds = 1e9 * Number(options.seconds ?? 1);
   const runtime = process.versions["bun"] ? "bun" : "deno";

@@ -5,15 +5,13 @@
  *     deno run --allow-all bench/round_trip.ts
  *     bun bench/round_trip.ts
  *
- * Options: --seconds (of measuring per size, 2 by default). Both scripts and
- * both sidecars want a core; with fewer cores the times are those of taking
- * turns.
+ * Both scripts and both sidecars want a core; with fewer cores the times are
+ * those of taking turns. `--help` lists the options.
  */
 import { Lab, type LabHost } from "machnet";
 import { availableParallelism } from "node:os";
-import process from "node:process";
-import { parseArgs } from "#std/cli/parse_args";
 import type { Measured } from "./measure.ts";
+import { readOptions } from "./options.ts";
 import {
   runScript,
   type Runtime,
@@ -117,8 +115,9 @@ export async function printRoundTrips(
 }
 
 if (import.meta.main) {
-  const { seconds } = parseArgs(process.argv.slice(2), {
-    string: ["seconds"],
+  const { seconds } = readOptions({
+    purpose: "Measures round trips between two scripts on a direct wire.",
+    text: { seconds: "of measuring per size; 2" },
   });
   await using lab = await Lab.start({ hosts: 2, wire: "direct" });
   console.log("Round trips over a direct wire, in microseconds\n");

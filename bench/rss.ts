@@ -6,11 +6,9 @@
  *     deno run --allow-all bench/rss.ts [PART...]
  *     bun bench/rss.ts [PART...]
  *
- * Options: --keys (pairs of hosts with random keys, 200), --syns (forged ones,
- * 1000000), --seconds (of measuring at a time, 1), --rounds (5), --output (a
- * file for the figures as JSON, bench/results/rss.json).
+ * `--help` lists the options.
  */
-import { measureAll } from "./measurement.ts";
+import { EFFORT, measureAll } from "./measurement.ts";
 import { first, type KeysEffort, next, sprayed } from "./rss/connect.ts";
 import { crowd } from "./rss/crowd.ts";
 import { flood, type FloodEffort } from "./rss/flood.ts";
@@ -19,6 +17,7 @@ import { engines, portless } from "./rss/streaming.ts";
 
 if (import.meta.main) {
   await measureAll<KeysEffort & FloodEffort>({
+    purpose: "Measures how connections land on their engines.",
     measurements: [
       ...first,
       ...sprayed,
@@ -30,6 +29,11 @@ if (import.meta.main) {
       engines,
     ],
     effort: { keys: 200, syns: 1_000_000, seconds: 1, rounds: 5 },
+    meanings: {
+      ...EFFORT,
+      keys: "pairs of hosts with random keys",
+      syns: "forged ones",
+    },
     output: "bench/results/rss.json",
   });
 }

@@ -9,9 +9,13 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { readOptions } from "./options.ts";
 import { ROOT } from "./processes.ts";
 import { figures } from "./rss/figures.ts";
 
+readOptions({
+  purpose: "Makes the tables and the plot of docs/rss.md anew, by simulation.",
+});
 const document = resolve(ROOT, "docs/rss.md");
 const { tables, plot } = await figures();
 let text = readFileSync(document, "utf8");

@@ -6,18 +6,16 @@
  *     deno run --allow-all bench/spin.ts
  *     bun bench/spin.ts
  *
- * Options: --seconds (of measuring each at a time, 0.5 by default), --rounds (the
- * medians count, 3), --networks (round-trip times in microseconds, with commas
- * between them).
+ * `--help` lists the options.
  */
 import { Lab } from "machnet";
 import process from "node:process";
-import { parseArgs } from "#std/cli/parse_args";
 import type { Measured } from "./measure.ts";
 import { ROOT, RUNTIME_NAMES } from "./processes.ts";
 import { cpuSeconds, Program } from "./system/program.ts";
 import { type Column, heading, microseconds, row } from "./table.ts";
 import { median } from "./load.ts";
+import { readOptions } from "./options.ts";
 
 const SPIN_US = [0, 30, 100, 300, 1000];
 const ROUND_TRIP_US = "0,50,100,200,500,2000";
@@ -103,8 +101,14 @@ class Pair {
 }
 
 if (import.meta.main) {
-  const options = parseArgs(process.argv.slice(2), {
-    string: ["seconds", "rounds", "networks"],
+  const options = readOptions({
+    purpose:
+      "Measures how long a channel should look for more before it sleeps.",
+    text: {
+      seconds: "of measuring each at a time; 0.5",
+      rounds: "how often each is measured, the medians count; 3",
+      networks: `round trips in us, with commas between; ${ROUND_TRIP_US}`,
+    },
   });
   const seconds = Number(options.seconds ?? 0.5);
   const rounds = Number(options.rounds ?? 3);

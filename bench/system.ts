@@ -6,25 +6,22 @@
  * in which it is at its best; beside it latest.modes.json, all modes and how
  * the machine was meanwhile, and a plot.
  *
- *     deno run --allow-all bench/system.ts [--quick]
- *     bun bench/system.ts [--quick]
+ *     deno run --allow-all bench/system.ts
+ *     bun bench/system.ts
  *
  * All contenders live at once, standing still but for the one that is measured,
  * and take turns at each size and window, round after round. What runs over the
  * kernel's stack wants root, for network namespaces; without, it is left out.
  *
- * Options: --quick (a minute and a half), --only (a regular expression, of
- * contenders as the tables name them), --seconds (of measuring each at a time),
- * --rounds, --sizes and --windows (numbers with commas between them), --output (a
- * file in place of latest.json).
+ * `--help` lists the options.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
-import { parseArgs } from "#std/cli/parse_args";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { printFigures } from "./figure.ts";
+import { readOptions } from "./options.ts";
 import { type Contender, Participant } from "./system/contender.ts";
 import { FULL, isAble, type Plan, QUICK } from "./system/plans.ts";
 import { plot } from "./system/plot.ts";
@@ -40,6 +37,8 @@ import {
 import { machineSpeed, type Speed } from "./system/speed.ts";
 import { targets } from "./system/targets.ts";
 import { Wires } from "./system/wires.ts";
+
+const OUTPUT = "bench/results/latest.json";
 
 async function startAll(
   contenders: readonly Contender[],
@@ -106,9 +105,20 @@ async function measurePlan(plan: Plan): Promise<Result[]> {
   }
 }
 
-const options = parseArgs(process.argv.slice(2), {
-  string: ["only", "seconds", "rounds", "sizes", "windows", "output"],
-  boolean: ["quick"],
+const options = readOptions({
+  purpose:
+    "Measures request-reply over machnet and over sockets, side by side.",
+  text: {
+    only: "a regular expression: contenders, as the tables name them",
+    seconds: `of measuring each at a time; ${FULL.seconds}`,
+    rounds: `how often each is measured, the medians count; ${FULL.rounds}`,
+    sizes: "bytes of a message, with commas between them",
+    windows: "requests under way at a time, with commas between them",
+    output: `file for the results; ${OUTPUT}`,
+  },
+  flags: {
+    quick: `a minute and a half: ${QUICK.seconds} s and ${QUICK.rounds} rounds`,
+  },
 });
 
 /** The plan that the command line asks for. */
@@ -151,7 +161,7 @@ if (results.length === 0) {
 printResults(results);
 console.log("\nRatios, and what they are to be\n");
 printFigures(targets(results));
-const file = options.output ?? "bench/results/latest.json";
+const file = options.output ?? OUTPUT;
 const base = file.replace(/\.json$/, "");
 const json = (value: unknown): string =>
   `${JSON.stringify(value, undefined, 2)}\n`;

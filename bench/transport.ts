@@ -7,12 +7,9 @@
  *     deno run --allow-all bench/transport.ts [PART...]
  *     bun bench/transport.ts [PART...]
  *
- * Options: --seconds (of measuring at a time, 1 by default), --rounds (5),
- * --idle (connections, 100000), --realtime (0: leave the threads of `loss` and
- * `idle` to the ordinary scheduler), --output (a file for the figures as JSON,
- * bench/results/transport.json).
+ * `--help` lists the options.
  */
-import { measureAll } from "./measurement.ts";
+import { EFFORT, measureAll } from "./measurement.ts";
 import { cost } from "./transport/cost.ts";
 import { ecn } from "./transport/ecn.ts";
 import { idle, type IdleEffort } from "./transport/idle.ts";
@@ -25,6 +22,7 @@ import { rest } from "./transport/rest.ts";
 
 if (import.meta.main) {
   await measureAll<IdleEffort>({
+    purpose: "Measures what the transport costs, and how it takes loss.",
     measurements: [
       loss,
       simulated,
@@ -37,6 +35,11 @@ if (import.meta.main) {
       cost,
     ],
     effort: { seconds: 1, rounds: 5, idle: 100_000, realtime: 1 },
+    meanings: {
+      ...EFFORT,
+      idle: "connections that rest",
+      realtime: "0: `loss` and `idle` under the ordinary scheduler",
+    },
     output: "bench/results/transport.json",
   });
 }

@@ -35,20 +35,21 @@ export interface Place {
   readonly spinUs?: number | undefined;
 }
 
-/** The options that name a place, on the command line. */
-export const PLACE_OPTIONS = [
-  "hostname",
-  "port",
-  "socket",
-  "spin-us",
-  "device",
-  "ip",
-  "mtu",
-] as const;
+/** The options that name a transport and a place, on the command line. */
+export const PLACE_OPTIONS = {
+  transport: "machnet, udp, tcp, websocket or http; machnet",
+  hostname: "the server's; it listens on 0.0.0.0 by default, but for machnet",
+  port: "the server's; 0 lets it be chosen there",
+  socket: "of machnet: the control socket of another sidecar",
+  "spin-us": "of machnet: see attach()",
+  device: "of machnet: run an engine inline, see Engine.start()",
+  ip: "of that engine, with prefix length",
+  mtu: "of that engine, bytes",
+} as const;
 
 /** The place that a command line names. */
 export function parsePlace(
-  options: { readonly [Name in typeof PLACE_OPTIONS[number]]?: string },
+  options: { readonly [Name in keyof typeof PLACE_OPTIONS]?: string },
 ): Place {
   const { hostname = "0.0.0.0", port = "0", socket, device, ip, mtu } = options;
   const number = (text: string | undefined): number | undefined =>

@@ -138,14 +138,17 @@ export class Measurement implements Replies {
 
   #finish(): void {
     const histogram = this.#histogram;
+    // It counts in ranges, and tells the end of one, though max is exact.
+    const percentile = (percent: number): number =>
+      Math.min(histogram.percentile(percent), histogram.max);
     this.#resolve({
       count: histogram.count,
       total: this.#total,
       seconds: this.#seconds,
-      p50: histogram.percentile(50),
-      p90: histogram.percentile(90),
-      p99: histogram.percentile(99),
-      p999: histogram.percentile(99.9),
+      p50: percentile(50),
+      p90: percentile(90),
+      p99: percentile(99),
+      p999: percentile(99.9),
       max: histogram.max,
     });
   }

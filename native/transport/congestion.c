@@ -208,7 +208,7 @@ congestion_timeout(
 	struct congestion *congestion, uint64_t now_ns, uint32_t times)
 {
 	if (times >= TIMEOUTS_BEFORE_MIN)
-		congestion->fabric = 1;
+		congestion->fabric = fminf(congestion->fabric, 1);
 	else if (times > 1)
 		shrink(&congestion->fabric, 1);
 	window_update(congestion);

@@ -209,6 +209,34 @@ much_loss_is_congestion_and_some_is_chance(void **state)
 	assert_in_range(congestion_window(&much), 4, 16);
 }
 
+/* One may be a lost ACK, several in a row are a path that takes nothing. */
+static void
+timeouts_in_a_row_shrink_the_window(void **state)
+{
+	struct congestion congestion = begin();
+	uint64_t pace_ns;
+
+	(void)state;
+	congestion_timeout(&congestion, now_ns, 1);
+	assert_int_equal(congestion_window(&congestion), 256);
+	congestion_timeout(&congestion, now_ns, 2);
+	assert_int_equal(congestion_window(&congestion), 128);
+	congestion_timeout(&congestion, now_ns, 3);
+	assert_int_equal(congestion_window(&congestion), 64);
+	congestion_timeout(&congestion, now_ns, 4);
+	assert_int_equal(congestion_window(&congestion), 1);
+	assert_int_equal(congestion_pace_ns(&congestion, RTT_NS), 0);
+	/* None lets more through than went before. */
+	for (unsigned i = 0; i < 30; i++)
+		round_trip(&congestion, LATE_NS, 0, 0);
+	pace_ns = congestion_pace_ns(&congestion, RTT_NS);
+	assert_in_range(pace_ns, 2 * RTT_NS, 20 * RTT_NS);
+	for (unsigned times = 1; times < 10; times++) {
+		congestion_timeout(&congestion, now_ns, times);
+		assert_true(congestion_pace_ns(&congestion, RTT_NS) >= pace_ns);
+	}
+}
+
 int
 main(void)
 {
@@ -222,6 +250,7 @@ main(void)
 			a_full_queue_of_the_receiver_shrinks_the_window),
 		cmocka_unit_test(an_uncongested_window_is_bypassed),
 		cmocka_unit_test(much_loss_is_congestion_and_some_is_chance),
+		cmocka_unit_test(timeouts_in_a_row_shrink_the_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 #ifndef TRANSPORT_DELIVER_H
 #define TRANSPORT_DELIVER_H
 
+#include <assert.h>
+
 #include "transport/flow.h"
 
 /** Deliver events as far as there is room. The flow may be free after. */

@@ -4,7 +4,6 @@
  * fragment, and each fragment is copied once, to its place. A packet for which
  * there is no room is not acknowledged: it comes again.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "transport/close.h"

@@ -6,8 +6,6 @@
  * window, have passed; a probe finds out about the last ones; a timeout is the
  * end of patience.
  */
-#include <string.h>
-
 #include "transport/close.h"
 #include "transport/recovery.h"
 #include "transport/send.h"

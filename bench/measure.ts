@@ -61,8 +61,9 @@ export class Measurement implements Replies {
   #waiting = 0;
   #total = 0;
   #seconds = 0; // once it is over
-  // Numbers to be sent again.
+  // Numbers to be sent again, and those that were the last time.
   #again: number[] = [];
+  #sent: number[] = [];
 
   constructor(load: Load) {
     this.#load = load;
@@ -128,7 +129,9 @@ export class Measurement implements Replies {
     if (this.#waiting === 0) this.#finish();
     if (this.#again.length === 0) return;
     const numbers = this.#again;
-    this.#again = [];
+    this.#again = this.#sent;
+    this.#again.length = 0;
+    this.#sent = numbers;
     return this.#requester!.send(numbers);
   }
 

@@ -539,16 +539,20 @@ export class ConnectionHandle implements Connection {
     throw this.#state.sender.failure(status);
   }
 
-  async sendMany(
+  sendMany(
     messages: readonly (Uint8Array | Message)[],
     options?: WaitOptions,
   ): Promise<void> {
     const attempt = "Cannot send messages";
-    if (!Array.isArray(messages)) {
-      throw new TypeError(`${attempt}: they are not in an array`);
+    try {
+      if (!Array.isArray(messages)) {
+        throw new TypeError(`${attempt}: they are not in an array`);
+      }
+      const signal = checkWait(options, attempt);
+      return this.#state.sender.sendMany(messages, signal);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const signal = checkWait(options, attempt);
-    await this.#state.sender.sendMany(messages, signal);
   }
 
   allocate(length: number, options?: WaitOptions): Promise<OutgoingMessage> {

@@ -51,13 +51,18 @@ abstract class Lender<Value>
 
   // Promises that are resolved already may be handed out again.
   #lend(value: Value): Promise<IteratorYieldResult<Value>> {
-    const result = this.#result;
-    if (result !== undefined && !this.state.core.debugging) {
-      result.value = value;
-      return this.#given!;
+    const before = this.#result;
+    const result = this.#lent(value);
+    if (result !== before) this.#given = undefined;
+    return this.#given ??= Promise.resolve(result);
+  }
+
+  #lent(value: Value): IteratorYieldResult<Value> {
+    if (this.#result === undefined || this.state.core.debugging) {
+      return this.#result = { done: false, value };
     }
-    this.#result = { done: false, value };
-    return this.#given = Promise.resolve(this.#result);
+    this.#result.value = value;
+    return this.#result;
   }
 
   #wait(): Promise<IteratorResult<Value, undefined>> {
@@ -78,7 +83,7 @@ abstract class Lender<Value>
   serve(): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    waiting?.resolve({ done: false, value: this.take()! });
+    waiting?.resolve(this.#lent(this.take()!));
   }
 
   end(status: number): void {

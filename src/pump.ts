@@ -74,12 +74,17 @@ export function isAwake(): boolean {
 function turnAgain(): void {
   const next = setImmediate(turn);
   // Who asks for the first thing on a channel kicks before it is looked into.
-  if (channels.length === 0 || channels.some(({ keepsAlive }) => keepsAlive)) {
+  if (channels.length === 0 || channels.some(keepsAlive)) {
     stopHeartbeat();
     return;
   }
   next.unref();
   heartbeat ??= setInterval(() => {}, HEARTBEAT_MS).unref();
+}
+
+// Here, because a closure for each turn would be garbage.
+function keepsAlive(channel: Pumped): boolean {
+  return channel.keepsAlive;
 }
 
 function stopHeartbeat(): void {

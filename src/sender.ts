@@ -47,6 +47,14 @@ export class Sender {
     const status = this.core.mayGoOn() ? this.trySend(bytes) : this.#pause();
     if (status === Status.OK) return DONE;
     if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
+    return this.#sendLater(bytes, signal);
+  }
+
+  // Apart, because whoever makes a closure pays for its scope where he begins.
+  #sendLater(
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     return this.#wait(signal, () => this.core.send(this.#id, bytes));
   }
 
@@ -60,23 +68,28 @@ export class Sender {
     messages: readonly (Uint8Array | Message)[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { core } = this;
     for (let sent = 0; sent < messages.length; sent++) {
       const bytes = bytesOf(messages[sent]);
       const status = this.core.mayGoOn() ? this.trySend(bytes) : this.#pause();
       if (status === Status.OK) continue;
       if (status !== Status.AGAIN) return Promise.reject(this.failure(status));
-      const rest = messages.slice(sent).map(bytesOf);
-      return this.#wait(signal, () => {
-        while (rest.length > 0) {
-          const status = core.send(this.#id, rest[0]!);
-          if (status !== Status.OK) return status;
-          rest.shift();
-        }
-        return Status.OK;
-      });
+      return this.#sendRest(messages.slice(sent).map(bytesOf), signal);
     }
     return DONE;
+  }
+
+  #sendRest(
+    rest: Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    return this.#wait(signal, () => {
+      while (rest.length > 0) {
+        const status = this.core.send(this.#id, rest[0]!);
+        if (status !== Status.OK) return status;
+        rest.shift();
+      }
+      return Status.OK;
+    });
   }
 
   /** Borrow room now, or not. */

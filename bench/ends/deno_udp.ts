@@ -31,7 +31,7 @@ export function connect(
   })().catch((error: unknown) => replies.fail(error));
   return Promise.resolve({
     async send(numbers): Promise<void> {
-      for (const number of numbers) {
+      for (const number of numbers.slice()) {
         await socket.send(requests.get(number), there);
       }
     },

@@ -82,7 +82,8 @@ export interface Replies {
 export interface Requester {
   /**
    * Send requests of a size, in as few pieces as the transport takes; the first
-   * byte of each is its number.
+   * byte of each is its number. The array is the caller's again when this returns,
+   * settled or not.
    */
   send(numbers: readonly number[]): void | Promise<void>;
   close(): void | Promise<void>;

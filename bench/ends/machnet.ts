@@ -42,6 +42,7 @@ export async function connect(
   const channel = await open(place);
   const connection = await channel.connect({ hostname, port });
   const requests = new Requests(size);
+  const sending: Uint8Array[] = [];
   const reading = (async () => {
     for await (const messages of connection.batches()) {
       for (const { data } of messages) replies.take(data);
@@ -50,7 +51,9 @@ export async function connect(
   })().catch((error: unknown) => replies.fail(error));
   return {
     send(numbers): Promise<void> {
-      return connection.sendMany(numbers.map((each) => requests.get(each)));
+      sending.length = 0;
+      for (const number of numbers) sending.push(requests.get(number));
+      return connection.sendMany(sending);
     },
     async close(): Promise<void> {
       await connection.close();

@@ -81,6 +81,7 @@ const parts = [
   { file: "transport", part: "readers", figures: 4 },
   { file: "transport", part: "incast", figures: 3 },
   { file: "transport", part: "ecn", figures: 5 },
+  { file: "transport", part: "copies", figures: 12 },
   { file: "rss", part: "first-4", figures: 4 },
   { file: "rss", part: "first-16", figures: 4 },
   { file: "rss", part: "sprayed-4", figures: 2 },

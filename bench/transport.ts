@@ -10,6 +10,7 @@
  * `--help` lists the options.
  */
 import { EFFORT, measureAll } from "./measurement.ts";
+import { copies } from "./transport/copies.ts";
 import { cost } from "./transport/cost.ts";
 import { ecn } from "./transport/ecn.ts";
 import { idle, type IdleEffort } from "./transport/idle.ts";
@@ -33,6 +34,7 @@ if (import.meta.main) {
       incast,
       ecn,
       cost,
+      copies,
     ],
     effort: { seconds: 1, rounds: 5, idle: 100_000, realtime: 1 },
     meanings: {

@@ -72,7 +72,11 @@ export class Core implements Pumped, Leakable {
   isUnreferenced = false;
   #closing: Promise<void> | undefined;
   #looksLeft = 0;
+  #lookUs = 0;
   #sendsLeft = SENDS_PER_TURN;
+  // What the last look found readers for, and whether something went out since.
+  #servedCount = 0;
+  #sent = false;
   #used = false;
   // That the script holds too many messages: once is enough.
   #warned = false;
@@ -150,7 +154,10 @@ export class Core implements Pumped, Leakable {
 
   // What was refused will be tried again, which is no reason to stay awake.
   #asked(status: number): number {
-    if (status === Status.OK) kick();
+    if (status === Status.OK) {
+      this.#sent = true;
+      kick();
+    }
     return status;
   }
 
@@ -312,23 +319,29 @@ export class Core implements Pumped, Leakable {
 
   look(spinUs: number): number {
     this.#looksLeft = LOOKS_PER_TURN;
+    this.#lookUs = spinUs;
     this.#sendsLeft = SENDS_PER_TURN;
     return this.#look(spinUs);
   }
 
   /**
    * Look now, in the middle of a turn of the event loop, which is spared as
-   * often as it may be without keeping the rest of the script waiting.
+   * often as it may be without keeping the rest of the script waiting. It waits
+   * as the loop would where who looks is the only one whom something came for,
+   * and has answered: else others may be about to run who have yet to ask for
+   * what would come.
    */
   lookAhead(): void {
     if (this.#looksLeft === 0) return;
     this.#looksLeft--;
+    const alone = this.#sent && this.#servedCount <= 1;
     // When a look finds nothing, the next would not find much.
-    if (this.#look(0) === 0) this.#looksLeft = 0;
+    if (this.#look(alone ? this.#lookUs : 0) === 0) this.#looksLeft = 0;
   }
 
   #look(spinUs: number): number {
     if (this.over !== Status.OK) return 0;
+    this.#sent = false;
     this.#returns.flush();
     const count = this.calls.machnet_poll(
       this.channel,
@@ -358,6 +371,7 @@ export class Core implements Pumped, Leakable {
 
   #serve(): void {
     const served = this.#served;
+    this.#servedCount = served.length;
     for (const connection of served) connection.serve();
     served.length = 0;
   }

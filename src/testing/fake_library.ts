@@ -60,6 +60,11 @@ export class FakeLibrary {
   /** Whether the checks of MACHNET_DEBUG are on, for channels opened later. */
   debugging = false;
 
+  /** Of the channel that was opened last. */
+  core!: Core;
+  /** How long each look might have waited. */
+  readonly spins: number[] = [];
+
   readonly #events: FakeEvent[] = [];
   #next = 64;
   #ring: () => void = () => {};
@@ -74,7 +79,8 @@ export class FakeLibrary {
       engine: 0,
       arenaBytes: BYTES,
     };
-    return new ChannelHandle(new Core(this.library, 1, info, 3));
+    this.core = new Core(this.library, 1, info, 3);
+    return new ChannelHandle(this.core);
   }
 
   /** A connection of a channel on it, to 10.0.0.9:888. */
@@ -197,8 +203,10 @@ export class FakeLibrary {
   /** What the code under test sees. */
   get library(): Library {
     const calls: Partial<ClientCalls> = {
-      machnet_poll: (_channel, events, capacity) =>
-        this.#poll(events!, capacity),
+      machnet_poll: (_channel, events, capacity, spinUs) => {
+        this.spins.push(spinUs);
+        return this.#poll(events!, capacity);
+      },
       machnet_wait: () => {
         this.asleep = this.#events.length === 0;
         return this.asleep ? 0 : 1;

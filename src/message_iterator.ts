@@ -138,8 +138,10 @@ export class BatchIterator extends Lender<readonly Message[]> {
       if (message === undefined) break;
       messages[count] = batch[count] = message;
     }
+    // Emptied, it would have to grow again.
+    if (count === 0) return undefined;
     batch.length = count;
-    return count === 0 ? undefined : batch;
+    return batch;
   }
 
   protected release(): void {

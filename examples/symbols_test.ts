@@ -38,6 +38,8 @@ interface Entry {
   readonly examples: readonly string[];
   /** Whether one may wonder how to use it without an example. */
   readonly wantsExample: boolean;
+  /** Whether it says what it throws. */
+  readonly throws: boolean;
 }
 
 function entry(
@@ -49,6 +51,7 @@ function entry(
   return {
     name,
     wantsExample,
+    throws: tags.some(({ kind }) => kind === "throws"),
     examples: tags.filter(({ kind }) => kind === "example").flatMap(({ doc }) =>
       [...doc!.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, text]) => text!)
     ),
@@ -225,4 +228,24 @@ test("each public name has an example, methods included", () => {
     wantsExample && examples.length === 0
   );
   assert.deepEqual(without.map(({ name }) => name), []);
+});
+
+// Calls that fail in no way, or whose result does that later.
+const THROW_NOTHING = [
+  ...["Channel.close", "Listener.close", "Engine.close", "Lab.close"],
+  ...["Connection.ref", "Connection.unref", "Listener.ref", "Listener.unref"],
+  ...["Message.release", "OutgoingMessage.release", "Service.client"],
+];
+
+test("each call says what it throws, or throws nothing", () => {
+  const functions = symbols.filter(({ kind }) => kind === "function");
+  const names = new Set(functions.map(({ name }) => name));
+  const silent = entries.filter(({ name, wantsExample, throws }) =>
+    (names.has(name) || (name.includes(".") && wantsExample)) && !throws &&
+    name !== "mod.ts"
+  );
+  assert.deepEqual(
+    silent.map(({ name }) => name).sort(),
+    THROW_NOTHING.toSorted(),
+  );
 });

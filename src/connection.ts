@@ -283,6 +283,7 @@ export interface Connection extends AsyncIterable<Message>, AsyncDisposable {
    * the array. It ends and fails as the iteration of the connection does.
    *
    * @returns The batches, none of them empty.
+   * @throws {MachnetError} When the next is taken: why the connection failed.
    *
    * @example
    * ```ts

@@ -13,7 +13,8 @@ import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { runScript, type Runtime, Script } from "./processes.ts";
-import { contenderName } from "./system/results.ts";
+import { FULL } from "./system/plans.ts";
+import { contenderName, summarize } from "./system/results.ts";
 
 const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 
@@ -155,3 +156,30 @@ function networkOf(pid: string): string {
     return "";
   }
 }
+
+test("summarize(): leaves out runs in which the machine was disturbed", () => {
+  const calm = { coresNs: 100, yieldNs: 1000 };
+  const run = {
+    ...{ count: 100, total: 150, seconds: 1 },
+    ...{ p50: 1000, p90: 2000, p99: 3000, p999: 4000, max: 5000 },
+    ...{ cpuSecondsPer100k: 1, packetsPerRequest: 2, othersShare: 0 },
+  };
+  const slow = { ...run, count: 1, p50: 9000 };
+  const [contender, load] = [FULL.contenders[0]!, { size: 64, window: 1 }];
+  const disturbed = [
+    { run: slow, before: calm, after: { ...calm, coresNs: 200 } },
+    { run: slow, before: { ...calm, yieldNs: 2000 }, after: calm },
+    { run: { ...slow, othersShare: 0.2 }, before: calm, after: calm },
+  ];
+  const trials = [{ run, before: calm, after: calm }, ...disturbed];
+  const result = summarize(contender, { ...load, seconds: 1 }, trials);
+  assert.equal(result.requestsPerSecond, 100);
+  assert.equal(result.latencyUs.p50, 1);
+  assert.equal(result.runs, 1);
+  assert.equal(result.disturbedRuns, 3);
+  // Where no run was calm, all count, and are marked.
+  const none = summarize(contender, { ...load, seconds: 1 }, disturbed);
+  assert.equal(none.latencyUs.p50, 9);
+  assert.equal(none.runs, 3);
+  assert.equal(none.disturbedRuns, 3);
+});

@@ -15,9 +15,7 @@
 struct attach_state {
 	char *path; /* or NULL */
 	struct machnet_attach_options options;
-	uint32_t channel;
-	int32_t status;
-	struct machnet_error error;
+	uint32_t channel; /* 0: none */
 };
 
 /** Is this memory whose size nobody can change under our feet? */
@@ -135,13 +133,13 @@ machnet_attach(const char *path, const struct machnet_attach_options *options,
 	return status;
 }
 
-static void
-attach_run(void *context)
+static int32_t
+attach_run(void *context, struct machnet_error *error)
 {
 	struct attach_state *state = context;
 
-	state->status = machnet_attach(
-		state->path, &state->options, &state->channel, &state->error);
+	return machnet_attach(
+		state->path, &state->options, &state->channel, error);
 }
 
 static void
@@ -157,8 +155,7 @@ attach_discard(void *context)
 	struct attach_state *state = context;
 	struct machnet_channel_info info;
 
-	if (state->status == MACHNET_OK &&
-		machnet_channel_info(state->channel, &info) == MACHNET_OK) {
+	if (machnet_channel_info(state->channel, &info) == MACHNET_OK) {
 		machnet_mapping_release(info.base, NULL);
 		machnet_channel_close(state->channel);
 	}
@@ -185,25 +182,19 @@ machnet_attach_begin(const char *path,
 		state->options = *options;
 	else
 		state->options.engine = -1;
-	state->status = MACHNET_AGAIN; /* nothing to undo yet */
 	return job_start(&attach_type, state, fd, error);
 }
 
 int32_t
 machnet_attach_end(int32_t job, uint32_t *channel, struct machnet_error *error)
 {
-	struct attach_state *state;
 	void *taken;
 	int32_t status = job_end(job, &attach_type, &taken, error);
+	struct attach_state *state = taken;
 
-	if (status != MACHNET_OK)
-		return status;
-	state = taken;
-	status = state->status;
 	if (status == MACHNET_OK)
 		*channel = state->channel;
-	else if (error != NULL)
-		*error = state->error;
-	attach_free(state);
+	if (state != NULL)
+		attach_free(state);
 	return status;
 }

@@ -19,6 +19,9 @@ struct job {
 	int fd; /* our end of the pair, closed when done */
 	bool done;
 	bool abandoned; /* in no list any more */
+	/* Of its run, once it is done. */
+	int32_t status;
+	struct machnet_error error;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -56,7 +59,7 @@ job_thread(void *context)
 	bool abandoned;
 	int fd = job->fd;
 
-	job->type->run(job->state);
+	job->status = job->type->run(job->state, &job->error);
 	pthread_mutex_lock(&lock);
 	job->done = true;
 	abandoned = job->abandoned;
@@ -138,6 +141,7 @@ job_end(int32_t number, const struct job_type *type, void **state,
 	int32_t status = MACHNET_OK;
 	struct job **link, *job = NULL;
 
+	*state = NULL;
 	pthread_mutex_lock(&lock);
 	link = job_link(number);
 	if (link == NULL)
@@ -155,8 +159,11 @@ job_end(int32_t number, const struct job_type *type, void **state,
 		return error_set(error, status, "Cannot end job %d: %s", number,
 			machnet_status_message(status));
 	*state = job->state;
+	status = job->status;
+	if (status != MACHNET_OK && error != NULL)
+		*error = job->error;
 	free(job);
-	return MACHNET_OK;
+	return status;
 }
 
 int32_t

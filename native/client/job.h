@@ -11,8 +11,8 @@
 #include "machnet/machnet.h"
 
 struct job_type {
-	/* Do the work; what comes of it stays in the state. */
-	void (*run)(void *state);
+	/* Do the work; what comes of it stays in the state. @return a status */
+	int32_t (*run)(void *state, struct machnet_error *error);
 	/* Undo it, if it was done, and free the state. */
 	void (*discard)(void *state);
 };
@@ -27,9 +27,11 @@ int32_t job_start(const struct job_type *type, void *state, int32_t *fd,
 	struct machnet_error *error);
 
 /**
- * End a job that is done; its state is the caller's then.
- * @return MACHNET_AGAIN if it is not done, MACHNET_CLOSED if there is none,
- *         MACHNET_INVALID_ARGUMENT if it is of another type
+ * End a job that is done.
+ * @param state the job's, which is the caller's to free; NULL if nothing ended
+ * @return what the job's run returned, with its error; MACHNET_AGAIN if it is
+ *         not done, MACHNET_CLOSED if there is none, MACHNET_INVALID_ARGUMENT
+ *         if it is of another type
  */
 int32_t job_end(int32_t number, const struct job_type *type, void **state,
 	struct machnet_error *error);

@@ -12,26 +12,24 @@
 
 struct resolve_state {
 	uint32_t address; /* host byte order */
-	int32_t status;
-	struct machnet_error error;
 	char name[];
 };
 
 static int32_t
-resolve_error(struct resolve_state *state, int code)
+resolve_error(const char *name, int code, struct machnet_error *error)
 {
 	if (code == EAI_SYSTEM)
-		return error_set_errno(&state->error, MACHNET_NAME_NOT_FOUND,
-			errno, "Cannot resolve \"%s\"", state->name);
-	return error_set(&state->error,
+		return error_set_errno(error, MACHNET_NAME_NOT_FOUND, errno,
+			"Cannot resolve \"%s\"", name);
+	return error_set(error,
 		code == EAI_MEMORY ? MACHNET_OUT_OF_MEMORY
 				   : MACHNET_NAME_NOT_FOUND,
-		"Cannot resolve \"%s\" to an IPv4 address: %s", state->name,
+		"Cannot resolve \"%s\" to an IPv4 address: %s", name,
 		gai_strerror(code));
 }
 
-static void
-resolve_run(void *context)
+static int32_t
+resolve_run(void *context, struct machnet_error *error)
 {
 	const struct addrinfo hints = {
 		.ai_family = AF_INET,
@@ -42,13 +40,12 @@ resolve_run(void *context)
 	struct addrinfo *found;
 	int code = getaddrinfo(state->name, NULL, &hints, &found);
 
-	if (code != 0) {
-		state->status = resolve_error(state, code);
-		return;
-	}
+	if (code != 0)
+		return resolve_error(state->name, code, error);
 	memcpy(&address, found->ai_addr, sizeof(address));
 	state->address = ntohl(address.sin_addr.s_addr);
 	freeaddrinfo(found);
+	return MACHNET_OK;
 }
 
 static const struct job_type resolve_type = {resolve_run, free};
@@ -75,18 +72,12 @@ machnet_resolve_begin(
 int32_t
 machnet_resolve_end(int32_t job, uint32_t *address, struct machnet_error *error)
 {
-	struct resolve_state *state;
 	void *taken;
 	int32_t status = job_end(job, &resolve_type, &taken, error);
+	struct resolve_state *state = taken;
 
-	if (status != MACHNET_OK)
-		return status;
-	state = taken;
-	status = state->status;
 	if (status == MACHNET_OK)
 		*address = state->address;
-	else if (error != NULL)
-		*error = state->error;
 	free(state);
 	return status;
 }

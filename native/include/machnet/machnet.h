@@ -12,7 +12,9 @@
  *
  * Results: calls on the data path return a count or an offset, or a negative
  * enum machnet_status. The others return MACHNET_OK or a negative status and,
- * where they take a struct machnet_error, say there what was attempted.
+ * where they take a struct machnet_error, say there what was attempted. What an
+ * event answers is asked of the engine over a ring: MACHNET_AGAIN when that is
+ * full, machnet_wait tells when there is room.
  *
  * Handles (channels, jobs) carry a generation: a stale one gives
  * MACHNET_CLOSED, never a crash.
@@ -188,6 +190,10 @@ MACHNET_API int32_t machnet_debug_enabled(void);
  * Attach to the sidecar on this machine. Blocks until it answers.
  * @param path control socket, or NULL for the default
  * @param options NULL for the defaults
+ * @param channel the caller's, until machnet_channel_close or
+ *        machnet_channel_lost; its memory until machnet_mapping_release
+ * @return MACHNET_SIDECAR_NOT_RUNNING if nobody listens at path,
+ *         MACHNET_TIMED_OUT, or what the sidecar refused
  */
 MACHNET_API int32_t machnet_attach(const char *path,
 	const struct machnet_attach_options *options, uint32_t *channel,
@@ -216,7 +222,11 @@ MACHNET_API int32_t machnet_attach_end(
 MACHNET_API int32_t machnet_resolve_begin(
 	const char *name, int32_t *fd, struct machnet_error *error);
 
-/** @param address host byte order */
+/**
+ * Collect the result of machnet_resolve_begin, as machnet_attach_end.
+ * @param address host byte order
+ * @return MACHNET_OK, or MACHNET_NAME_NOT_FOUND if there is no IPv4 address
+ */
 MACHNET_API int32_t machnet_resolve_end(
 	int32_t job, uint32_t *address, struct machnet_error *error);
 
@@ -243,6 +253,12 @@ MACHNET_API int32_t machnet_stats(const char *path, char *text,
 MACHNET_API int32_t machnet_ask(const char *path, const char *line, char *text,
 	uint32_t capacity, uint32_t timeout_ms, struct machnet_error *error);
 
+/**
+ * What a channel is. The memory at base stays the library's, and mapped until
+ * machnet_mapping_release; so does doorbell_fd, which is -1 once
+ * machnet_channel_doorbell has taken it.
+ * @return MACHNET_OK, also for a channel that is lost, or MACHNET_CLOSED
+ */
 MACHNET_API int32_t machnet_channel_info(
 	uint32_t channel, struct machnet_channel_info *info);
 
@@ -322,6 +338,7 @@ enum machnet_connect_flag {
 /**
  * Open a connection. The answer is a CONNECTED event with the token.
  * @param address IPv4, host byte order
+ * @param port 1 to 65535
  * @param timeout_ms 0: 1000
  * @param flags enum machnet_connect_flag
  */
@@ -344,14 +361,18 @@ enum machnet_listen_flag {
 MACHNET_API int32_t machnet_listen(uint32_t channel, uint32_t token,
 	uint32_t address, uint32_t port, uint32_t backlog, uint32_t flags);
 
+/**
+ * Listen no more; connections that are there live on. The answer is an
+ * UNLISTENED event, for a listener that is gone, too.
+ */
 MACHNET_API int32_t machnet_unlisten(uint32_t channel, uint32_t listener);
 
 /** Count an ACCEPTED connection as taken: the backlog has room again. */
 MACHNET_API int32_t machnet_accept(uint32_t channel, uint32_t connection);
 
 /**
- * Send a copy of the bytes as one message. Cost: one copy, no system call
- * while the engine is awake.
+ * Send a copy of the bytes as one message, which are the caller's again when it
+ * returns. Cost: one copy, no system call while the engine is awake.
  *
  * A connection whose messages the peer does not take gets MACHNET_AGAIN before
  * the arena is full: while it holds more of it than is free. So others on the
@@ -393,6 +414,8 @@ MACHNET_API int32_t machnet_send_allocated_tagged(uint32_t channel,
 /**
  * Give back a message that was received, or room that was allocated and not
  * sent.
+ * @param offset from the base of the mapping
+ * @return MACHNET_INVALID_ARGUMENT if nothing there is the caller's
  */
 MACHNET_API int32_t machnet_release(uint32_t channel, uint32_t offset);
 

@@ -4,6 +4,10 @@
 #include <poll.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/bits.h"
 
 bool
 drive_init(struct drive *drive)
@@ -12,13 +16,17 @@ drive_init(struct drive *drive)
 		drive->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		atomic_store(&drive->closed, 1);
 	}
-	return drive->fd > 0;
+	if (drive->timer <= 0)
+		drive->timer = timerfd_create(
+			CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return drive->fd > 0 && drive->timer > 0;
 }
 
 void
 drive_open(struct drive *drive, struct engine *engine)
 {
 	atomic_store(&drive->here_ns, 0);
+	atomic_store(&drive->put_off_ns, 0);
 	while (!drive_take(drive))
 		continue;
 	drive->engine = engine;
@@ -55,11 +63,26 @@ drive_give(struct drive *drive)
 	atomic_store_explicit(&drive->taken, 0, memory_order_release);
 }
 
+static void
+timer_put_off(struct drive *drive, uint64_t now_ns)
+{
+	const struct itimerspec timer = {.it_value.tv_nsec = DRIVE_WATCH_NS};
+
+	if (now_ns - atomic_load_explicit(
+			     &drive->put_off_ns, memory_order_relaxed) <
+		DRIVE_PUT_OFF_NS)
+		return;
+	atomic_store_explicit(&drive->put_off_ns, now_ns, memory_order_relaxed);
+	timerfd_settime(drive->timer, 0, &timer, NULL);
+}
+
 bool
 drive_enter(struct drive *drive, uint64_t now_ns)
 {
 	if (atomic_load_explicit(&drive->closed, memory_order_relaxed) != 0)
 		return false;
+	/* First: whoever sees that we are here may rely on the timer. */
+	timer_put_off(drive, now_ns);
 	atomic_store_explicit(&drive->here_ns, now_ns, memory_order_relaxed);
 	return true;
 }
@@ -98,12 +121,21 @@ drive_unblock(struct drive *drive)
 void
 drive_watch(struct drive *drive, uint64_t now_ns)
 {
-	const struct timespec timeout = {.tv_nsec = DRIVE_WATCH_NS};
-	struct pollfd pollfd = {.fd = drive->fd, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = drive->fd, .events = POLLIN},
+		{.fd = drive->timer, .events = POLLIN},
+	};
 	eventfd_t ignored;
+	uint64_t expirations;
 
 	drive_block(drive);
-	if (!drive_away(drive, now_ns) && ppoll(&pollfd, 1, &timeout, NULL) > 0)
-		eventfd_read(drive->fd, &ignored);
+	if (!drive_away(drive, now_ns) &&
+		poll(fds, ARRAY_LENGTH(fds), -1) > 0) {
+		if (fds[0].revents != 0)
+			eventfd_read(drive->fd, &ignored);
+		if (fds[1].revents != 0)
+			(void)!read(drive->timer, &expirations,
+				sizeof(expirations));
+	}
 	drive_unblock(drive);
 }

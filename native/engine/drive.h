@@ -5,9 +5,10 @@
  * thread while the application sleeps, or is busy with something else. Whoever
  * took the drive runs one turn, then gives it back.
  *
- * The helper steps back as soon as the application is here, and looks now and
- * then whether it still is: an application that leaves says so, one that is
- * busy cannot.
+ * The helper steps back as soon as the application is here. An application that
+ * leaves says so, one that is busy cannot: while it polls it puts off a timer,
+ * which wakes the helper once nobody does. The helper costs no processor time
+ * as long as all goes well, as it would if it looked now and then.
  */
 #ifndef ENGINE_DRIVE_H
 #define ENGINE_DRIVE_H
@@ -21,20 +22,24 @@
 
 /* An application that did not poll for so long is busy. */
 #define DRIVE_BUSY_NS UINT64_C(200000)
-/* How often the helper looks whether it is. */
+/* When the timer wakes the helper, and after how much of that it is put off,
+ * for a system call. */
 #define DRIVE_WATCH_NS UINT64_C(1000000)
+#define DRIVE_PUT_OFF_NS (DRIVE_WATCH_NS / 2)
 
 struct drive {
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t taken;
-	_Atomic uint32_t closed;  /* the application drives no more */
-	_Atomic uint64_t here_ns; /* when it polled last; 0: it left */
+	_Atomic uint32_t closed;     /* the application drives no more */
+	_Atomic uint64_t here_ns;    /* when it polled last; 0: it left */
+	_Atomic uint64_t put_off_ns; /* when it put off the timer last */
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t blocked; /* the helper is */
 	int fd;		       /* eventfd that wakes the helper */
+	int timer;	       /* timerfd that does */
 	struct engine *engine; /* of whoever took the drive; NULL: none */
 };
 
-/** Any number of times; from the first one on the descriptor stays open.
- * @return false if there is none left */
+/** Any number of times; from the first one on the descriptors stay open.
+ * @return false if there are none left */
 bool drive_init(struct drive *drive);
 
 /** From now on it is the engine's, and the application may drive. */
@@ -60,7 +65,8 @@ void drive_leave(struct drive *drive);
 /** Is the application away, so that the helper is needed? */
 bool drive_away(const struct drive *drive, uint64_t now_ns);
 
-/** Sleep until the application leaves, or for DRIVE_WATCH_NS. */
+/** Sleep until the application leaves, or has not polled for a while: for
+ * DRIVE_WATCH_NS at most. */
 void drive_watch(struct drive *drive, uint64_t now_ns);
 
 /** The helper is about to sleep elsewhere, but wakes when drive->fd becomes

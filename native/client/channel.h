@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "client/block_set.h"
+#include "client/crowd.h"
 #include "client/mapping.h"
 #include "client/shares.h"
 #include "machnet/machnet.h"
@@ -48,7 +49,7 @@ struct channel {
 	uint32_t engine;
 	struct channel_layout layout;
 	struct mapping *mapping;
-	uint64_t crowded_ns;	/* until then who waits blocks, see events.c */
+	struct crowd crowd;	/* on the processor of who polls */
 	machnet_driver *driver; /* runs the engine, or NULL */
 	bool turned;		/* it ran since something was submitted */
 };

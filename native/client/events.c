@@ -7,12 +7,6 @@
 #include "client/channel.h"
 #include "shm/futex.h"
 
-/* A yield that took longer went to somebody who computes, and yields nothing:
- * for a while who waits blocks instead, since the one who is woken goes before
- * those who compute. Among threads that yield a block and a wake-up are slower
- * than two yields. */
-#define CROWDED_YIELD_NS (1 * NS_PER_MS)
-#define CROWDED_NS (10 * NS_PER_MS)
 /* Looks at what needs no wake-up: room, the end. */
 #define BLOCK_NS (1 * NS_PER_MS)
 
@@ -149,16 +143,26 @@ block(struct channel *channel, uint64_t ns)
 	atomic_store_explicit(word, CHANNEL_WAIT_NONE, memory_order_relaxed);
 }
 
-/** Let the engine run, and whoever else wants to. */
+/**
+ * Let the engine run, and whoever else wants to. Among those who compute a
+ * yield yields nothing, while one who blocks and is woken goes before them.
+ * Among threads that yield, a block and a wake-up are slower than two yields.
+ */
 static void
 step_aside(struct channel *channel, uint64_t now_ns, uint64_t deadline_ns,
 	uint64_t *yield_ns)
 {
+	struct crowd *crowd = &channel->crowd;
+	uint64_t took_ns;
+
 	/* Who drives the engine waits for nobody. */
-	if (channel->driver == NULL && now_ns < channel->crowded_ns)
+	if (channel->driver == NULL && crowd_is_there(crowd, now_ns)) {
 		block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
-	else if (idle_yield(yield_ns, now_ns) > CROWDED_YIELD_NS)
-		channel->crowded_ns = clock_now_ns() + CROWDED_NS;
+		return;
+	}
+	took_ns = idle_yield(yield_ns, now_ns);
+	if (took_ns > CROWD_YIELD_NS)
+		crowd_yielded(crowd, took_ns, clock_now_ns());
 }
 
 int32_t

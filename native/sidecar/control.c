@@ -3,15 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +14,7 @@
 #include "engine/channel.h"
 #include "port/memory.h"
 #include "shm/control.h"
+#include "sidecar/control_socket.h"
 #include "sidecar/stats.h"
 
 /* Besides those with a channel. */
@@ -45,147 +41,22 @@ struct client {
 	uint32_t snapshots_awaited;
 };
 
-/* Binding. */
-
-/* Of two sidecars that start at once, each must see the other's socket: this
- * is held from the look to the bind, and leaves no file. @return a descriptor,
- * or -1 if the folder cannot be made or opened: then bind will say why */
-static int
-folder_lock(const char *path)
-{
-	char folder[MACHNET_SOCKET_PATH_BYTES];
-	char *slash;
-	int fd;
-
-	strcpy(folder, path);
-	slash = strrchr(folder, '/');
-	if (slash == NULL)
-		strcpy(folder, ".");
-	else
-		slash[slash == folder] = '\0';
-	mkdir(folder, 0755);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		flock(fd, LOCK_EX);
-	return fd;
-}
-
-static int
-call(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int errnum = 0;
-
-	if (fd < 0)
-		return errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) !=
-		0)
-		errnum = errno;
-	close(fd);
-	return errnum;
-}
-
-/* Is the path free? What a dead sidecar left is removed, nothing else. */
-static int32_t
-path_free(const struct sockaddr_un *address, struct machnet_error *error)
-{
-	const char *path = address->sun_path;
-	struct stat status;
-	int errnum;
-
-	if (lstat(path, &status) != 0)
-		return MACHNET_OK;
-	if (!S_ISSOCK(status.st_mode))
-		return error_set(error, MACHNET_ADDRESS_IN_USE,
-			"Cannot listen on control socket \"%s\": the file "
-			"exists and is not a socket; choose another path with "
-			"--socket",
-			path);
-	errnum = call(address);
-	/* EAGAIN: so many call it that it has no room for us. */
-	if (errnum == 0 || errnum == EAGAIN)
-		return error_set(error, MACHNET_ADDRESS_IN_USE,
-			"Cannot listen on control socket \"%s\": another "
-			"sidecar does; give this one its own with --socket",
-			path);
-	if (errnum != ECONNREFUSED || unlink(path) != 0)
-		return error_set_errno(error, MACHNET_ADDRESS_IN_USE,
-			errnum != ECONNREFUSED ? errnum : errno,
-			"Cannot listen on control socket \"%s\", which exists",
-			path);
-	return MACHNET_OK;
-}
-
-static void
-permissions_set(const char *path)
-{
-	struct group *group;
-
-	if (geteuid() != 0)
-		return;
-	chmod(path, 0660);
-	group = getgrnam("machnet");
-	if (group != NULL && chown(path, 0, group->gr_gid) != 0)
-		chmod(path, 0600);
-}
-
-static int32_t
-bind_and_listen(struct control *control, const struct sockaddr_un *address,
+int32_t
+control_open(struct control *control, const char *path, int epoll,
 	struct machnet_error *error)
 {
 	/* Edge triggered: out of descriptors, an application that cannot be
 	 * taken in must not keep us awake. It is looked for now and then. */
 	struct epoll_event interest = {.events = EPOLLIN | EPOLLET};
-
-	/* The file gets the mode of the socket, without a word to umask(2),
-	 * which belongs to the whole process. */
-	if (fchmod(control->fd, 0600) != 0 ||
-		bind(control->fd, (const struct sockaddr *)address,
-			sizeof(*address)) != 0)
-		return error_set(error, MACHNET_SYSTEM_ERROR,
-			"Cannot make control socket \"%s\": %s; choose a path "
-			"in a folder of yours with --socket or MACHNET_SOCKET",
-			control->path, strerrordesc_np(errno));
-	permissions_set(control->path);
-	if (listen(control->fd, 128) != 0) {
-		error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
-			"Cannot listen on control socket \"%s\"",
-			control->path);
-		unlink(control->path);
-		return MACHNET_SYSTEM_ERROR;
-	}
-	epoll_ctl(control->epoll, EPOLL_CTL_ADD, control->fd, &interest);
-	return MACHNET_OK;
-}
-
-int32_t
-control_open(struct control *control, const char *path, int epoll,
-	struct machnet_error *error)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int32_t status;
-	int folder;
 
 	memset(control, 0, sizeof(*control));
 	list_init(&control->clients);
 	control->epoll = epoll;
 	strcpy(control->path, path);
-	strcpy(address.sun_path, path);
-	control->fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->fd < 0)
-		return error_set_errno(error, MACHNET_SYSTEM_ERROR, errno,
-			"Cannot make the control socket");
-	folder = folder_lock(path);
-	status = path_free(&address, error);
+	status = control_socket_listen(&control->fd, path, error);
 	if (status == MACHNET_OK)
-		status = bind_and_listen(control, &address, error);
-	if (folder >= 0)
-		close(folder);
-	if (status != MACHNET_OK) {
-		close(control->fd);
-		control->fd = -1;
-	}
+		epoll_ctl(epoll, EPOLL_CTL_ADD, control->fd, &interest);
 	return status;
 }
 
@@ -198,8 +69,6 @@ control_close(struct control *control)
 	close(control->fd);
 	control->fd = -1;
 }
-
-/* Clients. */
 
 static void
 client_end(struct control *control, struct client *client)

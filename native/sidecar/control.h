@@ -29,11 +29,7 @@ struct control {
 	bool stopping;
 };
 
-/**
- * Bind the socket: mode 0660 and group machnet (if there is one) for root, 0600
- * for others. A file that a dead sidecar left is replaced; a living one is
- * MACHNET_ADDRESS_IN_USE.
- */
+/** Listen at a path, see control_socket.h. */
 int32_t control_open(struct control *control, const char *path, int epoll,
 	struct machnet_error *error);
 

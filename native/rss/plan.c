@@ -173,12 +173,18 @@ look(struct rss_plan *plan, struct rss_host *host, uint32_t address,
 			continue;
 		/* What serves if nothing better is found. */
 		way->pair = views[w].origin;
-		if (view_hopeless(host, &views[w])) {
+		if (!view_hopeless(host, &views[w])) {
+			length = u32_max(length, views[w].burst);
+		} else if (views[w].map->queues > 1 &&
+			   rss_doubtful(
+				   host, peer, rss_plan_background(plan))) {
+			/* First packets that stray may have taught that. */
+			views[w].doubtful = true;
+		} else {
 			way->state = RSS_LOST;
 			way->method = RSS_HANDOVER;
 			continue;
 		}
-		length = u32_max(length, views[w].burst);
 		limit = view_limit(&views[w]);
 		/* Nobody waits for it. */
 		if (rss_plan_background(plan))

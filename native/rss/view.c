@@ -145,7 +145,6 @@ view_open(struct rss_host *host, struct rss_peer *peer, struct rss_plan *plan,
 
 	memset(view, 0, sizeof(*view));
 	view->way = &plan->ways[name];
-	view->spent = plan->probes;
 	view->map = rss_direction_map(host, peer, remote);
 	if (direction->reference.valid &&
 		direction->reference.epoch == view->map->epoch)
@@ -197,8 +196,8 @@ view_choose(struct rss_host *host, struct view *view, unsigned i,
 		*pair = view->remembered;
 		*method = RSS_REMEMBERED;
 	} else if (view->solvable &&
-		   (view->certain || (view->spent + i) % 2 == 0)) {
-		/* Where chance decides, every other one goes on learning. */
+		   (view->certain || rss_random(host) % 2 == 0)) {
+		/* Where chance decides, half of them go on learning. */
 		solve(host, view, pair);
 		probe->fresh[name] = true;
 		if (view->certain)

@@ -21,7 +21,6 @@ struct view {
 	bool doubtful;	/* or only first packets were seen, which stray */
 	bool unknown;	/* no packet was ever seen */
 	bool retested;	/* what was true may have changed: one more probe */
-	uint32_t spent; /* probes of the plan so far */
 	uint32_t burst; /* probes that it asks for */
 };
 

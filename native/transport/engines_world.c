@@ -125,20 +125,25 @@ paths_check(const struct machnet_path *ours, const struct machnet_path *theirs,
 		assert_int_equal(ours->moves != 0, handed);
 }
 
+/* Ten messages each way, one in so long. */
+static void
+exchange(struct world *w, const struct ends *ends, uint64_t interval_ns)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		connection_send(ends->client, 1000);
+		connection_send(ends->server, 1000);
+		simulation_run(w->s, interval_ns);
+	}
+}
+
 void
 world_settle(struct world *w, const struct ends *ends)
 {
 	uint32_t handovers;
 
-	connection_send(ends->client, 1000);
-	connection_send(ends->server, 1000);
-	simulation_run(w->s, 100 * MS);
+	exchange(w, ends, 10 * MS);
 	handovers = simulation_handovers(w->s);
-	for (unsigned i = 0; i < 10; i++) {
-		connection_send(ends->client, 1000);
-		connection_send(ends->server, 1000);
-		simulation_run(w->s, MS);
-	}
+	exchange(w, ends, MS);
 	assert_true(connection_delivered(ends->client));
 	assert_true(connection_delivered(ends->server));
 	assert_int_equal(simulation_handovers(w->s), handovers);

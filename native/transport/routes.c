@@ -13,9 +13,10 @@
 
 /* Bursts that found no answer at all before a search is given up. */
 #define SEARCH_SILENT_MAX 8u
-/* After a search that found nothing, doubled each time. */
-#define SEARCH_CALM_NS (1 * NS_PER_S)
-#define SEARCH_CALM_MAX_LOG2 3u
+/* After a search that found nothing, doubled each time: up to 8 s. What misled
+ * it by chance does not mislead the next ones, within 100 ms. */
+#define SEARCH_CALM_NS (16 * NS_PER_MS)
+#define SEARCH_CALM_MAX_LOG2 9u
 /* A pair that nothing came on for so long may be new to the NIC again: flow
  * tables forget after 30 s and more. */
 #define FLOW_IDLE_NS (10 * NS_PER_S)

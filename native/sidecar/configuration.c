@@ -139,6 +139,45 @@ engines_read(struct configuration *configuration,
 	return MACHNET_OK;
 }
 
+/* How engines run, and when they give a peer up. After engines_read. */
+static int32_t
+modes_read(struct configuration *configuration,
+	const struct machnet_engine_options *options,
+	struct machnet_error *error)
+{
+	if (options->poll > MACHNET_POLL_BUSY)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use poll mode %u: there are adaptive (%d) and "
+			"busy (%d)",
+			options->poll, MACHNET_POLL_ADAPTIVE,
+			MACHNET_POLL_BUSY);
+	configuration->peer_timeout_ms = options->peer_timeout_ms == 0
+						 ? TRANSPORT_PEER_TIMEOUT_MS
+						 : options->peer_timeout_ms;
+	if (configuration->peer_timeout_ms < TRANSPORT_PEER_TIMEOUT_MS_MIN ||
+		configuration->peer_timeout_ms > TRANSPORT_PEER_TIMEOUT_MS_MAX)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use a peer timeout of %u ms: it may be %u to "
+			"%u",
+			options->peer_timeout_ms, TRANSPORT_PEER_TIMEOUT_MS_MIN,
+			TRANSPORT_PEER_TIMEOUT_MS_MAX);
+	if (options->drive > MACHNET_DRIVE_INLINE)
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot use drive %u: there are thread (%d) and inline "
+			"(%d)",
+			options->drive, MACHNET_DRIVE_THREAD,
+			MACHNET_DRIVE_INLINE);
+	if (options->drive == MACHNET_DRIVE_INLINE &&
+		(configuration->engines != 1 ||
+			options->poll == MACHNET_POLL_BUSY))
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"Cannot drive inline: there must be one engine, and it "
+			"must not poll busily");
+	configuration->poll = options->poll;
+	configuration->drive = options->drive;
+	return MACHNET_OK;
+}
+
 static bool
 terminated(const char *text, size_t bytes)
 {
@@ -169,41 +208,14 @@ configuration_read(struct configuration *configuration,
 	status = engines_read(configuration, options, error);
 	if (status != MACHNET_OK)
 		return status;
-	if (options->poll > MACHNET_POLL_BUSY)
-		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot use poll mode %u: there are adaptive (%d) and "
-			"busy (%d)",
-			options->poll, MACHNET_POLL_ADAPTIVE,
-			MACHNET_POLL_BUSY);
-	configuration->peer_timeout_ms = options->peer_timeout_ms == 0
-						 ? TRANSPORT_PEER_TIMEOUT_MS
-						 : options->peer_timeout_ms;
-	if (configuration->peer_timeout_ms < TRANSPORT_PEER_TIMEOUT_MS_MIN ||
-		configuration->peer_timeout_ms > TRANSPORT_PEER_TIMEOUT_MS_MAX)
-		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot use a peer timeout of %u ms: it may be %u to "
-			"%u",
-			options->peer_timeout_ms, TRANSPORT_PEER_TIMEOUT_MS_MIN,
-			TRANSPORT_PEER_TIMEOUT_MS_MAX);
-	if (options->drive > MACHNET_DRIVE_INLINE)
-		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot use drive %u: there are thread (%d) and inline "
-			"(%d)",
-			options->drive, MACHNET_DRIVE_THREAD,
-			MACHNET_DRIVE_INLINE);
-	if (options->drive == MACHNET_DRIVE_INLINE &&
-		(configuration->engines != 1 ||
-			options->poll == MACHNET_POLL_BUSY))
-		return error_set(error, MACHNET_INVALID_ARGUMENT,
-			"Cannot drive inline: there must be one engine, and it "
-			"must not poll busily");
+	status = modes_read(configuration, options, error);
+	if (status != MACHNET_OK)
+		return status;
 	memcpy(configuration->device, options->device,
 		sizeof(configuration->device));
 	memcpy(configuration->socket, options->socket,
 		sizeof(configuration->socket));
 	configuration->mtu = options->mtu;
-	configuration->poll = options->poll;
-	configuration->drive = options->drive;
 	if (configuration->socket[0] == '\0' &&
 		machnet_socket_path_default(configuration->socket,
 			sizeof(configuration->socket)) < 0)

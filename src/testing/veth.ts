@@ -46,12 +46,13 @@ class Namespace {
 
   static async create(): Promise<Namespace> {
     const keeper = spawn("unshare", ["--net", "cat"]);
+    keeper.stdin.write("\n");
+    await once(keeper.stdout, "data"); // it is there, as cat runs
+    // Only from here on: a loop that nothing refers to ends before.
     keeper.unref();
     for (const stream of [keeper.stdin, keeper.stdout, keeper.stderr]) {
       (stream as unknown as { unref?: () => void }).unref?.();
     }
-    keeper.stdin.write("\n");
-    await once(keeper.stdout, "data"); // it is there, as cat runs
     return new Namespace(keeper);
   }
 

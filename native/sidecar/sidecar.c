@@ -26,10 +26,11 @@
 #include "sidecar/control.h"
 #include "wire/ethernet.h"
 
-/* How often the link and slow clients are looked after; the link while it is
- * down, since no driver tells that it came up. */
-#define PERIOD_MS 100
-#define PERIOD_LINK_DOWN_MS 10
+/* How often the link and slow clients are looked after. No driver tells that a
+ * link came up: after a change the next looks come sooner, each of them twice
+ * as long after the one before. */
+#define PERIOD_MIN_MS 5u
+#define PERIOD_MS 100u
 
 struct sidecar {
 	struct configuration configuration;
@@ -42,8 +43,9 @@ struct sidecar {
 	struct control control;
 	int epoll;
 	bool link_up;
-	int stop_fd; /* eventfd */
-	int news_fd; /* our end of the caller's stream */
+	uint32_t period_ms; /* until the link is looked at again */
+	int stop_fd;	    /* eventfd */
+	int news_fd;	    /* our end of the caller's stream */
 	pthread_t thread;
 };
 
@@ -213,10 +215,12 @@ link_look(struct sidecar *sidecar)
 {
 	bool up = port_link_up(&sidecar->port);
 
-	if (up != sidecar->link_up)
-		tell(sidecar,
-			up ? MACHNET_ENGINE_LINK_UP : MACHNET_ENGINE_LINK_DOWN);
+	sidecar->period_ms = u32_min(2 * sidecar->period_ms, PERIOD_MS);
+	if (up == sidecar->link_up)
+		return;
 	sidecar->link_up = up;
+	sidecar->period_ms = PERIOD_MIN_MS;
+	tell(sidecar, up ? MACHNET_ENGINE_LINK_UP : MACHNET_ENGINE_LINK_DOWN);
 }
 
 /* @return why it ended, if it was not told to */
@@ -228,10 +232,11 @@ serve(struct sidecar *sidecar, struct machnet_error *error)
 	bool stopping = false;
 	eventfd_t ignored;
 
+	sidecar->period_ms = PERIOD_MIN_MS;
 	while (sidecar->engines_stopped < sidecar->engines_length) {
 		link_look(sidecar);
 		epoll_wait(sidecar->epoll, events, ARRAY_LENGTH(events),
-			sidecar->link_up ? PERIOD_MS : PERIOD_LINK_DOWN_MS);
+			(int)sidecar->period_ms);
 		control_serve(&sidecar->control);
 		notices_take(sidecar);
 		if (stopping)

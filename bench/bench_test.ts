@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
 import { FramedRequests, Frames } from "./ends/framing.ts";
+import { figureLine } from "./figure.ts";
 import { runScript, type Runtime, Script } from "./processes.ts";
 import { messageSize, microseconds, row } from "./table.ts";
 
@@ -189,6 +190,26 @@ test("microseconds(): drops digits that mean nothing", () => {
     "99.9",
     "123",
   ]);
+});
+
+test("figureLine(): says what is missed, and the best it could be", () => {
+  const cells = (line: string): string[] => line.trim().split(/ {2,}/);
+  const figure = {
+    name: "rate",
+    value: 1.5,
+    target: { least: 2 },
+    floor: 1.75,
+  };
+  assert.deepEqual(cells(figureLine(figure)), [
+    "rate",
+    "1.50",
+    "MISSED (at least 2)",
+    "floor 1.75",
+  ]);
+  assert.deepEqual(
+    cells(figureLine({ name: "size", value: 4, unit: "B" })),
+    ["size", "4", "B"],
+  );
 });
 
 test("row(): aligns text left and numbers right", () => {

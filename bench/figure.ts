@@ -8,6 +8,8 @@ export interface Figure {
   readonly unit?: string;
   /** What it must reach: at least, or at most. */
   readonly target?: { readonly least: number } | { readonly most: number };
+  /** The best that anything could reach here, as measured in the same run. */
+  readonly floor?: number;
 }
 
 /** Is it as good as it must be? */
@@ -36,14 +38,23 @@ const COLUMNS: readonly Column[] = [
   { title: "", width: 62, align: "left" },
   { title: "", width: 9 },
   { title: "", width: 6, align: "left" },
-  { title: "", width: 24, align: "left" },
+  { title: "", width: 22, align: "left" },
+  { title: "", width: 14, align: "left" },
 ];
+
+/** One as a line: what it is, what it must reach, and the best it could be. */
+export function figureLine(figure: Figure): string {
+  const { name, value, unit = "", floor } = figure;
+  return row(COLUMNS, [
+    `  ${name}`,
+    number(value),
+    unit,
+    verdict(figure),
+    floor === undefined ? "" : `floor ${number(floor)}`,
+  ]);
+}
 
 /** Print a line for each. */
 export function printFigures(figures: readonly Figure[]): void {
-  for (const figure of figures) {
-    const { name, value, unit = "" } = figure;
-    const cells = [`  ${name}`, number(value), unit, verdict(figure)];
-    console.log(row(COLUMNS, cells));
-  }
+  for (const figure of figures) console.log(figureLine(figure));
 }

@@ -62,7 +62,8 @@ const resultSchema = bestSchema.extend({
 const CONTENDERS = [
   ...["machnet bun memif", "machnet-c memif", "machnet deno af_xdp"],
   ...["machnet deno memif inline", "machnet bun af_packet inline"],
-  ...["machnet bun af_packet MTU 9000", "udp c busy"],
+  ...["machnet-c af_packet inline", "machnet bun af_packet MTU 9000"],
+  ...["udp c busy"],
   ...["tcp bun one-core", "tcp deno MTU 9000", "udp bun", "udp deno busy"],
   ...["websocket bun", "websocket deno", "http bun", "http deno"],
   ...["node-tcp", "node-udp one-core"],

@@ -112,10 +112,18 @@ function wireOptions({ socket, engine }: WireEnd): string[] {
   ];
 }
 
+/** What this project's program in C is to use, where that is no sidecar. */
+function engineArguments({ engine }: WireEnd): string[] {
+  return engine === undefined
+    ? []
+    : [engine.device, engine.ip, `${engine.mtu}`];
+}
+
 function serverCommand(contender: Contender, { server }: Wire): string[] {
   const { address, socket } = server;
   if (contender.transport === "machnet-c") {
-    return ["native/build/bench/machnet-load", "server", socket!, "0"];
+    const program = "native/build/bench/machnet-load";
+    return [program, "server", socket!, "0", ...engineArguments(server)];
   }
   if (contender.runtime === "c") {
     return ["native/build/bench/udp-load", "server", address, "0"];
@@ -133,7 +141,10 @@ function clientCommand(
 ): string[] {
   if (contender.transport === "machnet-c") {
     const program = "native/build/bench/machnet-load";
-    return [program, "client", client.socket!, address, port];
+    return [
+      ...[program, "client", client.socket!, address, port],
+      ...engineArguments(client),
+    ];
   }
   if (contender.runtime === "c") {
     return ["native/build/bench/udp-load", "client", address, port];

@@ -23,9 +23,12 @@ function machnet(
   });
 }
 
-function native(wire: "memif" | "af_packet", mtu: number = 1500): Contender {
-  const [transport, runtime, mode] = ["machnet-c", "c", "sidecars"] as const;
-  return { transport, wire, mtu, runtime, mode };
+function native(
+  wire: "memif" | "af_packet",
+  mtu: number = 1500,
+  mode: "sidecars" | "inline" = "sidecars",
+): Contender {
+  return { transport: "machnet-c", wire, mtu, runtime: "c", mode };
 }
 
 function rival(
@@ -43,6 +46,7 @@ export const QUICK: Plan = {
     ...machnet("memif"),
     ...machnet("memif", 1500, "inline"),
     native("memif"),
+    native("memif", 1500, "inline"),
     ...machnet("af_packet"),
     ...machnet("af_packet", 1500, "inline"),
     ...rival("tcp", "bun", MODES),
@@ -67,11 +71,13 @@ export const FULL: Plan = {
     ...machnet("memif"),
     ...machnet("memif", 1500, "inline"),
     native("memif"),
+    native("memif", 1500, "inline"),
     ...machnet("memif", 9000),
     native("memif", 9000),
     ...machnet("af_packet"),
     ...machnet("af_packet", 1500, "inline"),
     native("af_packet"),
+    native("af_packet", 1500, "inline"),
     ...machnet("af_packet", 9000),
     ...machnet("af_packet", 9000, "inline"),
     ...machnet("af_xdp"),

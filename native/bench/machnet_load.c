@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Request-reply with the client library on both ends and no script: the floor
- * for what scripts can reach on the same sidecars.
+ * for what scripts can reach on the same sidecars, or with engines of their
+ * own.
  *
- *     machnet-load server SOCKET PORT
- *     machnet-load client SOCKET ADDRESS PORT <<<"SIZE WINDOW SECONDS"
+ *     machnet-load server SOCKET PORT [ENGINE]
+ *     machnet-load client SOCKET ADDRESS PORT [ENGINE] <<<"SIZE WINDOW SECONDS"
+ *
+ * ENGINE is DEVICE IP MTU, of an engine that this program runs inline.
  */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "bench/load.h"
-#include "machnet/machnet.h"
+#include "machnet/engine.h"
 
 #define SPIN_US 1000
 #define EVENTS 64
@@ -30,13 +34,43 @@ check(int32_t status, const char *what)
 		load_fail(what, machnet_status_message(status));
 }
 
+/* Run an engine inline: DEVICE, IP, MTU. */
 static void
-attach(const char *socket)
+engine_start(const char *socket, char **engine)
+{
+	struct machnet_engine_options options = {
+		.drive = MACHNET_DRIVE_INLINE,
+		.mtu = (uint32_t)atoi(engine[2]),
+	};
+	struct machnet_error error;
+	int32_t fd;
+	char state;
+
+	snprintf(options.socket, sizeof(options.socket), "%s", socket);
+	snprintf(options.device, sizeof(options.device), "%s", engine[0]);
+	snprintf(options.ip, sizeof(options.ip), "%s", engine[1]);
+	if (machnet_engine_start(&options, &fd, &error) != MACHNET_OK)
+		load_fail("Cannot start engine", error.message);
+	/* What comes later is told of the link, and may be dropped. */
+	if (read(fd, &state, 1) != 1 || state != MACHNET_ENGINE_READY) {
+		machnet_engine_result(&error);
+		load_fail("Cannot start engine", error.message);
+	}
+}
+
+/* To a sidecar, or to an engine of our own. */
+static void
+attach(const char *socket, char **engine)
 {
 	struct machnet_error error;
 
+	if (engine != NULL)
+		engine_start(socket, engine);
 	if (machnet_attach(socket, NULL, &channel, &error) != MACHNET_OK)
 		load_fail("Cannot attach", error.message);
+	if (engine != NULL)
+		check(machnet_channel_drive(channel, machnet_engine_driver()),
+			"Cannot attach");
 	check(machnet_channel_info(channel, &info), "Cannot attach");
 }
 
@@ -149,35 +183,46 @@ measure(struct load *load, uint32_t connection)
 	}
 }
 
-int
-main(int argc, char **argv)
+static void
+ask(struct in_addr address, uint32_t port)
 {
 	static struct load load;
 	uint32_t connection;
 
-	if (argc == 4 && strcmp(argv[1], "server") == 0) {
-		attach(argv[2]);
-		serve((uint32_t)atoi(argv[3]));
-	} else if (argc == 5 && strcmp(argv[1], "client") == 0) {
-		attach(argv[2]);
-		while (load_read(&load)) {
-			check(machnet_connect(channel, 1,
-				      ntohl(inet_addr(argv[3])),
-				      (uint32_t)atoi(argv[4]), 0, 0),
-				"Cannot connect");
-			connection = expect(
-				MACHNET_EVENT_CONNECTED, "Cannot connect")
-					     .connection;
-			measure(&load, connection);
-			check(machnet_close(channel, connection, 0),
-				"Cannot close");
-			expect(MACHNET_EVENT_CLOSED, "Cannot close");
-			/* Who reads this may stop us. */
-			load_print(&load);
-		}
-	} else {
-		load_fail("Cannot start", "machnet-load server SOCKET PORT | "
-					  "client SOCKET ADDRESS PORT");
+	while (load_read(&load)) {
+		check(machnet_connect(
+			      channel, 1, ntohl(address.s_addr), port, 0, 0),
+			"Cannot connect");
+		connection = expect(MACHNET_EVENT_CONNECTED, "Cannot connect")
+				     .connection;
+		measure(&load, connection);
+		check(machnet_close(channel, connection, 0), "Cannot close");
+		expect(MACHNET_EVENT_CLOSED, "Cannot close");
+		/* Who reads this may stop us. */
+		load_print(&load);
 	}
+}
+
+#define ENGINE_ARGUMENTS 3
+
+int
+main(int argc, char **argv)
+{
+	bool server = argc > 1 && strcmp(argv[1], "server") == 0;
+	bool client = argc > 1 && strcmp(argv[1], "client") == 0;
+	int count = server ? 4 : 5; /* of what is not the engine */
+	struct in_addr address;
+
+	if ((!server && !client) ||
+		(argc != count && argc != count + ENGINE_ARGUMENTS) ||
+		(client && inet_aton(argv[3], &address) == 0))
+		load_fail("Cannot start",
+			"machnet-load server SOCKET PORT [DEVICE IP MTU] | "
+			"client SOCKET ADDRESS PORT [DEVICE IP MTU]");
+	attach(argv[2], argc > count ? argv + count : NULL);
+	if (server)
+		serve((uint32_t)atoi(argv[3]));
+	else
+		ask(address, (uint32_t)atoi(argv[4]));
 	return 0;
 }

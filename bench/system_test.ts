@@ -14,6 +14,7 @@ import { z } from "zod";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { runScript, type Runtime, Script } from "./processes.ts";
 import { FULL } from "./system/plans.ts";
+import { contextSwitches } from "./system/program.ts";
 import { contenderName, summarize } from "./system/results.ts";
 
 const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
@@ -50,6 +51,7 @@ const bestSchema = z.strictObject({
 
 const resultSchema = bestSchema.extend({
   mode: z.enum(["sidecars", "inline", "as-is", "one-core", "busy"]),
+  switchesPerRequest: z.number().min(0),
   runs: z.literal(1),
   disturbedRuns: z.int().max(1),
   machine: z.strictObject({
@@ -158,12 +160,19 @@ function networkOf(pid: string): string {
   }
 }
 
+test("contextSwitches(): counts how often a thread has slept", async () => {
+  const before = contextSwitches([process.pid]);
+  for (let time = 0; time < 10; time++) await setTimeout(1);
+  assert.ok(contextSwitches([process.pid]) >= before + 10);
+});
+
 test("summarize(): leaves out runs in which the machine was disturbed", () => {
   const calm = { coresNs: 100, yieldNs: 1000 };
   const run = {
     ...{ count: 100, total: 150, seconds: 1 },
     ...{ p50: 1000, p90: 2000, p99: 3000, p999: 4000, max: 5000 },
-    ...{ cpuSecondsPer100k: 1, packetsPerRequest: 2, othersShare: 0 },
+    ...{ cpuSecondsPer100k: 1, packetsPerRequest: 2 },
+    ...{ switchesPerRequest: 3, othersShare: 0 },
   };
   const slow = { ...run, count: 1, p50: 9000 };
   const [contender, load] = [FULL.contenders[0]!, { size: 64, window: 1 }];
@@ -176,6 +185,7 @@ test("summarize(): leaves out runs in which the machine was disturbed", () => {
   const result = summarize(contender, { ...load, seconds: 1 }, trials);
   assert.equal(result.requestsPerSecond, 100);
   assert.equal(result.latencyUs.p50, 1);
+  assert.equal(result.switchesPerRequest, 3);
   assert.equal(result.runs, 1);
   assert.equal(result.disturbedRuns, 3);
   // Where no run was calm, all count, and are marked.

@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import process from "node:process";
 import type { Load, Measured } from "../measure.ts";
 import { ROOT, runtimePath } from "../processes.ts";
-import { cpuSeconds, Program, signal } from "./program.ts";
+import { contextSwitches, cpuSeconds, Program, signal } from "./program.ts";
 import { busySeconds } from "./speed.ts";
 import type { Wire, WireEnd, WireName, Wires } from "./wires.ts";
 
@@ -45,6 +45,8 @@ export interface Contender {
 export interface Run extends Measured {
   readonly cpuSecondsPer100k: number;
   readonly packetsPerRequest: number;
+  /** Of all threads of both ends and of the sidecars. */
+  readonly switchesPerRequest: number;
   /** Of the time that all cores have, what others took. */
   readonly othersShare: number;
 }
@@ -230,17 +232,21 @@ export class Participant {
     try {
       const packets = await this.#wire.packets(ends);
       const busy = busySeconds();
+      const switches = contextSwitches(pids);
       const cpu = cpuSeconds(pids);
       const begun = performance.now();
       const measured = await this.#ask(load);
       const { total } = measured;
       const elapsed = (performance.now() - begun) / 1000;
       const used = cpuSeconds(pids) - cpu;
+      const switched = contextSwitches(pids) - switches;
       const others = Math.max(0, busySeconds() - busy - used);
       return {
         ...measured,
         cpuSecondsPer100k: 1e5 * used / total,
         packetsPerRequest: (await this.#wire.packets(ends) - packets) / total,
+        // Those of threads that have ended are not counted.
+        switchesPerRequest: Math.max(0, switched) / total,
         othersShare: others / (elapsed * availableParallelism()),
       };
     } finally {

@@ -1,6 +1,6 @@
 /** Programs that are measured: told what to do by lines, and parked meanwhile. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { forget, keep } from "./keeper.ts";
@@ -86,6 +86,25 @@ export function cpuSeconds(pids: readonly number[]): number {
     ticks += Number(fields[11]) + Number(fields[12]); // utime, stime
   }
   return ticks / TICKS_PER_SECOND;
+}
+
+/** How often threads of processes have left a processor to others until now. */
+export function contextSwitches(pids: readonly number[]): number {
+  let sum = 0;
+  for (const pid of pids) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      let status: string;
+      try {
+        status = readFileSync(`/proc/${pid}/task/${thread}/status`, "utf8");
+      } catch {
+        continue; // It ended just now.
+      }
+      for (const [, count] of status.matchAll(/_ctxt_switches:\s*(\d+)/g)) {
+        sum += Number(count);
+      }
+    }
+  }
+  return sum;
 }
 
 /** Packets that the interface in the namespace of a process has sent. */

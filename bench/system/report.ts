@@ -49,6 +49,7 @@ const COLUMNS: readonly Column[] = [
   }),
   { title: "CPU s/100k", width: 10 },
   { title: "packets", width: 7 },
+  { title: "switches", width: 8 },
   { title: "cores ns", width: 8 },
   { title: "yield us", width: 8 },
   { title: "", width: 12, align: "left" },
@@ -58,7 +59,8 @@ function printLoad(results: readonly Result[]): void {
   const [{ size, window }] = results as readonly [Result];
   console.log(
     `\n${messageSize(size)}, window ${window}: latency in microseconds, ` +
-      "packets per request and reply, the machine's own speed\n",
+      "packets and context switches per request and reply, " +
+      "the machine's own speed\n",
   );
   console.log(heading(COLUMNS));
   for (const result of results) {
@@ -70,6 +72,7 @@ function printLoad(results: readonly Result[]): void {
       ...[p50, p90, p99, p999, max].map(short),
       short(result.cpuSecondsPer100k),
       short(result.packetsPerRequest),
+      short(result.switchesPerRequest),
       `${coresNs}`,
       short(yieldNs / 1000),
       result.disturbedRuns > 0 ? `disturbed ${result.disturbedRuns}` : "",

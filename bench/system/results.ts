@@ -35,6 +35,8 @@ export interface Result extends Contender {
   readonly cpuSecondsPer100k: number;
   /** As the sidecars or the interface count them: TCP's may be larger than MTU. */
   readonly packetsPerRequest: number;
+  /** How often a thread at either end, or of a sidecar, left its processor. */
+  readonly switchesPerRequest: number;
   /** Runs that the medians are of. */
   readonly runs: number;
   /** Runs during which the machine changed its speed, or worked for others. */
@@ -78,6 +80,7 @@ export function summarize(
     },
     cpuSecondsPer100k: of((run) => run.cpuSecondsPer100k, 3),
     packetsPerRequest: of((run) => run.packetsPerRequest, 3),
+    switchesPerRequest: of((run) => run.switchesPerRequest, 3),
     runs: used.length,
     disturbedRuns: trials.length - calm.length,
     machine: { coresNs: speed("coresNs"), yieldNs: speed("yieldNs") },
@@ -87,7 +90,7 @@ export function summarize(
 /** What bench/results/latest.json is an array of. */
 export type BestResult = Omit<
   Result,
-  "mode" | "runs" | "disturbedRuns" | "machine"
+  "mode" | "switchesPerRequest" | "runs" | "disturbedRuns" | "machine"
 >;
 
 /**

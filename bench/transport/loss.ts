@@ -4,7 +4,9 @@
  * Sidecars, fabric and script may be more threads than there are cores. Linux
  * then takes a core from one of them at its next tick, of which there may be no
  * more than 250 in a second: many times what a lost packet costs. So they take
- * turns, and nobody else has one.
+ * turns, and nobody else has one, but in pauses: real-time threads that leave
+ * others nothing for most of a second are stopped for 50 ms of it
+ * (sched_rt_runtime_us), longer than any loss would.
  */
 import process from "node:process";
 import type { Connection } from "machnet";
@@ -17,6 +19,7 @@ import {
   type Load,
   medians,
   requestReply,
+  sleep,
   startHosts,
   takeTurns,
 } from "../load.ts";
@@ -29,6 +32,9 @@ const KINDS = [
   { ordered: true, windows: [32] },
 ] as const;
 const LATENCY_US = 20;
+/** At a time, then others have their turn. */
+const SECONDS_MAX = 0.5;
+const PAUSE_MS = 100;
 
 /** After so long a tail-loss probe is sent, as in recovery.c, if the round trip
  * takes about as long as a request and its reply. */
@@ -87,11 +93,14 @@ export const loss: Measurement<RealtimeEffort> = {
 async function inTurns(
   connections: readonly Connection[],
   window: number,
-  { seconds, rounds }: Pick<Effort, "seconds" | "rounds">,
+  effort: Effort,
 ): Promise<Load[][]> {
   const loads: Load[][] = connections.map(() => []);
+  const seconds = Math.min(effort.seconds, SECONDS_MAX);
+  const rounds = Math.ceil(effort.rounds * effort.seconds / seconds);
   for (let round = -1; round < rounds; round++) {
     for (const [index, connection] of connections.entries()) {
+      await sleep(PAUSE_MS);
       const load = { size: 1024, window, seconds };
       const result = await requestReply(connection, load);
       if (round >= 0) loads[index]!.push(result);

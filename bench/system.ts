@@ -131,7 +131,7 @@ function choosePlan(): Plan {
     list === undefined || list.split(",").map(Number).includes(number);
   return {
     contenders: contenders.filter((contender) =>
-      (able || contender.wire === "memif") &&
+      (able || ["memif", "shm"].includes(contender.wire)) &&
       only.test(contenderName(contender))
     ),
     loads: loads.filter(({ size, window }) =>

@@ -10,7 +10,10 @@ import { contextSwitches, cpuSeconds, Program, signal } from "./program.ts";
 import { busySeconds } from "./speed.ts";
 import type { Wire, WireEnd, WireName, Wires } from "./wires.ts";
 
-/** What is compared: see issue and README for the names. */
+/**
+ * What is compared: see issue and README for the names. And `handover`, which
+ * sends nothing: see native/bench/handover.c.
+ */
 export type TransportName =
   | "machnet"
   | "machnet-c"
@@ -19,7 +22,8 @@ export type TransportName =
   | "websocket"
   | "http"
   | "node-udp"
-  | "node-tcp";
+  | "node-tcp"
+  | "handover";
 
 /** What a contender's two ends run under. */
 export type RuntimeName = "bun" | "deno" | "node" | "c";
@@ -123,6 +127,9 @@ function engineArguments({ engine }: WireEnd): string[] {
 
 function serverCommand(contender: Contender, { server }: Wire): string[] {
   const { address, socket } = server;
+  if (contender.transport === "handover") {
+    return ["native/build/bench/handover", "server", address];
+  }
   if (contender.transport === "machnet-c") {
     const program = "native/build/bench/machnet-load";
     return [program, "server", socket!, "0", ...engineArguments(server)];
@@ -141,6 +148,9 @@ function clientCommand(
   { server: { address }, client }: Wire,
   port: string,
 ): string[] {
+  if (contender.transport === "handover") {
+    return ["native/build/bench/handover", "client", address];
+  }
   if (contender.transport === "machnet-c") {
     const program = "native/build/bench/machnet-load";
     return [

@@ -40,6 +40,11 @@ function rival(
   return modes.map((mode) => ({ transport, wire: "veth", mtu, runtime, mode }));
 }
 
+const HANDOVER: Contender = {
+  ...{ transport: "handover", wire: "shm", mtu: 1500 },
+  ...{ runtime: "c", mode: "sidecars" },
+};
+
 /** `make bench-quick`, a minute and a half. */
 export const QUICK: Plan = {
   contenders: [
@@ -47,6 +52,7 @@ export const QUICK: Plan = {
     ...machnet("memif", 1500, "inline"),
     native("memif"),
     native("memif", 1500, "inline"),
+    HANDOVER,
     ...machnet("af_packet"),
     ...machnet("af_packet", 1500, "inline"),
     ...rival("tcp", "bun", MODES),
@@ -72,6 +78,7 @@ export const FULL: Plan = {
     ...machnet("memif", 1500, "inline"),
     native("memif"),
     native("memif", 1500, "inline"),
+    HANDOVER,
     ...machnet("memif", 9000),
     native("memif", 9000),
     ...machnet("af_packet"),

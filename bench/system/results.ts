@@ -131,12 +131,13 @@ function isBetter(one: Result, other: Result): boolean {
 /** Its contender in words: `machnet Bun memif`, `tcp Bun busy`. */
 export function contenderName(contender: Contender): string {
   const { transport, runtime, wire, mtu, mode } = contender;
-  const name = runtime === "node" || transport === "machnet-c"
+  const name = transport === "handover" || transport === "machnet-c" ||
+      runtime === "node"
     ? transport
     : `${transport} ${runtime}`;
   return [
     name,
-    ...wire === "veth" ? [] : [wire],
+    ...wire === "veth" || wire === "shm" ? [] : [wire],
     ...mtu === 1500 ? [] : [`MTU ${mtu}`],
     ...mode === "sidecars" || mode === "as-is" ? [] : [mode],
   ].join(" ");

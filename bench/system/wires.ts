@@ -10,11 +10,12 @@ import {
 } from "../../src/testing/veth.ts";
 import type { InlineEngine } from "../ends/end.ts";
 import type { Contender } from "./contender.ts";
+import { ROOT } from "../processes.ts";
 import { forget, keep } from "./keeper.ts";
-import { packetsSent, signal } from "./program.ts";
+import { packetsSent, Program, signal } from "./program.ts";
 
 /** What packets go through. */
-export type WireName = "memif" | "af_packet" | "af_xdp" | "veth";
+export type WireName = "memif" | "af_packet" | "af_xdp" | "veth" | "shm";
 
 /** One end of a wire. */
 export interface WireEnd {
@@ -116,8 +117,28 @@ async function ofKernel(mtu: number): Promise<Wire> {
   };
 }
 
+/** Engines that hand over, and make no packet. */
+function ofHandovers(): Wire {
+  const directory = addDirectory();
+  const address = `${directory}/way`;
+  const engines = ["server-engine", "client-engine"].map((role) =>
+    new Program(["native/build/bench/handover", role, address], ROOT)
+  );
+  return {
+    server: { address, prefix: [] },
+    client: { address, prefix: [] },
+    pids: engines.map(({ pid }) => pid),
+    packets: () => Promise.resolve(0),
+    async [Symbol.asyncDispose](): Promise<void> {
+      await Promise.all(engines.map((engine) => engine.stop()));
+      removeDirectory(directory);
+    },
+  };
+}
+
 async function start({ wire: name, mtu, mode }: Contender): Promise<Wire> {
   if (name === "veth") return ofKernel(mtu);
+  if (name === "shm") return ofHandovers();
   if (mode === "inline") {
     if (name === "memif" || name === "af_packet") return ofEngines(name, mtu);
     throw new TypeError(`Cannot run an engine inline on ${name}`);

@@ -76,36 +76,48 @@ load_begin(struct load *load)
 	load->end_ns = load->warm_ns + ns;
 }
 
+void
+load_request_at(struct load *load, uint32_t request, uint64_t now_ns)
+{
+	load->sent_ns[request] = now_ns;
+	load->waiting++;
+}
+
 const uint8_t *
 load_request(struct load *load, uint32_t request)
 {
 	load->bytes[0] = (uint8_t)request;
-	load->sent_ns[request] = clock_now_ns();
-	load->waiting++;
+	load_request_at(load, request, clock_now_ns());
 	return load->bytes;
+}
+
+bool
+load_reply_at(struct load *load, uint32_t request, uint64_t now_ns)
+{
+	uint64_t took;
+
+	load->waiting--;
+	load->total++;
+	if (load->over)
+		return false;
+	if (now_ns < load->warm_ns)
+		return true;
+	took = now_ns - load->sent_ns[request];
+	load->count++;
+	load->max_ns = u64_max(load->max_ns, took);
+	load->histogram[bucket_of(took)]++;
+	load->over = now_ns >= load->end_ns && load->count >= LOAD_COUNT_MIN;
+	if (load->over)
+		load->seconds = (double)(now_ns - load->warm_ns) / NS_PER_S;
+	return !load->over;
 }
 
 bool
 load_reply(struct load *load, const uint8_t *bytes, uint32_t length)
 {
-	uint64_t now = clock_now_ns(), took;
-
 	if (length != load->size || bytes[0] >= load->window)
 		load_fail("Cannot measure", "this is no reply to a request");
-	load->waiting--;
-	load->total++;
-	if (load->over)
-		return false;
-	if (now < load->warm_ns)
-		return true;
-	took = now - load->sent_ns[bytes[0]];
-	load->count++;
-	load->max_ns = u64_max(load->max_ns, took);
-	load->histogram[bucket_of(took)]++;
-	load->over = now >= load->end_ns && load->count >= LOAD_COUNT_MIN;
-	if (load->over)
-		load->seconds = (double)(now - load->warm_ns) / NS_PER_S;
-	return !load->over;
+	return load_reply_at(load, bytes[0], clock_now_ns());
 }
 
 bool

@@ -43,6 +43,10 @@ const uint8_t *load_request(struct load *load, uint32_t request);
 /** Count a reply. @return whether the request is to be sent again */
 bool load_reply(struct load *load, const uint8_t *bytes, uint32_t length);
 
+/** The same for requests without bytes, at a time that the caller knows. */
+void load_request_at(struct load *load, uint32_t request, uint64_t now_ns);
+bool load_reply_at(struct load *load, uint32_t request, uint64_t now_ns);
+
 /** @return whether all replies are there */
 bool load_finished(const struct load *load);
 

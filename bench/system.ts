@@ -4,7 +4,7 @@
  * second, latency, CPU time, packets. Prints tables and the ratios that machnet
  * is to reach, and writes bench/results/latest.json, each contender in the mode
  * in which it is at its best; beside it latest.modes.json, all modes and how
- * the machine was meanwhile, and a plot.
+ * the machine was meanwhile, latest.ratios.json, and a plot.
  *
  *     deno run --allow-all bench/system.ts
  *     bun bench/system.ts
@@ -160,7 +160,8 @@ if (results.length === 0) {
 }
 printResults(results);
 console.log("\nRatios, and what they are to be\n");
-printFigures(targets(results));
+const ratios = targets(results);
+printFigures(ratios);
 const file = options.output ?? OUTPUT;
 const base = file.replace(/\.json$/, "");
 const json = (value: unknown): string =>
@@ -168,6 +169,7 @@ const json = (value: unknown): string =>
 mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, json(bestResults(results)));
 writeFileSync(`${base}.modes.json`, json(results));
+writeFileSync(`${base}.ratios.json`, json(ratios));
 writeFileSync(`${base}.svg`, plot(results));
-console.error(`Written: ${file}, ${base}.modes.json, ${base}.svg`);
+console.error(`Written: ${file}, ${base}.{modes,ratios}.json, ${base}.svg`);
 process.exit();

@@ -13,9 +13,17 @@ import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { runScript, type Runtime, Script } from "./processes.ts";
+import type { Figure } from "./figure.ts";
+import type { Contender } from "./system/contender.ts";
 import { FULL } from "./system/plans.ts";
 import { contextSwitches } from "./system/program.ts";
-import { contenderName, summarize } from "./system/results.ts";
+import {
+  bestResults,
+  contenderName,
+  type Result,
+  summarize,
+} from "./system/results.ts";
+import { targets } from "./system/targets.ts";
 
 const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 
@@ -50,6 +58,9 @@ const bestSchema = z.strictObject({
 });
 
 const resultSchema = bestSchema.extend({
+  transport: z.enum([...bestSchema.shape.transport.options, "handover"]),
+  wire: z.enum([...bestSchema.shape.wire.options, "shm"]),
+  packetsPerRequest: z.number().min(0),
   mode: z.enum(["sidecars", "inline", "as-is", "one-core", "busy"]),
   switchesPerRequest: z.number().min(0),
   runs: z.literal(1),
@@ -60,9 +71,24 @@ const resultSchema = bestSchema.extend({
   }),
 });
 
+const ratioSchema = z.strictObject({
+  name: z.string(),
+  value: z.number().positive(),
+  target: z.union([
+    z.strictObject({ least: z.number() }),
+    z.strictObject({ most: z.number() }),
+  ]),
+  floor: z.number().positive().optional(),
+});
+
 // One of each kind.
 const CONTENDERS = [
-  ...["machnet bun memif", "machnet-c memif", "machnet deno af_xdp"],
+  ...[
+    "machnet bun memif",
+    "machnet-c memif",
+    "handover",
+    "machnet deno af_xdp",
+  ],
   ...["machnet deno memif inline", "machnet bun af_packet inline"],
   ...["machnet-c af_packet inline", "machnet bun af_packet MTU 9000"],
   ...["udp c busy"],
@@ -92,11 +118,13 @@ test("bench/system.ts: measures each kind of contender", async () => {
     );
     const names = new Set(results.map(contenderName));
     for (const name of CONTENDERS) {
-      if (!canMakeNamespaces() && !name.includes("memif")) continue;
+      if (!canMakeNamespaces() && !/memif|handover/.test(name)) continue;
       assert.ok(names.has(name), [name, ...lines].join("\n"));
     }
     assert.equal(results.length, 2 * names.size);
-    assert.equal(best.length, results.length); // one mode of each is measured
+    // One mode of each is measured, and one sends nothing.
+    assert.equal(best.length, results.length - 2);
+    z.array(ratioSchema).parse(read(`${folder}/results.ratios.json`));
     assert.match(readFileSync(`${folder}/results.svg`, "utf8"), /^<svg /);
   } finally {
     rmSync(folder, { recursive: true });
@@ -164,6 +192,40 @@ test("contextSwitches(): counts how often a thread has slept", async () => {
   const before = contextSwitches([process.pid]);
   for (let time = 0; time < 10; time++) await setTimeout(1);
   assert.ok(contextSwitches([process.pid]) >= before + 10);
+});
+
+/** As if that had been measured, with `number` for all figures. */
+function madeUp(contender: Partial<Contender>, number: number): Result {
+  const [p50, p90, p99, p999, max] = Array(5).fill(number) as number[];
+  return {
+    ...{ transport: "tcp", wire: "veth", mtu: 1500, runtime: "bun" },
+    ...{ mode: "as-is", size: 64, window: 1, requestsPerSecond: number },
+    latencyUs: { p50: p50!, p90: p90!, p99: p99!, p999: p999!, max: max! },
+    ...{ cpuSecondsPer100k: number, packetsPerRequest: number },
+    ...{ switchesPerRequest: number, runs: 3, disturbedRuns: 0 },
+    machine: { coresNs: 100, yieldNs: 1000 },
+    ...contender,
+  };
+}
+
+test("targets(): tells what hand-overs alone would make of a ratio", () => {
+  const memif = { wire: "memif", mode: "sidecars" } as const;
+  const measured = [
+    madeUp({ transport: "machnet", ...memif }, 30),
+    madeUp({}, 20),
+    madeUp({ mode: "busy" }, 10),
+  ];
+  const name = "memif, 64 B, window 1: p50, of Bun's best";
+  const of = (results: readonly Result[]): Figure | undefined =>
+    targets(results).find((ratio) => ratio.name === name);
+  const ratio = { name, value: 3, target: { most: 1 } };
+  assert.deepEqual(of(measured), ratio);
+  const handover = madeUp({ transport: "handover", runtime: "c" }, 12);
+  assert.deepEqual(of([...measured, handover]), { ...ratio, floor: 1.2 });
+  // Nobody sends by that.
+  const best = bestResults([...measured, handover]);
+  const names = best.map(({ transport }) => transport);
+  assert.deepEqual(names, ["machnet", "tcp"]);
 });
 
 test("summarize(): leaves out runs in which the machine was disturbed", () => {

@@ -94,12 +94,12 @@ export type BestResult = Omit<
 >;
 
 /**
- * Each contender in the mode in which it is at its best: one request at a time
+ * Each contender that sends something, in the mode in which it is at its best: one request at a time
  * the quickest at the median, of several the one with most of them per second.
  */
 export function bestResults(results: readonly Result[]): BestResult[] {
   const groups = Map.groupBy(
-    results,
+    results.filter(({ transport }) => transport !== "handover"),
     ({ transport, wire, mtu, runtime, size, window }) =>
       [transport, wire, mtu, runtime, size, window].join(" "),
   );

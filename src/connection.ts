@@ -575,14 +575,14 @@ export class ConnectionHandle implements Connection {
 
   receive(options?: WaitOptions): Promise<Message> {
     if (options !== undefined) return this.#receiveUnless(options);
-    const message = this.#state.take();
+    const message = this.#state.takeAhead();
     if (message !== undefined) return Promise.resolve(message);
     return this.#read(undefined);
   }
 
   async #receiveUnless(options: WaitOptions): Promise<Message> {
     const signal = checkWait(options, "Cannot receive message");
-    return this.#state.take() ?? await this.#read(signal);
+    return this.#state.takeAhead() ?? await this.#read(signal);
   }
 
   #read(signal: AbortSignal | undefined): Promise<Message> {

@@ -147,13 +147,14 @@ export class ConnectionState implements Leakable {
     this.core.serveLater(this);
   }
 
-  /** Give those who wait what came. */
-  serve(): void {
+  /** Give those who wait what came. @returns how many those are */
+  serve(): number {
     this.#isServed = false;
-    while (this.#inbox.size > 0 && this.#readers.length > 0) {
+    let count = 0;
+    for (; this.#inbox.size > 0 && this.#readers.length > 0; count++) {
       this.#readers.shift()!.serve();
     }
-    this.#responder?.start();
+    return count + (this.#responder?.start() ?? 0);
   }
 
   /**
@@ -170,6 +171,14 @@ export class ConnectionState implements Leakable {
       return this.lend(offset, length, "message");
     }
     return used.lend(offset, length);
+  }
+
+  /** The next message, if one is there or comes within a look. */
+  takeAhead(): ReceivedMessage | undefined {
+    const message = this.take();
+    if (message !== undefined) return message;
+    this.core.lookAhead();
+    return this.take();
   }
 
   /** An object around bytes that came. */

@@ -29,39 +29,51 @@ async function lent(fake: FakeLibrary): Promise<number> {
   return fake.lent.size;
 }
 
-/** Look once, let everybody answer. @returns how long each look might wait */
-async function lookOnce(fake: FakeLibrary): Promise<readonly number[]> {
-  fake.spins.length = 0;
-  fake.core.look(7);
-  // The event loop does not turn meanwhile.
-  for (let count = 0; count < 20; count++) await undefined;
-  return [...fake.spins];
-}
-
 test("who alone was served and has answered waits for more at once", async () => {
   const { fake, channel, one } = await connect();
   const other = await fake.connect(channel, ID + 1);
   let answers = true;
-  const echo = async (connection: Connection): Promise<void> => {
-    for await (const { data } of connection) {
-      if (answers) await connection.send(data);
+  const iterate = async (): Promise<void> => {
+    for await (const { data } of one) {
+      if (answers) await one.send(data);
     }
   };
-  const echoes = [one, other].map(echo);
+  const receive = async (): Promise<void> => {
+    for (;;) {
+      using message = await other.receive();
+      if (answers) await other.send(message.data);
+    }
+  };
+  const ends = Promise.allSettled([iterate(), receive()]);
   await turns();
 
-  fake.message(ID, "a");
-  assert.deepEqual(await lookOnce(fake), [7, 7]);
-  fake.message(ID, "a");
-  fake.message(ID + 1, "b");
-  assert.deepEqual(await lookOnce(fake), [7, 0], "the other has yet to answer");
-  answers = false;
-  fake.message(ID, "a");
-  assert.deepEqual(await lookOnce(fake), [7, 0], "nobody has asked for any");
+  for (const id of [ID, ID + 1]) {
+    answers = true;
+    fake.message(id, "a");
+    assert.deepEqual(await fake.lookOnce(), [7, 7]);
+    fake.message(ID, "a");
+    fake.message(ID + 1, "b");
+    const looks = await fake.lookOnce();
+    assert.deepEqual(looks, [7, 0], "the other has yet to answer");
+    answers = false;
+    fake.message(id, "a");
+    assert.deepEqual(await fake.lookOnce(), [7, 0], "nobody has asked for any");
+  }
 
   fake.closed(ID, Status.OK);
   fake.closed(ID + 1, Status.OK);
-  await Promise.all(echoes);
+  await ends;
+});
+
+test("who waits for what came takes nothing from those who wait longer", async () => {
+  const { fake, one } = await connect();
+  const first = one.receive();
+  await turns();
+  fake.message(ID, "a");
+  const second = one.receive();
+  assert.equal(decode((await first).data), "a");
+  fake.message(ID, "b");
+  assert.equal(decode((await second).data), "b");
 });
 
 test("send() is done when the message is in the channel", async () => {

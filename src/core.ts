@@ -74,7 +74,10 @@ export class Core implements Pumped, Leakable {
   #looksLeft = 0;
   #lookUs = 0;
   #sendsLeft = SENDS_PER_TURN;
-  // What the last look found readers for, and whether something went out since.
+  // Whether a look is under way, or one ahead about to be.
+  #looking = false;
+  #looksSoon = false;
+  // How many the last look found something for, and whether anything was sent since.
   #servedCount = 0;
   #sent = false;
   #used = false;
@@ -332,15 +335,39 @@ export class Core implements Pumped, Leakable {
    * what would come.
    */
   lookAhead(): void {
-    if (this.#looksLeft === 0) return;
+    // Who is called in the middle of a look may ask for more.
+    if (this.#looksLeft === 0 || this.#looking) return;
     this.#looksLeft--;
     const alone = this.#sent && this.#servedCount <= 1;
     // When a look finds nothing, the next would not find much.
     if (this.#look(alone ? this.#lookUs : 0) === 0) this.#looksLeft = 0;
   }
 
+  /**
+   * The same once the caller awaits something: who sends a request waits for its
+   * reply, and who replies for the next request, but may send others before.
+   */
+  lookAheadSoon(): void {
+    if (this.#looksSoon || this.#looksLeft === 0) return;
+    this.#looksSoon = true;
+    queueMicrotask(this.#lookAheadNow);
+  }
+
+  readonly #lookAheadNow = (): void => {
+    this.#looksSoon = false;
+    this.lookAhead();
+  };
+
   #look(spinUs: number): number {
     if (this.over !== Status.OK) return 0;
+    this.#looking = true;
+    const count = this.#lookFor(spinUs);
+    this.#looking = false;
+    return count;
+  }
+
+  #lookFor(spinUs: number): number {
+    this.#servedCount = 0;
     this.#sent = false;
     this.#returns.flush();
     const count = this.calls.machnet_poll(
@@ -371,8 +398,7 @@ export class Core implements Pumped, Leakable {
 
   #serve(): void {
     const served = this.#served;
-    this.#servedCount = served.length;
-    for (const connection of served) connection.serve();
+    for (const connection of served) this.#servedCount += connection.serve();
     served.length = 0;
   }
 
@@ -414,6 +440,7 @@ export class Core implements Pumped, Leakable {
       const connection = this.#residents.connection(id);
       if (connection === undefined) this.release(offset, length);
       else connection.deliverTagged(kind, events[at + 4]!, offset, length);
+      if (kind !== EventKind.REQUEST) this.#servedCount++;
       return;
     }
     const answer: Answer = {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Status } from "../ffi/status.ts";
 import { EventKind, MessageKind } from "../ffi/structs.ts";
 import type { Connection } from "./connection.ts";
+import type { Message } from "./message.ts";
 import type { OutgoingMessage } from "./outgoing.ts";
 import {
   decodeError,
@@ -10,6 +11,7 @@ import {
   type IncomingRequest,
   isLater,
   RequestError,
+  type RequestHandler,
   REQUESTS_MAX,
   slotOf,
   successor,
@@ -75,6 +77,44 @@ test("a number is not used twice while it may be answered", async () => {
   }
   await turns();
   assert.equal(fake.lent.size, 0);
+});
+
+test("who alone got a reply and asks again waits for more at once", async () => {
+  const { fake, one } = await connect();
+  const ask = async (): Promise<void> => {
+    for (;;) (await one.request(encode("a"))).release();
+  };
+  const ends = Promise.allSettled([ask(), ask()]);
+  await turns();
+  fake.messageTagged(ID, REPLY, requests(fake).at(-1)!, "A");
+  assert.deepEqual(await fake.lookOnce(), [7, 7]);
+  for (const request of requests(fake).slice(-2)) {
+    fake.messageTagged(ID, REPLY, request, "A");
+  }
+  const looks = await fake.lookOnce();
+  assert.deepEqual(looks, [7, 0], "the other has yet to ask again");
+  fake.closed(ID, Status.OK);
+  await ends;
+});
+
+test("requests that are made together leave before any waits", async () => {
+  const { fake, one } = await connect();
+  const sentAt: number[] = [];
+  const ends = Promise.allSettled([
+    (async () => {
+      using _ = await one.request(encode("a"));
+      const asked = ["b", "c", "d"].map((text) => one.request(encode(text)));
+      sentAt.push(fake.spins.length);
+      await Promise.all(asked);
+    })(),
+  ]);
+  await turns();
+  fake.messageTagged(ID, REPLY, requests(fake)[0]!, "A");
+  assert.deepEqual(await fake.lookOnce(), [7, 7]);
+  assert.deepEqual(fake.tagged.map(({ text }) => text), ["a", "b", "c", "d"]);
+  assert.deepEqual(sentAt, [1]);
+  fake.closed(ID, Status.OK);
+  await ends;
 });
 
 test("request() sends from room of allocate()", async () => {
@@ -146,6 +186,44 @@ test("request() takes bytes, or room of its own connection", async () => {
   });
   room.data.fill(0); // still ours
   assert.deepEqual(fake.tagged, []);
+});
+
+test("a handler that alone was called and has replied is called with the next at once", async () => {
+  const { fake, one } = await connect();
+  const handlers: RequestHandler[] = [
+    ({ data }) => data,
+    async ({ data }) => await Promise.resolve(data),
+  ];
+  let handle = handlers[0]!;
+  one.serve((request) => handle(request)).catch(() => {});
+  await turns();
+  let request = 0;
+  for (handle of handlers) {
+    fake.messageTagged(ID, REQUEST, request++, "a");
+    assert.deepEqual(await fake.lookOnce(), [7, 7]);
+    fake.messageTagged(ID, REQUEST, request++, "a");
+    fake.messageTagged(ID, REQUEST, request++, "b");
+    const looks = await fake.lookOnce();
+    assert.deepEqual(looks, [7, 0], "the other has yet to reply");
+  }
+});
+
+test("who asks for more while a look goes on does not look into it", async () => {
+  const { fake, one } = await connect();
+  const received: Promise<Message>[] = [];
+  one.serve((request) => {
+    request.signal.addEventListener("abort", () => {
+      received.push(one.receive());
+    });
+    return new Promise(() => {});
+  }).catch(() => {});
+  await turns();
+  fake.messageTagged(ID, REQUEST, 0, "a");
+  await turns();
+  fake.messageTagged(ID, CANCEL, 0, "");
+  fake.message(ID, "b");
+  assert.deepEqual(await fake.lookOnce(), [7]);
+  assert.equal(decode((await received[0]!).data), "b");
 });
 
 test("serve() sends replies from room of allocate()", async () => {

@@ -172,12 +172,17 @@ export class Responder {
     );
   }
 
-  /** Hand requests to the handler. */
-  start(): void {
+  /** Hand requests to the handler. @returns how many */
+  start(): number {
     const handler = this.#handler;
-    if (handler === undefined || this.#starting) return;
+    if (handler === undefined || this.#starting) return 0;
     this.#starting = true;
-    while (this.#queue.length > 0 && this.#running < this.#concurrency) {
+    let count = 0;
+    for (
+      ;
+      this.#queue.length > 0 && this.#running < this.#concurrency;
+      count++
+    ) {
       const served = this.#queue.shift()!;
       this.#running++;
       // One that nobody waits for has its turn to be answered, too.
@@ -186,6 +191,7 @@ export class Responder {
       } else this.#handle(served, handler);
     }
     this.#starting = false;
+    return count;
   }
 
   #handle(served: ServedRequest, handler: RequestHandler): void {

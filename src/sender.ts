@@ -163,7 +163,8 @@ export class Sender {
       : this.#waitingTagged > 0
       ? Status.AGAIN
       : this.#sendTagged(message, kind, request);
-    if (status !== Status.OK && status !== Status.AGAIN) this.#drop(message);
+    if (status === Status.OK) this.core.lookAheadSoon();
+    else if (status !== Status.AGAIN) this.#drop(message);
     return status;
   }
 

@@ -200,6 +200,15 @@ export class FakeLibrary {
     return Status.OK;
   }
 
+  /** Look once, let everybody answer. @returns how long each look might wait */
+  async lookOnce(): Promise<readonly number[]> {
+    this.spins.length = 0;
+    this.core.look(7);
+    // The event loop does not turn meanwhile.
+    for (let count = 0; count < 20; count++) await undefined;
+    return [...this.spins];
+  }
+
   /** What the code under test sees. */
   get library(): Library {
     const calls: Partial<ClientCalls> = {

@@ -28,7 +28,11 @@ export const STATUSES = [
   ["ADDRESS_IN_USE", -18, "the address or port is taken"],
   ["ADDRESS_NOT_AVAILABLE", -19, "the address is not the sidecar's"],
   ["NAME_NOT_FOUND", -20, "the host name could not be resolved"],
-  ["HOST_UNREACHABLE", -21, "the host does not answer ARP"],
+  [
+    "HOST_UNREACHABLE",
+    -21,
+    "no host answers for the address; is the sidecar there running?",
+  ],
   ["CONNECTION_REFUSED", -22, "nobody listens on the port"],
   [
     "CONNECTION_TIMED_OUT",

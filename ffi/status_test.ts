@@ -59,6 +59,7 @@ test("failure() says what was attempted and why it failed", () => {
   assert.equal(error.code, "HOST_UNREACHABLE");
   assert.equal(
     error.message,
-    "Cannot connect to 10.0.0.9:888: the host does not answer ARP",
+    "Cannot connect to 10.0.0.9:888: no host answers for the address; is " +
+      "the sidecar there running?",
   );
 });

@@ -144,8 +144,8 @@ export interface Channel extends AsyncDisposable {
    * @returns The connection.
    * @throws {TypeError} If an option has the wrong type or an unknown name.
    * @throws {RangeError} If an option is out of range.
-   * @throws {MachnetError} NAME_NOT_FOUND, HOST_UNREACHABLE, CONNECTION_REFUSED,
-   * CONNECTION_TIMED_OUT, TOO_MANY_CONNECTIONS; CLOSED, SIDECAR_GONE,
+   * @throws {MachnetError} NAME_NOT_FOUND; INVALID_ARGUMENT if no host can have
+   * the address; HOST_UNREACHABLE, CONNECTION_REFUSED, CONNECTION_TIMED_OUT, TOO_MANY_CONNECTIONS; CLOSED, SIDECAR_GONE,
    * SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel is over.
    *
    * @example
@@ -313,11 +313,7 @@ export class ChannelHandle implements Channel {
   }
 
   #failure(status: number, attempt: string): Error {
-    return failure(
-      status,
-      attempt,
-      status === Status.CLOSED ? "the channel was closed" : undefined,
-    );
+    return failure(status, attempt, DETAILS.get(status));
   }
 
   /** Ask the engine for an object; an abort undoes what comes after it. */
@@ -357,6 +353,15 @@ export class ChannelHandle implements Channel {
     return this.close();
   }
 }
+
+// Of connect() and listen(). What else could be invalid was checked before.
+const DETAILS: ReadonlyMap<number, string> = new Map([
+  [Status.CLOSED, "the channel was closed"],
+  [
+    Status.INVALID_ARGUMENT,
+    "no host of the network can have that address; connect to the one of the peer's sidecar",
+  ],
+]);
 
 // A sidecar hears none of its own packets, so that it would ask in vain.
 function toOurselves(attempt: string): Error {

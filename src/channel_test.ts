@@ -61,7 +61,20 @@ test("connect() says who cannot be reached, and why", async () => {
   await assert.rejects(pending, {
     name: "MachnetError",
     code: "HOST_UNREACHABLE",
-    message: "Cannot connect to 10.0.0.9:888: the host does not answer ARP",
+    message: "Cannot connect to 10.0.0.9:888: no host answers for the " +
+      "address; is the sidecar there running?",
+  });
+});
+
+test("connect() says that no host can have an address", async () => {
+  const fake = new FakeLibrary();
+  const pending = fake.open().connect({ hostname: "127.0.0.1", port: 888 });
+  await turns();
+  answer(fake, Status.INVALID_ARGUMENT);
+  await assert.rejects(pending, {
+    code: "INVALID_ARGUMENT",
+    message: "Cannot connect to 127.0.0.1:888: no host of the network can " +
+      "have that address; connect to the one of the peer's sidecar",
   });
 });
 

@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "engine/neighbors.h"
 #include "shm/futex.h"
 
 /* Requests of one channel in a turn of the loop. */
@@ -277,12 +276,12 @@ serve_connect(struct channel *channel, uint64_t now_ns,
 	struct machnet_event event = {
 		.kind = MACHNET_EVENT_CONNECTED,
 		.token = request->token,
-		.status = MACHNET_HOST_UNREACHABLE,
+		.status = MACHNET_INVALID_ARGUMENT,
 		.address = request->address,
 		.port = request->port,
 	};
 
-	if (neighbors_addressable(request->address))
+	if (subnet_host(&channel->subnet, request->address))
 		transport_connect(channel->transport, now_ns,
 			&channel->endpoint, request->token, request->address,
 			request->port, request->timeout_ms, request->flags);
@@ -296,14 +295,15 @@ serve_listen(struct channel *channel, const struct submission *request)
 	struct machnet_event event = {
 		.kind = MACHNET_EVENT_LISTENING,
 		.token = request->token,
-		.address = channel->address,
+		.address = channel->subnet.address,
 		.port = request->port,
 	};
 	uint32_t backlog =
 		request->length == 0 ? BACKLOG_DEFAULT : request->length;
 	struct listener *listener;
 
-	if (request->address != 0 && request->address != channel->address) {
+	if (request->address != 0 &&
+		request->address != channel->subnet.address) {
 		event.status = MACHNET_ADDRESS_NOT_AVAILABLE;
 	} else {
 		listener = listeners_add(channel->listeners, &channel->endpoint,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "engine/holdings.h"
+#include "engine/subnet.h"
 #include "shm/arena.h"
 #include "shm/layout.h"
 #include "transport/transport.h"
@@ -27,7 +28,7 @@ struct channel {
 	struct endpoint endpoint; /* what the transport sees */
 	struct transport *transport;
 	struct listeners *listeners;
-	uint32_t address; /* of this host */
+	struct subnet subnet; /* this host's, by its address */
 
 	int memfd;
 	int socket;  /* the application's doorbell, and its life */

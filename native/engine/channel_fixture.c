@@ -113,7 +113,7 @@ fixture_open(void)
 	doorbell = sockets[1];
 	channel->transport = transport;
 	channel->listeners = listeners;
-	channel->address = OUR_ADDRESS;
+	channel->subnet = (struct subnet){OUR_ADDRESS, 24};
 	assert_true(channel_layout_init(&layout, ARENA_BYTES));
 	shared = mmap(NULL, layout.bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
 		channel->memfd, 0);

@@ -41,7 +41,7 @@ a_request_is_answered(void **state)
 	assert_int_equal(engine_serve(), 1);
 	event = application_event();
 	assert_int_equal(event.kind, MACHNET_EVENT_CONNECTED);
-	assert_int_equal(event.status, MACHNET_HOST_UNREACHABLE);
+	assert_int_equal(event.status, MACHNET_INVALID_ARGUMENT);
 	assert_int_equal(event.token, 5);
 	assert_int_equal(engine_serve(), 0);
 	assert_true(channel_sleep(channel));

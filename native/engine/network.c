@@ -6,6 +6,7 @@
 
 #include "base/idle.h"
 #include "engine/handover.h"
+#include "engine/subnet.h"
 #include "port/memory.h"
 #include "rss/plan.h"
 
@@ -227,11 +228,12 @@ network_packet_attach(struct network *network, const uint8_t *bytes,
 static uint32_t
 next_hop(const struct engine_options *options, uint32_t address)
 {
-	uint32_t mask = options->prefix_length == 0
-				? 0
-				: UINT32_MAX << (32 - options->prefix_length);
+	const struct subnet ours = {
+		.address = options->address,
+		.prefix_length = options->prefix_length,
+	};
 
-	if (((address ^ options->address) & mask) == 0 || options->gateway == 0)
+	if (subnet_contains(&ours, address) || options->gateway == 0)
 		return address;
 	return options->gateway;
 }

@@ -156,7 +156,10 @@ adopt(struct engine *engine, struct channel *channel)
 
 	channel->transport = engine->transport;
 	channel->listeners = engine->listeners;
-	channel->address = engine->options.address;
+	channel->subnet = (struct subnet){
+		.address = engine->options.address,
+		.prefix_length = engine->options.prefix_length,
+	};
 	engine->channels[engine->channels_length++] = channel;
 	/* Edge triggered: we never read the descriptor, which the application
 	 * could empty, or make block. */

@@ -7,36 +7,20 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "engine/neighbors.h"
+#include "engine/subnet.h"
 #include "transport/transport.h"
 #include "wire/ethernet.h"
 
 /* What cpu_set_t holds. */
 #define CORES_MAX 1024u
 
-static uint32_t
-mask(const struct configuration *configuration)
+static struct subnet
+subnet(const struct configuration *configuration)
 {
-	return UINT32_MAX << (32 - configuration->prefix_length);
-}
-
-static bool
-in_subnet(const struct configuration *configuration, uint32_t address)
-{
-	return ((address ^ configuration->address) & mask(configuration)) == 0;
-}
-
-/* Of one host, and neither the subnet's own address nor its broadcast address,
- * which there are where the prefix leaves room (RFC 3021)? */
-static bool
-host_address(const struct configuration *configuration, uint32_t address)
-{
-	uint32_t host = address & ~mask(configuration);
-
-	return neighbors_addressable(address) &&
-	       (configuration->prefix_length > 30 ||
-		       !in_subnet(configuration, address) ||
-		       (host != 0 && host != ~mask(configuration)));
+	return (struct subnet){
+		.address = configuration->address,
+		.prefix_length = configuration->prefix_length,
+	};
 }
 
 static int32_t
@@ -47,6 +31,7 @@ ip_read(struct configuration *configuration, const char *ip,
 	char address[sizeof(((struct machnet_engine_options *)0)->ip)] = "";
 	char *end = NULL;
 	unsigned long prefix = 0;
+	struct subnet ours;
 
 	if (slash != NULL) {
 		memcpy(address, ip, (size_t)(slash - ip));
@@ -60,7 +45,8 @@ ip_read(struct configuration *configuration, const char *ip,
 			"prefix length, as in 10.0.0.2/24",
 			ip);
 	configuration->prefix_length = (uint32_t)prefix;
-	if (!host_address(configuration, configuration->address))
+	ours = subnet(configuration);
+	if (!subnet_host(&ours, ours.address))
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
 			"Cannot use ip \"%s\": no host can have that address",
 			ip);
@@ -71,6 +57,8 @@ static int32_t
 gateway_read(struct configuration *configuration, const char *gateway,
 	struct machnet_error *error)
 {
+	struct subnet ours = subnet(configuration);
+
 	if (gateway[0] == '\0')
 		return MACHNET_OK;
 	if (!ipv4_parse(&configuration->gateway, gateway))
@@ -78,10 +66,10 @@ gateway_read(struct configuration *configuration, const char *gateway,
 			"Cannot use gateway \"%s\": expected an IPv4 address",
 			gateway);
 	/* Clouds that give a host a /32 have a gateway beside it. */
-	if (!host_address(configuration, configuration->gateway) ||
-		configuration->gateway == configuration->address ||
-		(configuration->prefix_length != 32 &&
-			!in_subnet(configuration, configuration->gateway)))
+	if (!subnet_host(&ours, configuration->gateway) ||
+		configuration->gateway == ours.address ||
+		(ours.prefix_length != 32 &&
+			!subnet_contains(&ours, configuration->gateway)))
 		return error_set(error, MACHNET_INVALID_ARGUMENT,
 			"Cannot use gateway \"%s\": it is no other host of "
 			"our own subnet",

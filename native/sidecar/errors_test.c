@@ -61,14 +61,14 @@ an_address_that_nobody_has_is_unreachable(void **state)
 }
 
 static void
-an_address_that_no_host_can_have_is_unreachable(void **state)
+an_address_that_no_host_can_have_is_refused(void **state)
 {
-	const uint32_t addresses[] = {
-		0, 1, 0x7f000001, 0xe0000001, 0xf0000000, 0xffffffff};
+	const uint32_t addresses[] = {0, 1, 0x7f000001, 0xe0000001, 0xf0000000,
+		0xffffffff, B_ADDRESS & ~0xffu, B_ADDRESS | 0xffu};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
-		connect_fails(addresses[i], PORT, MACHNET_HOST_UNREACHABLE);
+		connect_fails(addresses[i], PORT, MACHNET_INVALID_ARGUMENT);
 }
 
 static void
@@ -367,8 +367,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_that_nobody_has_is_unreachable),
-		cmocka_unit_test(
-			an_address_that_no_host_can_have_is_unreachable),
+		cmocka_unit_test(an_address_that_no_host_can_have_is_refused),
 		cmocka_unit_test(a_port_without_a_listener_refuses),
 		cmocka_unit_test(a_busy_port_is_in_use),
 		cmocka_unit_test(only_the_sidecars_own_address_is_available),

@@ -197,9 +197,24 @@ test("connect() to an address that nobody has", { skip }, async () => {
     }),
     {
       code: "HOST_UNREACHABLE",
-      message: "Cannot connect to 10.90.0.77:1: the host does not answer ARP",
+      message: "Cannot connect to 10.90.0.77:1: no host answers for the " +
+        "address; is the sidecar there running?",
     },
   );
+});
+
+test("connect() to an address that no host can have", { skip }, async () => {
+  for (const hostname of ["127.0.0.1", "10.90.0.255", "224.0.0.1"]) {
+    await assert.rejects(
+      hosts.client.connect({ hostname, port: 1, timeout: PATIENCE_MS }),
+      {
+        code: "INVALID_ARGUMENT",
+        message:
+          `Cannot connect to ${hostname}:1: no host of the network can ` +
+          "have that address; connect to the one of the peer's sidecar",
+      },
+    );
+  }
 });
 
 test("connect() to a name that does not exist", { skip }, async () => {

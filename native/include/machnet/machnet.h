@@ -336,7 +336,8 @@ enum machnet_connect_flag {
 };
 
 /**
- * Open a connection. The answer is a CONNECTED event with the token.
+ * Open a connection. The answer is a CONNECTED event with the token; its status
+ * is INVALID_ARGUMENT if no host can have the address.
  * @param address IPv4, host byte order
  * @param port 1 to 65535
  * @param timeout_ms 0: 1000

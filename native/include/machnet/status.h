@@ -32,7 +32,9 @@
 	X(ADDRESS_IN_USE, -18, "the address or port is taken")                 \
 	X(ADDRESS_NOT_AVAILABLE, -19, "the address is not the sidecar's")      \
 	X(NAME_NOT_FOUND, -20, "the host name could not be resolved")          \
-	X(HOST_UNREACHABLE, -21, "the host does not answer ARP")               \
+	X(HOST_UNREACHABLE, -21,                                               \
+		"no host answers for the address; is the sidecar there "       \
+		"running?")                                                    \
 	X(CONNECTION_REFUSED, -22, "nobody listens on the port")               \
 	X(CONNECTION_TIMED_OUT, -23,                                           \
 		"the host did not answer in time; if it is up, firewalls "     \

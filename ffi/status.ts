@@ -27,7 +27,7 @@ export const STATUSES = [
   ["MESSAGE_TOO_LARGE", -17, "a message has at most 8 MiB"],
   ["ADDRESS_IN_USE", -18, "the address or port is taken"],
   ["ADDRESS_NOT_AVAILABLE", -19, "the address is not the sidecar's"],
-  ["NAME_NOT_FOUND", -20, "the host name could not be resolved"],
+  ["NAME_NOT_FOUND", -20, "no IPv4 address was found for the host name"],
   [
     "HOST_UNREACHABLE",
     -21,

@@ -99,5 +99,7 @@ export function checkInteger(
 
 /** What a value is that should be something else. */
 export function kindOf(value: unknown): string {
-  return value === null ? "null" : `of type ${typeof value}`;
+  if (value === null) return "null";
+  if (typeof value !== "object") return `of type ${typeof value}`;
+  return `of type ${value.constructor?.name ?? "object"}`;
 }

@@ -690,7 +690,10 @@ export class ConnectionHandle implements Connection {
 const ALLOCATE = "Cannot allocate message";
 
 function notBytes(value: unknown): TypeError {
+  const remedy = typeof value === "string"
+    ? "; new TextEncoder().encode() makes one of it"
+    : "";
   return new TypeError(
-    `Cannot send message: it is ${kindOf(value)}, not a Uint8Array`,
+    `Cannot send message: it is ${kindOf(value)}, not a Uint8Array${remedy}`,
   );
 }

@@ -190,8 +190,8 @@ test("what plain JavaScript passes is checked, and harms nothing", async () => {
   const it = one as any;
   const bytes = encode("a");
   const signal = new AbortController(); // forgot the .signal
-  const notBytes =
-    "Cannot send message: it is of type string, not a Uint8Array";
+  const notBytes = "Cannot send message: it is of type string, not a " +
+    "Uint8Array; new TextEncoder().encode() makes one of it";
   const wrong: [call: () => unknown, name: string, message: string][] = [
     [() => it.send("hello"), "TypeError", notBytes],
     [() => it.trySend("hello"), "TypeError", notBytes],
@@ -200,6 +200,11 @@ test("what plain JavaScript passes is checked, and harms nothing", async () => {
       () => it.send(null),
       "TypeError",
       "Cannot send message: it is null, not a Uint8Array",
+    ],
+    [
+      () => it.send(bytes.buffer),
+      "TypeError",
+      "Cannot send message: it is of type ArrayBuffer, not a Uint8Array",
     ],
     [
       () => it.send(bytes, { signal }),
@@ -259,7 +264,7 @@ test("what plain JavaScript passes is checked, and harms nothing", async () => {
     [
       () => it.reset(new Error("no")),
       "TypeError",
-      "Cannot reset connection: reason is of type object",
+      "Cannot reset connection: reason is of type Error",
     ],
     [
       () => it.serve(),

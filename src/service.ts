@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { kindOf } from "./arguments.ts";
 import type { Connection } from "./connection.ts";
 import {
   type IncomingRequest,
@@ -305,6 +306,11 @@ export class Service<Declared extends Methods> {
    * @throws {RangeError} If a name has no bytes or too many.
    */
   constructor(methods: Declared, options: ServiceOptions = {}) {
+    if (typeof methods !== "object" || methods === null) {
+      throw new TypeError(
+        `Cannot declare service: its methods are ${kindOf(methods)}`,
+      );
+    }
     for (const [name, { input, output }] of Object.entries(methods)) {
       const attempt = `Cannot declare method "${name}"`;
       const { length } = encoder.encode(name);
@@ -365,7 +371,6 @@ export class Service<Declared extends Methods> {
       if (what === undefined) continue;
       throw new TypeError(`Cannot handle method "${name}": ${what}`);
     }
-    const encode = (value: unknown): Uint8Array => this.#codec.encode(value);
     return (request) => {
       const { name, payload } = split(request.data);
       const attempt = `Cannot call "${name}"`;
@@ -383,7 +388,7 @@ export class Service<Declared extends Methods> {
       const input = this.#decode(payload, schema, "INVALID_INPUT", attempt);
       return after(
         after(input, (value) => handle.call(handlers, value, request)),
-        encode,
+        (value) => this.#encode(value, attempt),
       );
     };
   }
@@ -391,8 +396,9 @@ export class Service<Declared extends Methods> {
   /**
    * Call the service at the other end of a connection.
    *
-   * Calls reject as `connection.request()` does, and with INVALID_OUTPUT if the
-   * result is checked and is not what the schema says.
+   * Calls reject as `connection.request()` does, with INVALID_OUTPUT if the
+   * result is checked and is not what the schema says, and with a TypeError if
+   * the codec cannot encode the input.
    *
    * @param connection The connection.
    * @param options Whether results are checked.
@@ -428,7 +434,7 @@ export class Service<Declared extends Methods> {
         input: unknown,
         limits?: RequestOptions,
       ): Promise<unknown> => {
-        const payload = this.#codec.encode(input);
+        const payload = this.#encode(input, `Cannot call "${name}"`);
         // Written where it is sent from, if there is room for it now.
         using room = connection.tryAllocate(head.length + payload.length);
         const bytes = join(head, payload, room?.data);
@@ -445,6 +451,14 @@ export class Service<Declared extends Methods> {
     return Object.fromEntries(entries);
   }
 
+  #encode(value: unknown, attempt: string): Uint8Array {
+    try {
+      return this.#codec.encode(value);
+    } catch (cause) {
+      throw new TypeError(`${attempt}: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
   #decode(
     bytes: Uint8Array,
     schema: StandardSchema | undefined,
@@ -455,8 +469,7 @@ export class Service<Declared extends Methods> {
     try {
       value = this.#codec.decode(bytes);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new RequestError(code, `${attempt}: ${why}`, { cause });
+      throw new RequestError(code, `${attempt}: ${reasonOf(cause)}`, { cause });
     }
     if (schema === undefined) return value;
     return after(schema["~standard"].validate(value), (result) => {
@@ -536,6 +549,10 @@ function join(
   bytes.set(head);
   bytes.set(rest, head.length);
   return bytes;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function split(bytes: Uint8Array): { name: string; payload: Uint8Array } {

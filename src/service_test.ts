@@ -244,7 +244,28 @@ test("a codec replaces JSON at both ends", async () => {
   assert.deepEqual([...reply], [255, 2, 1]);
 });
 
+test("what cannot be encoded is said to be of which call", async () => {
+  const numbers = service({
+    echo: { input: z.unknown(), output: z.unknown() },
+    big: { output: z.unknown() },
+  });
+  const handler = numbers.handler({ echo: (value) => value, big: () => 1n });
+  const client = numbers.client(connectionTo(handler));
+  await assert.rejects(client.echo(1n), {
+    name: "TypeError",
+    message: /^Cannot call "echo": .*BigInt/,
+  });
+  await assert.rejects(client.big(), {
+    name: "TypeError",
+    message: /^Cannot call "big": .*BigInt/,
+  });
+});
+
 test("service() checks names and schemas", () => {
+  assert.throws(() => service(undefined as never), {
+    name: "TypeError",
+    message: "Cannot declare service: its methods are of type undefined",
+  });
   assert.throws(() => service({ "": {} }), { name: "RangeError" });
   assert.throws(() => service({ ["é".repeat(128)]: {} }), {
     name: "RangeError",

@@ -296,7 +296,7 @@ reply_check(const struct control *control, struct control_reply *reply,
 	return error_set(error,
 		reply->status < MACHNET_AGAIN ? reply->status
 					      : MACHNET_SYSTEM_ERROR,
-		"The sidecar at \"%s\" refused: %s", control->path,
+		"Cannot attach to the sidecar at \"%s\": %s", control->path,
 		reply->message[0] != '\0'
 			? reply->message
 			: machnet_status_message(reply->status));

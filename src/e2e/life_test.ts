@@ -203,6 +203,15 @@ test("connect() to an address that nobody has", { skip }, async () => {
   );
 });
 
+test("attach() to an engine that there is not", { skip }, async () => {
+  const host = hosts.sidecars[0]!;
+  await assert.rejects(host.attach({ engine: 9 }), {
+    code: "INVALID_ARGUMENT",
+    message: `Cannot attach to the sidecar at "${host.socket}": ` +
+      "the sidecar has no engine of that number",
+  });
+});
+
 test("connect() to an address that no host can have", { skip }, async () => {
   for (const hostname of ["127.0.0.1", "10.90.0.255", "224.0.0.1"]) {
     await assert.rejects(

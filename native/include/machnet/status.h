@@ -31,7 +31,7 @@
 	X(MESSAGE_TOO_LARGE, -17, "a message has at most 8 MiB")               \
 	X(ADDRESS_IN_USE, -18, "the address or port is taken")                 \
 	X(ADDRESS_NOT_AVAILABLE, -19, "the address is not the sidecar's")      \
-	X(NAME_NOT_FOUND, -20, "the host name could not be resolved")          \
+	X(NAME_NOT_FOUND, -20, "no IPv4 address was found for the host name")  \
 	X(HOST_UNREACHABLE, -21,                                               \
 		"no host answers for the address; is the sidecar there "       \
 		"running?")                                                    \

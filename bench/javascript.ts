@@ -37,6 +37,7 @@ const SIZE = 64;
 const WINDOW = 32;
 const MESSAGES = 204_800;
 const MEMORY = 1 << 20;
+const BLOCK = 256; // the least that a message takes in a channel
 const SKELETON = "skeleton";
 
 const COLUMNS: readonly Column[] = [
@@ -164,7 +165,7 @@ function fill(
   const first = 8 * at;
   words[first] = kind;
   words[first + 1] = 1; // the connection
-  words[first + 2] = 64 * (at + 1); // offset
+  words[first + 2] = BLOCK * (at + 1); // offset
   words[first + 3] = length;
   words[first + 4] = token;
 }

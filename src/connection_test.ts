@@ -380,6 +380,20 @@ test("receive() gives messages that live until release()", async () => {
   assert.equal(await lent(fake), 0);
 });
 
+test("messages that are held have views of their own", async () => {
+  const { fake, one } = await connect();
+  const held: Message[] = [];
+  for (let round = 0; round < 300; round++) {
+    fake.message(ID, `held ${round}`);
+    fake.message(ID, "again");
+    held.push(await one.receive());
+    using message = await one.receive();
+    assert.equal(decode(message.data), "again");
+  }
+  assert.equal(new Set(held.map(({ data }) => data)).size, held.length);
+  held.forEach(({ data }, at) => assert.equal(decode(data), `held ${at}`));
+});
+
 test("receive() gives an empty message too", async () => {
   const { fake, one } = await connect();
   fake.message(ID, "");

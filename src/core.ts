@@ -25,6 +25,7 @@ import { type Answer, EngineRequests, noAnswer } from "./engine_requests.ts";
 import { Returns } from "./returns.ts";
 import { Residents } from "./residents.ts";
 import { RoomQueue } from "./room.ts";
+import { Views } from "./views.ts";
 
 const EVENTS = 64;
 const EVENT_WORDS = STRUCTS.machnet_event.size / 4;
@@ -57,6 +58,7 @@ export class Core implements Pumped, Leakable {
   over: number = Status.OK;
 
   readonly #master: Uint8Array<ArrayBuffer>;
+  readonly #views: Views;
   readonly #bell: Watcher;
   readonly #eventBytes = new Uint8Array(EVENTS * STRUCTS.machnet_event.size);
   readonly #events = new Uint32Array(this.#eventBytes.buffer);
@@ -101,6 +103,7 @@ export class Core implements Pumped, Leakable {
     this.hostname = formatIPv4(info.address);
     this.engine = info.engine;
     this.#master = new Uint8Array(library.map(info.base, info.bytes));
+    this.#views = new Views(this.#master);
     this.#bell = library.watch(
       doorbell,
       kick,
@@ -114,6 +117,13 @@ export class Core implements Pumped, Leakable {
   /** Bytes of the shared memory. */
   view(offset: number, length: number): Uint8Array<ArrayBuffer> {
     return this.#master.subarray(offset, offset + length);
+  }
+
+  /** Bytes that were lent to us, as the only one who has them. */
+  lent(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.debugging
+      ? this.view(offset, length) // which will be revoked
+      : this.#views.get(offset, length);
   }
 
   /** Give back what was lent. */

@@ -42,8 +42,9 @@ export interface Message extends Disposable {
 
   /**
    * The bytes, in place. The view must not be used after the message was
-   * released: other messages will lie there. After the channel was closed it
-   * reads zeros.
+   * released: other messages will lie there, and one as long may have the very
+   * same object for its view. So nothing is to be hung on it, as in a WeakMap,
+   * that does not hold for them. After the channel was closed it reads zeros.
    *
    * @throws {MachnetError} CLOSED if the message was released or the channel
    * closed; SIDECAR_GONE, SIDECAR_STOPPED or CHANNEL_CORRUPT if it was lost.
@@ -124,7 +125,7 @@ export class ReceivedMessage implements Message {
 
   get data(): Uint8Array<ArrayBuffer> {
     if (this.#released || this.#core.over !== Status.OK) this.#refuse();
-    return this.#data ??= this.#core.view(this.#offset, this.#length);
+    return this.#data ??= this.#core.lent(this.#offset, this.#length);
   }
 
   copy(): Uint8Array<ArrayBuffer> {

@@ -16,6 +16,7 @@ import { Core } from "../core.ts";
 console.warn = (): void => {};
 
 const BYTES = 1 << 20;
+const BLOCK = 256;
 const EVENT_BYTES = STRUCTS.machnet_event.size;
 
 /** Fields of an event; those that are left out are 0. */
@@ -66,7 +67,9 @@ export class FakeLibrary {
   readonly spins: number[] = [];
 
   readonly #events: FakeEvent[] = [];
-  #next = 64;
+  #next = BLOCK;
+  // Given back, and lent again before what was never used, as the engine does.
+  readonly #free: number[] = [];
   #ring: () => void = () => {};
   #end: () => void = () => {};
 
@@ -146,11 +149,19 @@ export class FakeLibrary {
   }
 
   #lend(bytes: Uint8Array): number {
-    const offset = this.#next;
-    this.#next += Math.max(64, bytes.length);
+    const used = bytes.length <= BLOCK ? this.#free.pop() : undefined;
+    const offset = used ?? this.#next;
+    if (used === undefined) {
+      this.#next += BLOCK * Math.max(1, Math.ceil(bytes.length / BLOCK));
+    }
     this.memory.set(bytes, offset);
     this.lent.add(offset);
     return offset;
+  }
+
+  #takeBack(offset: number): void {
+    assert(this.lent.delete(offset), "given back what was not lent");
+    this.#free.push(offset);
   }
 
   /** Let the sidecar end. */
@@ -238,7 +249,7 @@ export class FakeLibrary {
       machnet_send_allocated: (_channel, connection, offset, length) => {
         const bytes = this.memory.subarray(offset, offset + length);
         const status = this.#send(connection, bytes);
-        if (status === Status.OK) this.lent.delete(offset);
+        if (status === Status.OK) this.#takeBack(offset);
         return status;
       },
       machnet_send_allocated_tagged: (
@@ -254,13 +265,13 @@ export class FakeLibrary {
         const bytes = this.memory.subarray(offset, offset + length);
         const text = new TextDecoder().decode(bytes);
         this.tagged.push({ kind, request, text });
-        this.lent.delete(offset);
+        this.#takeBack(offset);
         return Status.OK;
       },
       machnet_release_many: (_channel, bytes, count) => {
         const offsets = new Uint32Array(bytes!.buffer, 0, count);
         for (const offset of offsets) {
-          assert(this.lent.delete(offset), "released what was not lent");
+          this.#takeBack(offset);
         }
         return Status.OK;
       },

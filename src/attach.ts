@@ -79,11 +79,13 @@ const schema = z.strictObject({
  *
  * @param options Which sidecar, and how.
  * @returns A channel to it.
- * @throws {TypeError} If an option has the wrong type or an unknown name.
+ * @throws {TypeError} If an option has the wrong type or an unknown name, or
+ * `arenaBytes` is no power of two.
  * @throws {RangeError} If an option is out of range.
- * @throws {MachnetError} SIDECAR_NOT_RUNNING, TIMED_OUT, ABI_MISMATCH or
- * TOO_MANY_CHANNELS by the sidecar's doing; LIBRARY_NOT_FOUND or
- * FFI_NOT_ALLOWED by this process's.
+ * @throws {MachnetError} SIDECAR_NOT_RUNNING, SIDECAR_GONE, TIMED_OUT,
+ * ABI_MISMATCH, TOO_MANY_CHANNELS, or INVALID_ARGUMENT if it has no such engine;
+ * SYSTEM_ERROR if this user may not reach it; LIBRARY_NOT_FOUND or
+ * FFI_NOT_ALLOWED by this process's doing.
  *
  * @example
  * ```ts

@@ -145,8 +145,10 @@ export interface Channel extends AsyncDisposable {
    * @throws {TypeError} If an option has the wrong type or an unknown name.
    * @throws {RangeError} If an option is out of range.
    * @throws {MachnetError} NAME_NOT_FOUND; INVALID_ARGUMENT if no host can have
-   * the address; HOST_UNREACHABLE, CONNECTION_REFUSED, CONNECTION_TIMED_OUT, TOO_MANY_CONNECTIONS; CLOSED, SIDECAR_GONE,
-   * SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel is over.
+   * the address; HOST_UNREACHABLE if none answers for it, or it is that of the
+   * own sidecar; CONNECTION_REFUSED, CONNECTION_TIMED_OUT, TOO_MANY_CONNECTIONS;
+   * CLOSED, SIDECAR_GONE, SIDECAR_STOPPED or CHANNEL_CORRUPT if the channel is
+   * over.
    *
    * @example
    * ```ts

@@ -183,7 +183,9 @@ export class Engine implements AsyncDisposable {
    * @throws {TypeError} If an option has the wrong type or an unknown name.
    * @throws {RangeError} If an option is out of range.
    * @throws {MachnetError} ENGINE_ALREADY_RUNNING, DEVICE_NOT_FOUND,
-   * DEVICE_FAILED, ADDRESS_IN_USE; LIBRARY_NOT_FOUND or FFI_NOT_ALLOWED.
+   * DEVICE_FAILED, ADDRESS_IN_USE if the address, the control socket or the
+   * device is another's, INVALID_ARGUMENT if no host can have the address or
+   * options do not go together; LIBRARY_NOT_FOUND or FFI_NOT_ALLOWED.
    *
    * @example
    * ```ts

@@ -302,7 +302,7 @@ export class Service<Declared extends Methods> {
    *
    * @param methods The methods by name.
    * @param options How values travel.
-   * @throws {TypeError} If a schema is none.
+   * @throws {TypeError} If there are no methods, or a schema is none.
    * @throws {RangeError} If a name has no bytes or too many.
    */
   constructor(methods: Declared, options: ServiceOptions = {}) {
@@ -492,7 +492,7 @@ export class Service<Declared extends Methods> {
  * @param methods The methods by name.
  * @param options How values travel.
  * @returns The service.
- * @throws {TypeError} If a schema is none.
+ * @throws {TypeError} If there are no methods, or a schema is none.
  * @throws {RangeError} If a name has no bytes or too many.
  *
  * @example

@@ -370,6 +370,10 @@ export class Core implements Pumped, Leakable {
 
   #look(spinUs: number): number {
     if (this.over !== Status.OK) return 0;
+    if (this.#isTransferred) {
+      this.#giveUp();
+      return 0;
+    }
     this.#looking = true;
     const count = this.#lookFor(spinUs);
     this.#looking = false;
@@ -509,7 +513,7 @@ export class Core implements Pumped, Leakable {
   }
 
   #closed(answer: Answer, offset: number, length: number): void {
-    const reason = length === 0
+    const reason = length === 0 || this.#isTransferred
       ? ""
       : decoder.decode(this.view(offset, length));
     this.release(offset, length);
@@ -544,6 +548,21 @@ export class Core implements Pumped, Leakable {
     if (this.over !== Status.OK) return;
     this.calls.machnet_channel_close(this.channel);
     this.#end(Status.CLOSED);
+  }
+
+  // Who transfers the ArrayBuffer of a message takes all of the memory away.
+  get #isTransferred(): boolean {
+    return this.#master.length === 0;
+  }
+
+  #giveUp(): void {
+    console.warn(
+      `machnet: ${this.label} is lost, because the script transferred the ` +
+        "ArrayBuffer of a message, which is all of its memory. Transfer that " +
+        "of a copy()",
+    );
+    this.calls.machnet_channel_close(this.channel);
+    this.#end(Status.CHANNEL_CORRUPT);
   }
 
   #lose(): void {

@@ -45,6 +45,8 @@ export interface Message extends Disposable {
    * released: other messages will lie there, and one as long may have the very
    * same object for its view. So nothing is to be hung on it, as in a WeakMap,
    * that does not hold for them. After the channel was closed it reads zeros.
+   * Its ArrayBuffer is all of the channel's memory: to transfer it ends the
+   * channel with CHANNEL_CORRUPT; transfer that of a `copy()`.
    *
    * @throws {MachnetError} CLOSED if the message was released or the channel
    * closed; SIDECAR_GONE, SIDECAR_STOPPED or CHANNEL_CORRUPT if it was lost.

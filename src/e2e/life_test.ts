@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../mod.ts";
+import { catchWarnings } from "../testing/garbage.ts";
 import {
   connectPair,
   type Hosts,
@@ -210,6 +211,27 @@ test("attach() to an engine that there is not", { skip }, async () => {
     message: `Cannot attach to the sidecar at "${host.socket}": ` +
       "the sidecar has no engine of that number",
   });
+});
+
+test("a script that transfers the memory of messages loses its channel", {
+  skip,
+}, async () => {
+  using warnings = catchWarnings();
+  const channel = await hosts.sidecars[1]!.attach();
+  await using listener = await hosts.server.listen({ port: 0 });
+  const { hostname, port } = listener;
+  const [connection, accepted] = await Promise.all([
+    channel.connect({ hostname, port }),
+    listener.accept(),
+  ]);
+  await accepted.send(new Uint8Array(3));
+  const { data } = await connection.receive();
+  structuredClone(data, { transfer: [data.buffer] });
+  accepted.reset("which is to be read there");
+  await assert.rejects(connection.receive(), { code: "CHANNEL_CORRUPT" });
+  await assert.rejects(connection.closed, { code: "CHANNEL_CORRUPT" });
+  await channel.close();
+  assert.match(warnings.lines.join("\n"), /the script transferred/);
 });
 
 test("connect() to an address that no host can have", { skip }, async () => {

@@ -33,11 +33,14 @@ const EVENT_WORDS = STRUCTS.machnet_event.size / 4;
 // What C gets for an empty message: runtimes pass NULL for empty arrays, or not.
 const NOTHING = new Uint8Array(1);
 
-// Looks that are not worth a turn of the event loop each; how long they keep it
-// from timers and sockets is the time that the script takes for as many batches.
+// Looks that are not worth a turn of the event loop each, whose timers and sockets
+// wait meanwhile: a few however long the script takes for what they find, others
+// as long as the turn is young.
 const LOOKS_PER_TURN = 4;
+const LOOK_AHEAD_MS = 0.1;
 
-// Messages that go out before timers and sockets have their turn.
+// Messages that go out before timers and sockets have their turn, or before another
+// look while the turn is young.
 const SENDS_PER_TURN = 512;
 
 const decoder = new TextDecoder();
@@ -74,6 +77,8 @@ export class Core implements Pumped, Leakable {
   isUnreferenced = false;
   #closing: Promise<void> | undefined;
   #looksLeft = 0;
+  // By performance.now(); 0: no more looks in this turn.
+  #lookAheadUntil = 0;
   #lookUs = 0;
   #sendsLeft = SENDS_PER_TURN;
   // Whether a look is under way, or one ahead about to be.
@@ -332,25 +337,30 @@ export class Core implements Pumped, Leakable {
 
   look(spinUs: number): number {
     this.#looksLeft = LOOKS_PER_TURN;
+    this.#lookAheadUntil = performance.now() + LOOK_AHEAD_MS;
     this.#lookUs = spinUs;
     this.#sendsLeft = SENDS_PER_TURN;
     return this.#look(spinUs);
   }
 
   /**
-   * Look now, in the middle of a turn of the event loop, which is spared as
-   * often as it may be without keeping the rest of the script waiting. It waits
+   * Look now, in the middle of a turn of the event loop, which is spared for as
+   * long as it may be without keeping the rest of the script waiting. It waits
    * as the loop would where who looks is the only one whom something came for,
    * and has answered: else others may be about to run who have yet to ask for
    * what would come.
    */
   lookAhead(): void {
     // Who is called in the middle of a look may ask for more.
-    if (this.#looksLeft === 0 || this.#looking) return;
-    this.#looksLeft--;
+    if (this.#lookAheadUntil === 0 || this.#looking) return;
+    if (this.#looksLeft > 0) this.#looksLeft--;
+    else if (performance.now() > this.#lookAheadUntil) {
+      this.#lookAheadUntil = 0;
+      return;
+    } else this.#sendsLeft = SENDS_PER_TURN;
     const alone = this.#sent && this.#servedCount <= 1;
     // When a look finds nothing, the next would not find much.
-    if (this.#look(alone ? this.#lookUs : 0) === 0) this.#looksLeft = 0;
+    if (this.#look(alone ? this.#lookUs : 0) === 0) this.#lookAheadUntil = 0;
   }
 
   /**
@@ -358,7 +368,7 @@ export class Core implements Pumped, Leakable {
    * reply, and who replies for the next request, but may send others before.
    */
   lookAheadSoon(): void {
-    if (this.#looksSoon || this.#looksLeft === 0) return;
+    if (this.#looksSoon || this.#lookAheadUntil === 0) return;
     this.#looksSoon = true;
     queueMicrotask(this.#lookAheadNow);
   }

@@ -14,8 +14,8 @@
 #include "base/bits.h"
 #include "base/clock.h"
 
-/* A yield that took less gave the processor to nobody: a system call takes 0.2
- * to 0.5 us, two switches 2 to 5. */
+/* When a look that found nothing and a yield took less, nobody else got the
+ * processor: a system call takes 0.2 to 0.5 us, two switches 2 to 5. */
 #define IDLE_ALONE_NS (1 * NS_PER_US)
 /* Who is alone need not ask all the time: for packets that come meanwhile a
  * system call is a delay. */
@@ -43,21 +43,23 @@
  * where somebody ran the last time, every IDLE_YIELD_NS where nobody did.
  * @param again_ns of the caller, for the next call; 0 to begin with, and after
  *        work that others may have been woken for
- * @return for how long others ran, at most
+ * @param now_ns the time, read before the look that found nothing
+ * @return the time afterwards, so that the next look need not read it; 0 if
+ *         nobody was asked
  */
 static inline uint64_t
 idle_yield(uint64_t *again_ns, uint64_t now_ns)
 {
-	uint64_t after_ns, took_ns;
+	uint64_t after_ns;
+	bool alone;
 
 	if (now_ns < *again_ns)
 		return 0;
-	now_ns = clock_now_ns();
 	sched_yield();
 	after_ns = clock_now_ns();
-	took_ns = after_ns - now_ns;
-	*again_ns = took_ns < IDLE_ALONE_NS ? after_ns + IDLE_YIELD_NS : 0;
-	return took_ns;
+	alone = after_ns - now_ns < IDLE_ALONE_NS;
+	*again_ns = alone ? after_ns + IDLE_YIELD_NS : 0;
+	return after_ns;
 }
 
 /** The next nap of a thread that has been idle for so long, if packets will

@@ -99,12 +99,13 @@ lacks_update(struct channel *channel)
 	return (int32_t)channel->lacks;
 }
 
-/** Run the engine, if that is for us to do. @return the time, ns */
+/** Run the engine, if that is for us to do. @return the time, if it tells, or
+ * what was known of it, ns */
 static uint64_t
-turn(struct channel *channel)
+turn(struct channel *channel, uint64_t known_ns)
 {
 	if (channel->driver == NULL)
-		return clock_now_ns();
+		return known_ns;
 	channel->turned = true;
 	return channel->driver(0);
 }
@@ -147,22 +148,24 @@ block(struct channel *channel, uint64_t ns)
  * Let the engine run, and whoever else wants to. Among those who compute a
  * yield yields nothing, while one who blocks and is woken goes before them.
  * Among threads that yield, a block and a wake-up are slower than two yields.
+ * @return the time afterwards, ns, or 0 if it was not read
  */
-static void
+static uint64_t
 step_aside(struct channel *channel, uint64_t now_ns, uint64_t deadline_ns,
 	uint64_t *yield_ns)
 {
 	struct crowd *crowd = &channel->crowd;
-	uint64_t took_ns;
+	uint64_t after_ns;
 
 	/* Who drives the engine waits for nobody. */
 	if (channel->driver == NULL && crowd_is_there(crowd, now_ns)) {
 		block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
-		return;
+		return 0;
 	}
-	took_ns = idle_yield(yield_ns, now_ns);
-	if (took_ns > CROWD_YIELD_NS)
-		crowd_yielded(crowd, took_ns, clock_now_ns());
+	after_ns = idle_yield(yield_ns, now_ns);
+	if (after_ns != 0)
+		crowd_yielded(crowd, after_ns - now_ns, after_ns);
+	return after_ns;
 }
 
 int32_t
@@ -172,7 +175,7 @@ machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 	struct channel *channel;
 	int32_t result = channel_find(handle, &channel);
 	int32_t lacked, lacks;
-	uint64_t now_ns, deadline_ns, yield_ns = 0;
+	uint64_t now_ns, deadline_ns = 0, yield_ns = 0;
 
 	if (result != MACHNET_OK)
 		return result;
@@ -182,22 +185,25 @@ machnet_poll(uint32_t handle, struct machnet_event *events, uint32_t capacity,
 	result = channel_reap(channel);
 	if (result < 0)
 		return result;
-	now_ns = turn(channel);
-	result = look(channel, events, capacity);
-	if (result != 0 || spin_us == 0)
-		return result;
-	deadline_ns = now_ns + spin_us * NS_PER_US;
-	do {
+	now_ns = turn(channel, 0);
+	for (;;) {
+		result = look(channel, events, capacity);
+		if (result != 0 || spin_us == 0)
+			return result;
+		if (now_ns == 0)
+			now_ns = clock_now_ns();
+		if (deadline_ns == 0)
+			deadline_ns = now_ns + spin_us * NS_PER_US;
+		if (now_ns >= deadline_ns)
+			return 0;
 		lacks = lacks_update(channel);
 		if (lacks < 0)
 			return lacks;
 		if (lacks != lacked)
 			return 0; /* there is room: what was refused can go */
-		step_aside(channel, now_ns, deadline_ns, &yield_ns);
-		now_ns = turn(channel);
-		result = look(channel, events, capacity);
-	} while (result == 0 && now_ns < deadline_ns);
-	return result;
+		now_ns = step_aside(channel, now_ns, deadline_ns, &yield_ns);
+		now_ns = turn(channel, now_ns);
+	}
 }
 
 /**

@@ -162,22 +162,25 @@ sleep_until(struct engine *engine, uint64_t now)
 	return waking;
 }
 
-/* Gives the drive back. */
+/* Gives the drive back, and brings the time up to date. */
 static enum waking
-rest(struct engine *engine, uint64_t now)
+rest(struct engine *engine, uint64_t *now)
 {
-	bool yields = now - engine->worked_ns < IDLE_AWAKE_NS;
+	bool yields = *now - engine->worked_ns < IDLE_AWAKE_NS;
+	enum waking waking = WAKING_NONE;
+	uint64_t after = 0;
 
 	if (!engine->idle || engine->options.poll == MACHNET_POLL_BUSY) {
 		engine->yield_ns = 0;
 		give(engine);
-		return WAKING_NONE;
+	} else if (!yields) {
+		waking = sleep_until(engine, *now);
+	} else {
+		give(engine);
+		after = idle_yield(&engine->yield_ns, *now);
 	}
-	if (!yields)
-		return sleep_until(engine, now);
-	give(engine);
-	idle_yield(&engine->yield_ns, now);
-	return WAKING_NONE;
+	*now = after != 0 ? after : clock_now_ns();
+	return waking;
 }
 
 /* Stay awake: more will come. */
@@ -206,18 +209,19 @@ static void
 turns_run(struct engine *engine)
 {
 	enum waking waking = WAKING_BELL;
+	uint64_t now = clock_now_ns();
 
 	for (;;) {
-		uint64_t now = clock_now_ns();
-
-		if (!take(engine, now))
+		if (!take(engine, now)) {
+			now = clock_now_ns();
 			continue;
+		}
 		if (stopped(engine, now))
 			return;
 		if (waking != WAKING_NONE)
 			woken(engine, now, waking);
 		turn(engine, now);
-		waking = rest(engine, now);
+		waking = rest(engine, &now);
 	}
 }
 

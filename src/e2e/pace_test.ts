@@ -16,6 +16,23 @@ interface Load extends AsyncDisposable {
   readonly count: number;
 }
 
+/** What goes on until its connections end. */
+function running(
+  connections: readonly Connection[],
+  parts: readonly Promise<void>[],
+  count: () => number,
+): Load {
+  return {
+    get count(): number {
+      return count();
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      for (const connection of connections) connection.reset();
+      await Promise.allSettled(parts);
+    },
+  };
+}
+
 /** Send messages, as many as this thread can. */
 function load(client: Connection, server: Connection): Load {
   let count = 0;
@@ -30,16 +47,7 @@ function load(client: Connection, server: Connection): Load {
       await client.send(message.data);
     }
   })();
-  return {
-    get count(): number {
-      return count;
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      client.reset();
-      server.reset();
-      await Promise.allSettled([echoing, sending]);
-    },
-  };
+  return running([client, server], [echoing, sending], () => count);
 }
 
 /** Make requests, as many as this thread can. */
@@ -51,16 +59,7 @@ function ask(client: Connection, server: Connection): Load {
       (await client.request(bytes)).release();
     }
   });
-  return {
-    get count(): number {
-      return count;
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      client.reset();
-      server.reset();
-      await Promise.allSettled([serving, ...asking]);
-    },
-  };
+  return running([client, server], [serving, ...asking], () => count);
 }
 
 /** How often a 1 ms interval fires in half a second. */

@@ -142,22 +142,22 @@ least_loaded(const struct control *control)
 	return least;
 }
 
-/* @return NULL, or why the client cannot have an engine */
-static const char *
-engine_choose(
-	const struct control *control, struct client *client, int32_t *status)
+static int32_t
+engine_choose(const struct control *control, struct client *client,
+	struct machnet_error *error)
 {
 	int32_t wanted = client->request.engine;
 
-	*status = MACHNET_INVALID_ARGUMENT;
 	if (wanted >= (int32_t)control->engines_length)
-		return "the sidecar has no engine of that number";
+		return error_set(error, MACHNET_INVALID_ARGUMENT,
+			"no engine is number %d, the last is %u", wanted,
+			control->engines_length - 1);
 	client->engine = wanted < 0 ? least_loaded(control) : (uint32_t)wanted;
-	*status = MACHNET_TOO_MANY_CHANNELS;
 	if (control->channels[client->engine] == ENGINE_CHANNELS_MAX)
-		return wanted < 0 ? "all channels of its engines are in use"
-				  : "all channels of the engine are in use";
-	return NULL;
+		return error_set(error, MACHNET_TOO_MANY_CHANNELS,
+			wanted < 0 ? "all channels of its engines are in use"
+				   : "all channels of the engine are in use");
+	return MACHNET_OK;
 }
 
 static void
@@ -167,12 +167,11 @@ attach(struct control *control, struct client *client)
 	struct engine_order order = {.kind = ENGINE_ADOPT};
 	struct control_reply reply = {.address = control->address};
 	struct machnet_error error;
-	const char *refusal;
 	int32_t status;
 
-	refusal = engine_choose(control, client, &status);
-	if (refusal != NULL) {
-		refuse(control, client, status, refusal);
+	status = engine_choose(control, client, &error);
+	if (status != MACHNET_OK) {
+		refuse(control, client, status, error.message);
 		return;
 	}
 	if (arena_bytes == 0)

@@ -209,7 +209,7 @@ test("attach() to an engine that there is not", { skip }, async () => {
   await assert.rejects(host.attach({ engine: 9 }), {
     code: "INVALID_ARGUMENT",
     message: `Cannot attach to the sidecar at "${host.socket}": ` +
-      "the sidecar has no engine of that number",
+      "no engine is number 9, the last is 0",
   });
 });
 

@@ -385,9 +385,11 @@ export class Core implements Pumped, Leakable {
       return 0;
     }
     this.#looking = true;
-    const count = this.#lookFor(spinUs);
-    this.#looking = false;
-    return count;
+    try {
+      return this.#lookFor(spinUs);
+    } finally {
+      this.#looking = false;
+    }
   }
 
   #lookFor(spinUs: number): number {

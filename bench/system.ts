@@ -9,8 +9,9 @@
  *     deno run --allow-all bench/system.ts
  *     bun bench/system.ts
  *
- * All contenders live at once, standing still but for the one that is measured,
- * and take turns at each size and window, round after round. What runs over the
+ * Each round starts all contenders anew, sidecars included: they live at once,
+ * standing still but for the one that is measured, and take turns at each size
+ * and window. What is quoted is the median of these starts. What runs over the
  * kernel's stack wants root, for network namespaces; without, it is left out.
  *
  * `--help` lists the options.
@@ -22,88 +23,14 @@ import process from "node:process";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { printFigures } from "./figure.ts";
 import { readOptions } from "./options.ts";
-import { type Contender, Participant } from "./system/contender.ts";
-import { FULL, isAble, type Plan, QUICK } from "./system/plans.ts";
+import { FULL, type Plan, QUICK } from "./system/plans.ts";
 import { plot } from "./system/plot.ts";
 import { printResults } from "./system/report.ts";
-import { messageSize } from "./table.ts";
-import {
-  bestResults,
-  contenderName,
-  type Result,
-  summarize,
-  type Trial,
-} from "./system/results.ts";
-import { machineSpeed, type Speed } from "./system/speed.ts";
+import { bestResults, contenderName } from "./system/results.ts";
+import { measurePlan } from "./system/rounds.ts";
 import { targets } from "./system/targets.ts";
-import { Wires } from "./system/wires.ts";
 
 const OUTPUT = "bench/results/latest.json";
-
-async function startAll(
-  contenders: readonly Contender[],
-  wires: Wires,
-): Promise<Participant[]> {
-  const participants: Participant[] = [];
-  for (const contender of contenders) {
-    try {
-      participants.push(await Participant.start(contender, wires));
-    } catch (error) {
-      console.error(`Without ${contenderName(contender)}: ${error}`);
-    }
-  }
-  return participants;
-}
-
-/** Let all take turns; by participant and load, in that order. */
-async function measureAll(
-  participants: readonly Participant[],
-  { loads, seconds, rounds }: Plan,
-): Promise<Result[]> {
-  const cells = loads.flatMap(({ size, window }) => {
-    const load = { size, window, seconds };
-    return participants
-      .filter(({ contender }) => isAble(contender, size))
-      .map((participant) => ({ participant, load, trials: [] as Trial[] }));
-  });
-  let before: Speed = machineSpeed();
-  for (let round = 1; round <= rounds; round++) {
-    for (const [index, { participant, load, trials }] of cells.entries()) {
-      const { size, window } = load;
-      if (index === 0 || load !== cells[index - 1]!.load) {
-        const what = `${messageSize(size)}, window ${window}`;
-        console.error(`Round ${round} of ${rounds}: ${what}`);
-      }
-      try {
-        const run = await participant.measure(load);
-        const after = machineSpeed();
-        trials.push({ run, before, after });
-        before = after;
-      } catch (error) {
-        const name = contenderName(participant.contender);
-        console.error(
-          `Without ${name} at ${size} B, window ${window}: ${error}`,
-        );
-      }
-    }
-  }
-  return cells
-    .filter(({ trials }) => trials.length > 0)
-    .map(({ participant: { contender }, load, trials }) =>
-      summarize(contender, load, trials)
-    );
-}
-
-/** Measure all of a plan. */
-async function measurePlan(plan: Plan): Promise<Result[]> {
-  await using wires = new Wires();
-  const participants = await startAll(plan.contenders, wires);
-  try {
-    return await measureAll(participants, plan);
-  } finally {
-    await Promise.all(participants.map((each) => each.stop()));
-  }
-}
 
 const options = readOptions({
   purpose:
@@ -111,7 +38,7 @@ const options = readOptions({
   text: {
     only: "a regular expression: contenders, as the tables name them",
     seconds: `of measuring each at a time; ${FULL.seconds}`,
-    rounds: `how often each is measured, the medians count; ${FULL.rounds}`,
+    rounds: `how often all are started, the medians count; ${FULL.rounds}`,
     sizes: "bytes of a message, with commas between them",
     windows: "requests under way at a time, with commas between them",
     output: `file for the results; ${OUTPUT}`,
@@ -153,7 +80,7 @@ if (plan.contenders.length === 0 || plan.loads.length === 0) {
   console.error("takes names as they stand in the tables: machnet bun memif");
   process.exit(1);
 }
-const results = await measurePlan(plan);
+const results = await measurePlan(plan, (line) => console.error(line));
 if (results.length === 0) {
   console.error("Cannot measure anything: the lines above say why");
   process.exit(1);

@@ -14,7 +14,7 @@ import { z } from "zod";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { runScript, type Runtime, Script } from "./processes.ts";
 import type { Figure } from "./figure.ts";
-import type { Contender } from "./system/contender.ts";
+import type { Contender, Mode, Run } from "./system/contender.ts";
 import { FULL } from "./system/plans.ts";
 import { contextSwitches } from "./system/program.ts";
 import {
@@ -23,6 +23,7 @@ import {
   type Result,
   summarize,
 } from "./system/results.ts";
+import { measurePlan } from "./system/rounds.ts";
 import { targets } from "./system/targets.ts";
 
 const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
@@ -63,8 +64,9 @@ const resultSchema = bestSchema.extend({
   packetsPerRequest: z.number().min(0),
   mode: z.enum(["sidecars", "inline", "as-is", "one-core", "busy"]),
   switchesPerRequest: z.number().min(0),
-  runs: z.literal(1),
-  disturbedRuns: z.int().max(1),
+  starts: z.int().min(1).max(2),
+  disturbedStarts: z.int().max(2),
+  spread: z.number().min(1),
   machine: z.strictObject({
     coresNs: z.int().positive(),
     yieldNs: z.int().positive(),
@@ -142,10 +144,8 @@ for (const [how, end] of [["SIGINT", "code 130"], ["SIGKILL", "SIGKILL"]]) {
       file: "bench/system.ts",
       parameters: [...parameters, "--output", `${folder}/results.json`],
     });
-    const mark = `machnet-test-${script.pid}-`;
-    const processes = (): string[] =>
-      allProcesses().filter((pid) => ofProcess(pid, "cmdline").includes(mark));
-    await script.line(/^Round 1 of 1000/);
+    const processes = (): string[] => processesOf(script.pid);
+    await script.line(/^Round 1 of 1000: 64 B/);
     assert.ok(processes().length > 0);
     const parent = `\nPPid:\t${script.pid}\n`;
     const namespaces = new Set(
@@ -164,6 +164,38 @@ for (const [how, end] of [["SIGINT", "code 130"], ["SIGKILL", "SIGKILL"]]) {
     }
     rmSync(folder, { recursive: true });
   });
+}
+
+test("measurePlan(): starts all anew in each round", async () => {
+  const contenders = FULL.contenders.filter(({ transport }) =>
+    transport === "handover"
+  );
+  const loads = [{ size: 64, window: 1 }, { size: 64, window: 8 }];
+  const plan = { contenders, loads, seconds: 0.02, rounds: 2 };
+  const seen = new Map<string, string[]>();
+  const results = await measurePlan(plan, (line) => {
+    seen.set(line, processesOf(process.pid));
+  });
+  const at = (line: string): string[] => seen.get(line)!;
+  const first = at("Round 1 of 2: 64 B, window 1");
+  const second = at("Round 2 of 2: 64 B, window 1");
+  assert.equal(first.length, 4); // two ends, two engines
+  assert.deepEqual(at("Round 1 of 2: 64 B, window 8"), first);
+  assert.equal(new Set([...first, ...second]).size, 8);
+  assert.deepEqual(processesOf(process.pid), []);
+  assert.equal(results.length, loads.length);
+  for (const { starts, disturbedStarts, spread } of results) {
+    assert.equal(starts, disturbedStarts === 2 ? 2 : 2 - disturbedStarts);
+    assert.ok(starts === 2 ? spread >= 1 : spread === 1);
+  }
+});
+
+/** Processes with a directory of what another runs for a benchmark. */
+function processesOf(pid: number): string[] {
+  const mark = `machnet-test-${pid}-`;
+  return allProcesses().filter((pid) =>
+    ofProcess(pid, "cmdline").includes(mark)
+  );
 }
 
 function allProcesses(): string[] {
@@ -194,15 +226,20 @@ test("contextSwitches(): counts how often a thread has slept", async () => {
   assert.ok(contextSwitches([process.pid]) >= before + 10);
 });
 
+const TCP: Contender = {
+  ...{ transport: "tcp", wire: "veth", mtu: 1500 },
+  ...{ runtime: "bun", mode: "as-is" },
+};
+
 /** As if that had been measured, with `number` for all figures. */
 function madeUp(contender: Partial<Contender>, number: number): Result {
   const [p50, p90, p99, p999, max] = Array(5).fill(number) as number[];
   return {
-    ...{ transport: "tcp", wire: "veth", mtu: 1500, runtime: "bun" },
-    ...{ mode: "as-is", size: 64, window: 1, requestsPerSecond: number },
+    ...TCP,
+    ...{ size: 64, window: 1, requestsPerSecond: number },
     latencyUs: { p50: p50!, p90: p90!, p99: p99!, p999: p999!, max: max! },
     ...{ cpuSecondsPer100k: number, packetsPerRequest: number },
-    ...{ switchesPerRequest: number, runs: 3, disturbedRuns: 0 },
+    ...{ switchesPerRequest: number, starts: 3, disturbedStarts: 0, spread: 1 },
     machine: { coresNs: 100, yieldNs: 1000 },
     ...contender,
   };
@@ -228,31 +265,59 @@ test("targets(): tells what hand-overs alone would make of a ratio", () => {
   assert.deepEqual(names, ["machnet", "tcp"]);
 });
 
+const calm = { coresNs: 100, yieldNs: 1000 };
+const run: Run = {
+  ...{ count: 100, total: 150, seconds: 1 },
+  ...{ p50: 1000, p90: 2000, p99: 3000, p999: 4000, max: 5000 },
+  ...{ cpuSecondsPer100k: 1, packetsPerRequest: 2 },
+  ...{ switchesPerRequest: 3, othersShare: 0 },
+};
+
+test("summarize(): takes the medians of starts, and tells their spread", () => {
+  const starts = [[1000, 50], [3000, 100], [2000, 20]] as const;
+  const trials = starts.map(([p50, count]) => ({
+    ...{ run: { ...run, p50, count }, before: calm, after: calm },
+  }));
+  const of = (window: number): Result =>
+    summarize(TCP, { size: 64, window, seconds: 1 }, trials);
+  for (const { requestsPerSecond, latencyUs, starts } of [of(1), of(32)]) {
+    assert.deepEqual([requestsPerSecond, latencyUs.p50, starts], [50, 2, 3]);
+  }
+  assert.equal(of(1).spread, 3);
+  assert.equal(of(32).spread, 5);
+});
+
+test("bestResults(): takes the mode that is best at the median of starts", () => {
+  const of = (mode: Mode, counts: readonly number[]): Result =>
+    summarize(
+      { ...TCP, mode },
+      { size: 64, window: 32, seconds: 1 },
+      counts.map((count) => ({
+        ...{ run: { ...run, count }, before: calm, after: calm },
+      })),
+    );
+  const [best] = bestResults([of("busy", [9, 1, 1]), of("as-is", [2, 3, 2])]);
+  assert.equal(best!.requestsPerSecond, 2);
+});
+
 test("summarize(): leaves out runs in which the machine was disturbed", () => {
-  const calm = { coresNs: 100, yieldNs: 1000 };
-  const run = {
-    ...{ count: 100, total: 150, seconds: 1 },
-    ...{ p50: 1000, p90: 2000, p99: 3000, p999: 4000, max: 5000 },
-    ...{ cpuSecondsPer100k: 1, packetsPerRequest: 2 },
-    ...{ switchesPerRequest: 3, othersShare: 0 },
-  };
   const slow = { ...run, count: 1, p50: 9000 };
-  const [contender, load] = [FULL.contenders[0]!, { size: 64, window: 1 }];
+  const load = { size: 64, window: 1, seconds: 1 };
   const disturbed = [
     { run: slow, before: calm, after: { ...calm, coresNs: 200 } },
     { run: slow, before: { ...calm, yieldNs: 2000 }, after: calm },
     { run: { ...slow, othersShare: 0.2 }, before: calm, after: calm },
   ];
   const trials = [{ run, before: calm, after: calm }, ...disturbed];
-  const result = summarize(contender, { ...load, seconds: 1 }, trials);
+  const result = summarize(TCP, load, trials);
   assert.equal(result.requestsPerSecond, 100);
   assert.equal(result.latencyUs.p50, 1);
   assert.equal(result.switchesPerRequest, 3);
-  assert.equal(result.runs, 1);
-  assert.equal(result.disturbedRuns, 3);
+  assert.equal(result.starts, 1);
+  assert.equal(result.disturbedStarts, 3);
   // Where no run was calm, all count, and are marked.
-  const none = summarize(contender, { ...load, seconds: 1 }, disturbed);
+  const none = summarize(TCP, load, disturbed);
   assert.equal(none.latencyUs.p50, 9);
-  assert.equal(none.runs, 3);
-  assert.equal(none.disturbedRuns, 3);
+  assert.equal(none.starts, 3);
+  assert.equal(none.disturbedStarts, 3);
 });

@@ -6,7 +6,13 @@ import { availableParallelism, tmpdir } from "node:os";
 import process from "node:process";
 import type { Load, Measured } from "../measure.ts";
 import { ROOT, runtimePath } from "../processes.ts";
-import { contextSwitches, cpuSeconds, Program, signal } from "./program.ts";
+import {
+  contextSwitches,
+  cpuSeconds,
+  Program,
+  signal,
+  TICKS_PER_SECOND,
+} from "./program.ts";
 import { busySeconds } from "./speed.ts";
 import type { Wire, WireEnd, WireName, Wires } from "./wires.ts";
 
@@ -58,6 +64,15 @@ export interface Run extends Measured {
 // Also on a machine that has much else to do.
 const START_TIMEOUT_MS = 60_000;
 const LATE_MS = 60_000;
+
+// All times come in ticks, and of a process that has only begun one, none.
+const TICKS_OFF_SECONDS = 2 / TICKS_PER_SECOND;
+
+/**
+ * Who has just started is measured this way for nothing: the JIT of Deno, the
+ * slowest to get going, needs half a second of it.
+ */
+const WARM_UP: Load = { size: 64, window: 1, seconds: 0.25 };
 
 // Node cannot run our TypeScript.
 let bundles: string | undefined;
@@ -187,6 +202,11 @@ export class Participant {
     this.#client = client;
   }
 
+  /**
+   * Start it, on one of the wires, and warm it up.
+   *
+   * @throws {Error} If it does not start, or no reply comes; nothing runs then.
+   */
   static async start(
     contender: Contender,
     wires: Wires,
@@ -198,20 +218,22 @@ export class Participant {
       prefix: readonly string[],
       command: readonly string[],
     ): Program => new Program([...prefix, ...pin, ...command], ROOT);
-    const server = begin(wire.server.prefix, serverCommand(contender, wire));
+    await using started = new AsyncDisposableStack();
+    started.defer(() => signal(wire.pids, "SIGSTOP"));
+    const server = started.adopt(
+      begin(wire.server.prefix, serverCommand(contender, wire)),
+      (server) => server.stop(),
+    );
     const listening = await server.line(START_TIMEOUT_MS);
     const port = listening.split(":").at(-1)!;
-    const client = begin(
-      wire.client.prefix,
-      clientCommand(contender, wire, port),
+    const client = started.adopt(
+      begin(wire.client.prefix, clientCommand(contender, wire, port)),
+      (client) => client.stop(),
     );
     const participant = new Participant(contender, wire, server, client);
-    // So that its start counts for nothing.
-    try {
-      await participant.#ask({ size: 64, window: 1, seconds: 0.05 });
-    } finally {
-      participant.#park();
-    }
+    await participant.#ask(WARM_UP);
+    participant.#park();
+    started.move();
     return participant;
   }
 
@@ -250,14 +272,14 @@ export class Participant {
       const elapsed = (performance.now() - begun) / 1000;
       const used = cpuSeconds(pids) - cpu;
       const switched = contextSwitches(pids) - switches;
-      const others = Math.max(0, busySeconds() - busy - used);
+      const others = busySeconds() - busy - used - TICKS_OFF_SECONDS;
       return {
         ...measured,
         cpuSecondsPer100k: 1e5 * used / total,
         packetsPerRequest: (await this.#wire.packets(ends) - packets) / total,
         // Those of threads that have ended are not counted.
         switchesPerRequest: Math.max(0, switched) / total,
-        othersShare: others / (elapsed * availableParallelism()),
+        othersShare: Math.max(0, others / (elapsed * availableParallelism())),
       };
     } finally {
       this.#park();

@@ -52,6 +52,8 @@ const COLUMNS: readonly Column[] = [
   { title: "switches", width: 8 },
   { title: "cores ns", width: 8 },
   { title: "yield us", width: 8 },
+  { title: "starts", width: 6 },
+  { title: "spread", width: 6 },
   { title: "", width: 12, align: "left" },
 ];
 
@@ -60,7 +62,8 @@ function printLoad(results: readonly Result[]): void {
   console.log(
     `\n${messageSize(size)}, window ${window}: latency in microseconds, ` +
       "packets and context switches per request and reply, " +
-      "the machine's own speed\n",
+      "the machine's own speed; medians of so many starts, of which the best " +
+      "was so many times the worst\n",
   );
   console.log(heading(COLUMNS));
   for (const result of results) {
@@ -75,7 +78,9 @@ function printLoad(results: readonly Result[]): void {
       short(result.switchesPerRequest),
       `${coresNs}`,
       short(yieldNs / 1000),
-      result.disturbedRuns > 0 ? `disturbed ${result.disturbedRuns}` : "",
+      `${result.starts}`,
+      short(result.spread),
+      result.disturbedStarts > 0 ? `disturbed ${result.disturbedStarts}` : "",
     ]));
   }
 }

@@ -4,7 +4,7 @@ import { median } from "../load.ts";
 import type { Contender, Run } from "./contender.ts";
 import { moved, type Speed } from "./speed.ts";
 
-/** A run, and the machine before and after it. */
+/** A run, one of each start, and the machine before and after it. */
 export interface Trial {
   readonly run: Run;
   readonly before: Speed;
@@ -37,10 +37,12 @@ export interface Result extends Contender {
   readonly packetsPerRequest: number;
   /** How often a thread at either end, or of a sidecar, left its processor. */
   readonly switchesPerRequest: number;
-  /** Runs that the medians are of. */
-  readonly runs: number;
-  /** Runs during which the machine changed its speed, or worked for others. */
-  readonly disturbedRuns: number;
+  /** Starts that the medians are of. */
+  readonly starts: number;
+  /** Starts when the machine changed its speed meanwhile, or worked for others. */
+  readonly disturbedStarts: number;
+  /** How many times as good the best of those starts was as the worst. */
+  readonly spread: number;
   /** Medians before and after the runs. */
   readonly machine: Speed;
 }
@@ -49,7 +51,19 @@ function rounded(value: number, digits: number): number {
   return Number(value.toPrecision(digits));
 }
 
-/** The medians of trials: the undisturbed ones, if there are any. */
+/**
+ * What makes one of two the better: one request at a time the median latency,
+ * of several how many are made in a second.
+ */
+function quality(window: number, p50: number, rate: number): number {
+  return window === 1 ? 1 / p50 : rate;
+}
+
+/**
+ * The medians of trials, one of each start: who shares a core with whom, and
+ * what the JIT made of it, lasts as long as a start, and counts for more than
+ * what differs within one. Of the undisturbed trials, if there are any.
+ */
 export function summarize(
   contender: Contender,
   { size, window }: Load,
@@ -66,11 +80,13 @@ export function summarize(
       each.before[name],
       each.after[name],
     ])));
+  const rate = ({ count, seconds }: Run): number => count / seconds;
+  const qualities = used.map(({ run }) => quality(window, run.p50, rate(run)));
   return {
     ...contender,
     size,
     window,
-    requestsPerSecond: of(({ count, seconds }) => count / seconds, 5),
+    requestsPerSecond: of(rate, 5),
     latencyUs: {
       p50: us("p50"),
       p90: us("p90"),
@@ -81,8 +97,9 @@ export function summarize(
     cpuSecondsPer100k: of((run) => run.cpuSecondsPer100k, 3),
     packetsPerRequest: of((run) => run.packetsPerRequest, 3),
     switchesPerRequest: of((run) => run.switchesPerRequest, 3),
-    runs: used.length,
-    disturbedRuns: trials.length - calm.length,
+    starts: used.length,
+    disturbedStarts: trials.length - calm.length,
+    spread: rounded(Math.max(...qualities) / Math.min(...qualities), 3),
     machine: { coresNs: speed("coresNs"), yieldNs: speed("yieldNs") },
   };
 }
@@ -90,12 +107,18 @@ export function summarize(
 /** What bench/results/latest.json is an array of. */
 export type BestResult = Omit<
   Result,
-  "mode" | "switchesPerRequest" | "runs" | "disturbedRuns" | "machine"
+  | "mode"
+  | "switchesPerRequest"
+  | "starts"
+  | "disturbedStarts"
+  | "spread"
+  | "machine"
 >;
 
 /**
- * Each contender that sends something, in the mode in which it is at its best: one request at a time
- * the quickest at the median, of several the one with most of them per second.
+ * Each contender that sends something, in the mode in which it is at its best.
+ * That holds for all alike: machnet, be it a script or C, with sidecars or
+ * inline, others as they come, on one core or busy.
  */
 export function bestResults(results: readonly Result[]): BestResult[] {
   const groups = Map.groupBy(
@@ -123,9 +146,9 @@ export function bestResults(results: readonly Result[]): BestResult[] {
 }
 
 function isBetter(one: Result, other: Result): boolean {
-  return one.window === 1
-    ? one.latencyUs.p50 < other.latencyUs.p50
-    : one.requestsPerSecond > other.requestsPerSecond;
+  const of = ({ window, latencyUs, requestsPerSecond }: Result): number =>
+    quality(window, latencyUs.p50, requestsPerSecond);
+  return of(one) > of(other);
 }
 
 /** Its contender in words: `machnet Bun memif`, `tcp Bun busy`. */

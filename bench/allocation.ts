@@ -1,6 +1,7 @@
 /** How much memory of JavaScript's heap things take. */
 import { execFileSync } from "node:child_process";
 import process from "node:process";
+import { median } from "./statistics.ts";
 
 /** Does something so often. */
 export type Loop = (times: number) => Promise<void>;
@@ -29,10 +30,9 @@ export async function medians(
   for (let round = 0; round < rounds; round++) {
     for (const { loop, values } of all) values.push(await measure(loop));
   }
-  return Object.fromEntries(all.map(({ name, values }) => {
-    values.sort((one, other) => one - other);
-    return [name, values[values.length >> 1]!];
-  }));
+  return Object.fromEntries(
+    all.map(({ name, values }) => [name, median(values)]),
+  );
 }
 
 /** Bytes that loops take each time, measured here. */

@@ -1,5 +1,5 @@
 /** Figures, and what they must reach. */
-import { type Column, row } from "./table.ts";
+import { type Column, digits, row } from "./table.ts";
 
 /** One line of a table. */
 export interface Figure {
@@ -28,10 +28,8 @@ export function verdict(figure: Figure): string {
   return `${reached(figure) ? "ok" : "MISSED"} (${bound})`;
 }
 
-/** With as many digits as mean something. */
 function number(value: number): string {
-  if (Number.isInteger(value)) return `${value}`;
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+  return Number.isInteger(value) ? `${value}` : digits(value);
 }
 
 const COLUMNS: readonly Column[] = [

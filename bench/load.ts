@@ -6,9 +6,7 @@ import {
   Lab,
   type LabOptions,
 } from "machnet";
-import { spawnSync } from "node:child_process";
 import { createHistogram } from "node:perf_hooks";
-import { readFileSync } from "node:fs";
 
 /** A lab whose first host is the server. */
 export interface Hosts extends AsyncDisposable {
@@ -208,82 +206,4 @@ export async function rateOf(
 /** Wait, in milliseconds. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** The one in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const { length } = sorted;
-  return (sorted[(length - 1) >> 1]! + sorted[length >> 1]!) / 2;
-}
-
-/** The median of each number in several results. */
-export function medians<Name extends string>(
-  results: readonly Readonly<Record<Name, number>>[],
-): Record<Name, number> {
-  const names = Object.keys(results[0]!) as Name[];
-  return Object.fromEntries(
-    names.map((name) => [name, median(results.map((all) => all[name]))]),
-  ) as Record<Name, number>;
-}
-
-/** Bytes of memory that a process has. */
-export function memory(pid: number): number {
-  return statusBytes(pid, "VmRSS");
-}
-
-/** Those that it shares with nobody: not what applications write into. */
-export function privateMemory(pid: number): number {
-  return statusBytes(pid, "RssAnon");
-}
-
-function statusBytes(pid: number, name: string): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const [, kilobytes] = new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(
-    status,
-  )!;
-  return 1024 * Number(kilobytes);
-}
-
-/**
- * Keep a process, with all its threads, on one core, where that can be said.
- *
- * @returns What lets it go.
- */
-export function pin(pid: number, core: number): Disposable {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const [, before] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)!;
-  const move = (cores: string): void => {
-    spawnSync("taskset", [
-      "--all-tasks",
-      "--cpu-list",
-      "--pid",
-      cores,
-      `${pid}`,
-    ]);
-  };
-  move(`${core}`);
-  return { [Symbol.dispose]: () => move(before!) };
-}
-
-/**
- * Let processes, with all their threads, take turns on the cores before anybody
- * else does (`SCHED_RR`), where that is allowed.
- *
- * @returns What lets them go.
- */
-export function takeTurns(pids: readonly number[]): Disposable {
-  const schedule = (policy: string, priority: number): void => {
-    for (const pid of pids) {
-      spawnSync("chrt", [
-        "--all-tasks",
-        policy,
-        "--pid",
-        `${priority}`,
-        `${pid}`,
-      ]);
-    }
-  };
-  schedule("--rr", 1);
-  return { [Symbol.dispose]: () => schedule("--other", 0) };
 }

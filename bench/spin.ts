@@ -12,9 +12,10 @@ import { Lab } from "machnet";
 import process from "node:process";
 import type { Measured } from "./measure.ts";
 import { ROOT, RUNTIME_NAMES } from "./processes.ts";
-import { cpuSeconds, Program } from "./system/program.ts";
+import { cpuSeconds } from "./proc.ts";
+import { Program } from "./system/program.ts";
 import { type Column, heading, microseconds, row } from "./table.ts";
-import { median } from "./load.ts";
+import { median } from "./statistics.ts";
 import { readOptions } from "./options.ts";
 
 const SPIN_US = [0, 30, 100, 300, 1000];

@@ -16,7 +16,7 @@ import { runScript, type Runtime, Script } from "./processes.ts";
 import type { Figure } from "./figure.ts";
 import type { Contender, Mode, Run } from "./system/contender.ts";
 import { FULL } from "./system/plans.ts";
-import { contextSwitches } from "./system/program.ts";
+import { contextSwitches } from "./proc.ts";
 import {
   bestResults,
   contenderName,

@@ -24,6 +24,11 @@ export function heading(columns: readonly Column[]): string {
   return row(columns, columns.map(({ title }) => title));
 }
 
+/** A number with as many digits as mean something. */
+export function digits(value: number): string {
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
 /** A size of a message: `64 B`, and `32 kB` for 32768 bytes. */
 export function messageSize(bytes: number): string {
   return bytes < 1024 ? `${bytes} B` : `${bytes / 1024} kB`;

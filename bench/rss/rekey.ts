@@ -1,7 +1,8 @@
 /** What becomes of connections when their vNICs get new keys. */
 import { Lab } from "machnet";
 import type { Figure } from "../figure.ts";
-import { median, sleep, Stream } from "../load.ts";
+import { median } from "../statistics.ts";
+import { sleep, Stream } from "../load.ts";
 import type { Effort, Measurement } from "../measurement.ts";
 import { Mesh } from "./mesh.ts";
 

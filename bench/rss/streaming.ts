@@ -1,9 +1,10 @@
 /** What messages cost on their engines and off them, on few and on many. */
 import { Lab, type LabOptions } from "machnet";
 import type { Figure } from "../figure.ts";
-import { median, sleep, Stream } from "../load.ts";
+import { median } from "../statistics.ts";
+import { sleep, Stream } from "../load.ts";
 import type { Effort, Measurement } from "../measurement.ts";
-import { cpuSeconds } from "../system/program.ts";
+import { cpuSeconds } from "../proc.ts";
 import { Mesh } from "./mesh.ts";
 
 const CONNECTIONS = 16;

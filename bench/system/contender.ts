@@ -9,10 +9,10 @@ import { ROOT, runtimePath } from "../processes.ts";
 import {
   contextSwitches,
   cpuSeconds,
-  Program,
   signal,
   TICKS_PER_SECOND,
-} from "./program.ts";
+} from "../proc.ts";
+import { Program } from "./program.ts";
 import { busySeconds } from "./speed.ts";
 import type { Wire, WireEnd, WireName, Wires } from "./wires.ts";
 

@@ -1,13 +1,11 @@
 /** Tables of the results. */
-import { type Column, heading, messageSize, row } from "../table.ts";
+import { type Column, digits, heading, messageSize, row } from "../table.ts";
 import { contenderName, type Result } from "./results.ts";
 
 const NAME: Column = { title: "", width: 27, align: "left" };
 
-/** With as many digits as mean something. */
 function short(value: number): string {
-  if (value >= 1e5) return `${Math.round(value / 1000)}k`;
-  return value >= 100 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1);
+  return value >= 1e5 ? `${Math.round(value / 1000)}k` : digits(value);
 }
 
 /** What is published of the system that this one is compared with. */

@@ -1,6 +1,6 @@
 /** From runs to what is quoted, and to the file that keeps it. */
 import type { Load } from "../measure.ts";
-import { median } from "../load.ts";
+import { median } from "../statistics.ts";
 import type { Contender, Run } from "./contender.ts";
 import { moved, type Speed } from "./speed.ts";
 
@@ -18,8 +18,8 @@ function isDisturbed({ run, before, after }: Trial): boolean {
   return run.othersShare > OTHERS_SHARE_MAX || moved(before, after);
 }
 
-/** What was measured of a contender at a size and a window. */
-export interface Result extends Contender {
+/** What bench/results/latest.json is an array of. */
+export interface BestResult extends Omit<Contender, "mode"> {
   /** Bytes in a request and in its reply. */
   readonly size: number;
   readonly window: number;
@@ -35,6 +35,10 @@ export interface Result extends Contender {
   readonly cpuSecondsPer100k: number;
   /** As the sidecars or the interface count them: TCP's may be larger than MTU. */
   readonly packetsPerRequest: number;
+}
+
+/** What was measured of a contender at a size and a window. */
+export interface Result extends BestResult, Contender {
   /** How often a thread at either end, or of a sidecar, left its processor. */
   readonly switchesPerRequest: number;
   /** Starts that the medians are of. */
@@ -104,17 +108,6 @@ export function summarize(
   };
 }
 
-/** What bench/results/latest.json is an array of. */
-export type BestResult = Omit<
-  Result,
-  | "mode"
-  | "switchesPerRequest"
-  | "starts"
-  | "disturbedStarts"
-  | "spread"
-  | "machine"
->;
-
 /**
  * Each contender that sends something, in the mode in which it is at its best.
  * That holds for all alike: machnet, be it a script or C, with sidecars or
@@ -151,7 +144,7 @@ function isBetter(one: Result, other: Result): boolean {
   return of(one) > of(other);
 }
 
-/** Its contender in words: `machnet Bun memif`, `tcp Bun busy`. */
+/** A contender as tables name it: `machnet bun memif`, `tcp bun busy`. */
 export function contenderName(contender: Contender): string {
   const { transport, runtime, wire, mtu, mode } = contender;
   const name = transport === "handover" || transport === "machnet-c" ||

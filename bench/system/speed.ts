@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { ROOT } from "../processes.ts";
-import { TICKS_PER_SECOND } from "./program.ts";
+import { TICKS_PER_SECOND } from "../proc.ts";
 
 /** See native/bench/machine_speed.c; in nanoseconds. */
 export interface Speed {

@@ -12,7 +12,8 @@ import type { InlineEngine } from "../ends/end.ts";
 import type { Contender } from "./contender.ts";
 import { ROOT } from "../processes.ts";
 import { forget, keep } from "./keeper.ts";
-import { packetsSent, Program, signal } from "./program.ts";
+import { packetsSent, signal } from "../proc.ts";
+import { Program } from "./program.ts";
 
 /** What packets go through. */
 export type WireName = "memif" | "af_packet" | "af_xdp" | "veth" | "shm";

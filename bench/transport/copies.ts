@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import type { Figure } from "../figure.ts";
-import { median } from "../load.ts";
+import { median } from "../statistics.ts";
 import type { Effort, Measurement } from "../measurement.ts";
 import { ROOT } from "../processes.ts";
 

@@ -1,14 +1,8 @@
 /** A network of limited bandwidth, that marks packets or does not. */
 import type { Figure } from "../figure.ts";
 import type { Effort, Measurement } from "../measurement.ts";
-import {
-  connectPair,
-  medians,
-  rateOf,
-  sleep,
-  startHosts,
-  Stream,
-} from "../load.ts";
+import { connectPair, rateOf, sleep, startHosts, Stream } from "../load.ts";
+import { medians } from "../statistics.ts";
 
 const HOSTS = 4;
 const SIZE = 8 * 1024;

@@ -4,16 +4,9 @@ import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
 import type { Measurement, RealtimeEffort } from "../measurement.ts";
-import {
-  connectPair,
-  echo,
-  median,
-  memory,
-  pin,
-  requestReply,
-  sleep,
-  takeTurns,
-} from "../load.ts";
+import { connectPair, echo, requestReply, sleep } from "../load.ts";
+import { median } from "../statistics.ts";
+import { memory, pin, takeTurns } from "../proc.ts";
 
 /** One in so many is there before memory is measured, so that what channels and
  * opening connections take is not counted as that of a connection. */

@@ -1,14 +1,8 @@
 /** Many senders at once into one receiver. */
 import type { Figure } from "../figure.ts";
 import type { Effort, Measurement } from "../measurement.ts";
-import {
-  connectPair,
-  median,
-  rateOf,
-  sleep,
-  startHosts,
-  Stream,
-} from "../load.ts";
+import { connectPair, rateOf, sleep, startHosts, Stream } from "../load.ts";
+import { median } from "../statistics.ts";
 
 const HOSTS = 5;
 const STREAMS_PER_HOST = 2;

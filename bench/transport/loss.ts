@@ -17,12 +17,12 @@ import {
   echo,
   type Hosts,
   type Load,
-  medians,
   requestReply,
   sleep,
   startHosts,
-  takeTurns,
 } from "../load.ts";
+import { medians } from "../statistics.ts";
+import { takeTurns } from "../proc.ts";
 
 const SHARES = [0, 0.01, 0.05] as const;
 /** As `request()` does it: a reply overtakes those that wait for a packet. */

@@ -5,10 +5,10 @@ import {
   connectPair,
   echo,
   type LoadOptions,
-  median,
   requestReply,
   startHosts,
 } from "../load.ts";
+import { median } from "../statistics.ts";
 
 /** Packets and messages of both sidecars. */
 interface Counts {

@@ -3,15 +3,9 @@ import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
 import type { Effort, Measurement } from "../measurement.ts";
-import {
-  connectPair,
-  median,
-  memory,
-  rateOf,
-  sleep,
-  startHosts,
-  Stream,
-} from "../load.ts";
+import { connectPair, rateOf, sleep, startHosts, Stream } from "../load.ts";
+import { median } from "../statistics.ts";
+import { memory } from "../proc.ts";
 
 const SIZE = 1024;
 

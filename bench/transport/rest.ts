@@ -4,7 +4,7 @@ import type { Figure } from "../figure.ts";
 import { sleep } from "../load.ts";
 import type { Effort, Measurement } from "../measurement.ts";
 import { RUNTIME_NAMES, RUNTIMES, Script } from "../processes.ts";
-import { cpuSeconds } from "../system/program.ts";
+import { cpuSeconds } from "../proc.ts";
 
 // Processor time is counted in ticks of 10 ms.
 const PATIENCE = 10;

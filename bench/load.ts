@@ -7,6 +7,7 @@ import {
   type LabOptions,
 } from "machnet";
 import { createHistogram } from "node:perf_hooks";
+import type { Load } from "./measure.ts";
 
 /** A lab whose first host is the server. */
 export interface Hosts extends AsyncDisposable {
@@ -52,8 +53,8 @@ export async function echo(connection: Connection): Promise<void> {
   for await (const message of connection) await connection.send(message.data);
 }
 
-/** What a load measured, times in nanoseconds. */
-export interface Load {
+/** What a load gave, times in nanoseconds. */
+export interface LoadResult {
   readonly count: number;
   /** Per second. */
   readonly rate: number;
@@ -64,20 +65,11 @@ export interface Load {
   readonly stall: number;
 }
 
-/** A load. */
-export interface LoadOptions {
-  /** Bytes in a message. */
-  readonly size: number;
-  /** Requests under way at a time, up to 256. */
-  readonly window: number;
-  readonly seconds: number;
-}
-
 /** Ask a connection to `echo()`, again and again. */
 export async function requestReply(
   connection: Connection,
-  { size, window, seconds }: LoadOptions,
-): Promise<Load> {
+  { size, window, seconds }: Load,
+): Promise<LoadResult> {
   const bytes = new Uint8Array(size);
   const sentAt = new Float64Array(window);
   const histogram = createHistogram();

@@ -8,7 +8,7 @@
  *
  * `--help` lists the options.
  */
-import { EFFORT, measureAll } from "./measurement.ts";
+import { EFFORT, runBenchmark } from "./benchmark.ts";
 import { first, type KeysEffort, next, sprayed } from "./rss/connect.ts";
 import { crowd } from "./rss/crowd.ts";
 import { flood, type FloodEffort } from "./rss/flood.ts";
@@ -16,9 +16,9 @@ import { rekey } from "./rss/rekey.ts";
 import { engines, portless } from "./rss/streaming.ts";
 
 if (import.meta.main) {
-  await measureAll<KeysEffort & FloodEffort>({
+  await runBenchmark<KeysEffort & FloodEffort>({
     purpose: "Measures how connections land on their engines.",
-    measurements: [
+    parts: [
       ...first,
       ...sprayed,
       next,

@@ -9,7 +9,7 @@
  *
  * `--help` lists the options.
  */
-import { EFFORT, measureAll } from "./measurement.ts";
+import { EFFORT, runBenchmark } from "./benchmark.ts";
 import { copies } from "./transport/copies.ts";
 import { cost } from "./transport/cost.ts";
 import { ecn } from "./transport/ecn.ts";
@@ -22,9 +22,9 @@ import { simulated } from "./transport/simulated.ts";
 import { rest } from "./transport/rest.ts";
 
 if (import.meta.main) {
-  await measureAll<IdleEffort>({
+  await runBenchmark<IdleEffort>({
     purpose: "Measures what the transport costs, and how it takes loss.",
-    measurements: [
+    parts: [
       loss,
       simulated,
       packets,

@@ -7,7 +7,7 @@ import {
 } from "machnet";
 import type { Figure } from "../figure.ts";
 import { sleep } from "../load.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { Mesh } from "./mesh.ts";
 
 /** How much of it. */
@@ -33,7 +33,7 @@ const FIRST =
   "its own, from a random engine to another";
 
 /** The first connection between two hosts, for each number of engines. */
-export const first: readonly Measurement<KeysEffort>[] = LIMITS.map(
+export const first: readonly Part<KeysEffort>[] = LIMITS.map(
   ({ engines, learned, pairs }) => ({
     name: `first-${engines}`,
     conditions: FIRST,
@@ -55,7 +55,7 @@ export const first: readonly Measurement<KeysEffort>[] = LIMITS.map(
 );
 
 /** The first connection past hashes that can only be tried. */
-export const sprayed: readonly Measurement<KeysEffort>[] = LIMITS.slice(0, 2)
+export const sprayed: readonly Part<KeysEffort>[] = LIMITS.slice(0, 2)
   .map(({ engines, published, pairs }) => ({
     name: `sprayed-${engines}`,
     conditions: `${FIRST}; the hash is not linear`,
@@ -68,7 +68,7 @@ export const sprayed: readonly Measurement<KeysEffort>[] = LIMITS.slice(0, 2)
   }));
 
 /** Connections between hosts of which one knows something. */
-export const next: Measurement<KeysEffort> = {
+export const next: Part<KeysEffort> = {
   name: "next",
   conditions:
     "the next connections between two hosts with 4 engines each, 64 " +

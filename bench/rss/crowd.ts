@@ -2,13 +2,13 @@
 import { Lab } from "machnet";
 import type { Figure } from "../figure.ts";
 import { sleep } from "../load.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 
 const HOSTS = 16;
 const ENGINES = 4;
 
 /** What their probes do to RX queues of 256. */
-export const crowd: Measurement = {
+export const crowd: Part = {
   name: "crowd",
   conditions: `${HOSTS * ENGINES} clients, one on each of ${ENGINES} engines ` +
     `of ${HOSTS} hosts, all connect at once to a host that they do not know`,

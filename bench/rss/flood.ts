@@ -6,7 +6,7 @@ import type { Figure } from "../figure.ts";
 import { median } from "../statistics.ts";
 import { privateMemory } from "../proc.ts";
 import { rateOf, sleep, Stream } from "../load.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { ROOT } from "../processes.ts";
 import { Program } from "../system/program.ts";
 import { Mesh } from "./mesh.ts";
@@ -26,7 +26,7 @@ export interface FloodEffort extends Effort {
 /** What a flood of them does to connections that are there. Whoever makes it,
  * and the network, take time from them, too, on a machine of few cores: so the
  * same packets come to other UDP ports in turn, which costs the rest of it. */
-export const flood: Measurement<FloodEffort> = {
+export const flood: Part<FloodEffort> = {
   name: "flood",
   conditions: `forged SYNs, ${PER_SECOND} a second, from a host that answers ` +
     "for the forged addresses; as many strays, which are the same to UDP " +

@@ -3,7 +3,7 @@ import { Lab } from "machnet";
 import type { Figure } from "../figure.ts";
 import { median } from "../statistics.ts";
 import { sleep, Stream } from "../load.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { Mesh } from "./mesh.ts";
 
 const ENGINES = 4;
@@ -12,7 +12,7 @@ const SIZE = 64;
 const WATCH_MS = 2000;
 
 /** New keys under traffic. */
-export const rekey: Measurement = {
+export const rekey: Part = {
   name: "rekey",
   conditions: `new keys at both hosts while ${CONNECTIONS} connections over ` +
     `all pairs of ${ENGINES} engines stream ${SIZE} B messages, each checked`,

@@ -3,7 +3,7 @@ import { Lab, type LabOptions } from "machnet";
 import type { Figure } from "../figure.ts";
 import { median } from "../statistics.ts";
 import { sleep, Stream } from "../load.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { cpuSeconds } from "../proc.ts";
 import { Mesh } from "./mesh.ts";
 
@@ -14,7 +14,7 @@ const PACKET_SIZE = 1024;
 const ENGINES = [1, 2, 4] as const;
 
 /** Streams over several engines. */
-export const engines: Measurement = {
+export const engines: Part = {
   name: "engines",
   conditions:
     `${CONNECTIONS} connections of a script over all pairs of engines ` +
@@ -36,7 +36,7 @@ export const engines: Measurement = {
 };
 
 /** What handing every packet over costs. */
-export const portless: Measurement = {
+export const portless: Part = {
   name: "portless",
   conditions: `${CONNECTIONS} connections over all pairs of 4 engines stream ` +
     `${PACKET_SIZE} B messages past a hash that ignores UDP ports, and past ` +

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 import type { Figure } from "../figure.ts";
 import { median } from "../statistics.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { ROOT } from "../processes.ts";
 
 const PROGRAM = resolve(ROOT, "native/build/bench/copy-cost");
@@ -19,7 +19,7 @@ const CASES = [
 const run = promisify(execFile);
 
 /** Processor time to send a packet over memif, copied and not. */
-export const copies: Measurement = {
+export const copies: Part = {
   name: "copies",
   conditions: "bursts of 32 packets over memif, copied into them and not, in " +
     "turns, with headers, checksum and driver; one thread, no engine",

@@ -7,7 +7,7 @@ import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ROOT } from "../processes.ts";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 
 const PROGRAM = resolve(ROOT, "native/build/transport/transport_cost");
 const SOURCE = "cost.c";
@@ -23,7 +23,7 @@ const CASES = [
 const run = promisify(execFile);
 
 /** Instructions per message through two transports back to back. */
-export const cost: Measurement = {
+export const cost: Part = {
   name: "cost",
   conditions: "two transports back to back without I/O, both sides and both " +
     "directions of an echo added; callgrind",

@@ -1,6 +1,6 @@
 /** A network of limited bandwidth, that marks packets or does not. */
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { connectPair, rateOf, sleep, startHosts, Stream } from "../load.ts";
 import { medians } from "../statistics.ts";
 
@@ -10,7 +10,7 @@ const BANDWIDTH_MBPS = 200;
 const THRESHOLD = 20;
 
 /** What marks are good for. */
-export const ecn: Measurement = {
+export const ecn: Part = {
   name: "ecn",
   conditions: `${HOSTS} hosts send ${SIZE / 1024} kB messages to one through ` +
     `${BANDWIDTH_MBPS} Mbit/s, 20 us away; marks above ${THRESHOLD} packets`,

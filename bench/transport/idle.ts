@@ -3,7 +3,7 @@ import { Lab } from "machnet";
 import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
-import type { Measurement, RealtimeEffort } from "../measurement.ts";
+import type { Part, RealtimeEffort } from "../benchmark.ts";
 import { connectPair, echo, requestReply, sleep } from "../load.ts";
 import { median } from "../statistics.ts";
 import { memory, pin, takeTurns } from "../proc.ts";
@@ -19,7 +19,7 @@ export interface IdleEffort extends RealtimeEffort {
 }
 
 /** What a busy connection notices of many idle ones, and what they cost. */
-export const idle: Measurement<IdleEffort> = {
+export const idle: Part<IdleEffort> = {
   name: "idle",
   conditions: "64 B request-reply at window 1 over a direct wire, with and " +
     "without idle connections of other applications between the same two " +

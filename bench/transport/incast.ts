@@ -1,6 +1,6 @@
 /** Many senders at once into one receiver. */
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { connectPair, rateOf, sleep, startHosts, Stream } from "../load.ts";
 import { median } from "../statistics.ts";
 
@@ -9,7 +9,7 @@ const STREAMS_PER_HOST = 2;
 const SIZE = 8 * 1024;
 
 /** What gets lost when everybody sends to one host. */
-export const incast: Measurement = {
+export const incast: Part = {
   name: "incast",
   conditions: `${HOSTS * STREAMS_PER_HOST} connections from ${HOSTS} hosts ` +
     `send ${SIZE / 1024} kB messages to one over the fabric`,

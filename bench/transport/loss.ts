@@ -11,12 +11,12 @@
 import process from "node:process";
 import type { Connection } from "machnet";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement, RealtimeEffort } from "../measurement.ts";
+import type { Effort, Part, RealtimeEffort } from "../benchmark.ts";
 import {
   connectPair,
   echo,
   type Hosts,
-  type Load,
+  type LoadResult,
   requestReply,
   sleep,
   startHosts,
@@ -44,7 +44,7 @@ export function tailProbeNs(rttNs: number): number {
 }
 
 /** Goodput with loss, as a share of that without. */
-export const loss: Measurement<RealtimeEffort> = {
+export const loss: Part<RealtimeEffort> = {
   name: "loss",
   conditions:
     `1 kB request-reply over the fabric, ${LATENCY_US} us each way, ` +
@@ -94,8 +94,8 @@ async function inTurns(
   connections: readonly Connection[],
   window: number,
   effort: Effort,
-): Promise<Load[][]> {
-  const loads: Load[][] = connections.map(() => []);
+): Promise<LoadResult[][]> {
+  const loads: LoadResult[][] = connections.map(() => []);
   const seconds = Math.min(effort.seconds, SECONDS_MAX);
   const rounds = Math.ceil(effort.rounds * effort.seconds / seconds);
   for (let round = -1; round < rounds; round++) {
@@ -111,7 +111,7 @@ async function inTurns(
 
 function figuresOf(
   kind: string,
-  loads: readonly Load[][],
+  loads: readonly LoadResult[][],
   judged: boolean,
 ): Figure[] {
   const [none, one, five] = loads.map((results) => medians(results));

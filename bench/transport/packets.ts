@@ -1,13 +1,8 @@
 /** How many packets messages take. */
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
-import {
-  connectPair,
-  echo,
-  type LoadOptions,
-  requestReply,
-  startHosts,
-} from "../load.ts";
+import type { Load } from "../measure.ts";
+import type { Effort, Part } from "../benchmark.ts";
+import { connectPair, echo, requestReply, startHosts } from "../load.ts";
 import { median } from "../statistics.ts";
 
 /** Packets and messages of both sidecars. */
@@ -19,7 +14,7 @@ interface Counts {
 }
 
 /** Messages that share packets, packets of a request and its reply. */
-export const packets: Measurement = {
+export const packets: Part = {
   name: "packets",
   conditions: "64 B request-reply over the fabric, no loss",
   async measure({ seconds, rounds }: Effort): Promise<Figure[]> {
@@ -39,7 +34,7 @@ export const packets: Measurement = {
         messages: sum("messages_sent"),
       };
     };
-    const count = async (load: LoadOptions): Promise<Counts> => {
+    const count = async (load: Load): Promise<Counts> => {
       const before = await totals();
       const { count: requests } = await requestReply(client, load);
       const after = await totals();

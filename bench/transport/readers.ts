@@ -2,7 +2,7 @@
 import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { connectPair, rateOf, sleep, startHosts, Stream } from "../load.ts";
 import { median } from "../statistics.ts";
 import { memory } from "../proc.ts";
@@ -10,7 +10,7 @@ import { memory } from "../proc.ts";
 const SIZE = 1024;
 
 /** What the peers of a running reader notice of one that stopped. */
-export const readers: Measurement = {
+export const readers: Part = {
   name: "readers",
   conditions: "1 kB messages one way over a direct wire, two applications on " +
     "each of two hosts",

@@ -2,7 +2,7 @@
 import { Lab } from "machnet";
 import type { Figure } from "../figure.ts";
 import { sleep } from "../load.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { RUNTIME_NAMES, RUNTIMES, Script } from "../processes.ts";
 import { cpuSeconds } from "../proc.ts";
 
@@ -10,7 +10,7 @@ import { cpuSeconds } from "../proc.ts";
 const PATIENCE = 10;
 
 /** What scripts, sidecars and the fabric take while nothing happens. */
-export const rest: Measurement = {
+export const rest: Part = {
   name: "rest",
   conditions:
     "a server in each runtime with an open connection, two sidecars " +

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import type { Figure } from "../figure.ts";
-import type { Effort, Measurement } from "../measurement.ts";
+import type { Effort, Part } from "../benchmark.ts";
 import { ROOT } from "../processes.ts";
 import { tailProbeNs } from "./loss.ts";
 
@@ -18,7 +18,7 @@ const PACKET_NS = 2000;
 const run = promisify(execFile);
 
 /** The same as `loss`, in simulated time. */
-export const simulated: Measurement = {
+export const simulated: Part = {
   name: "simulated",
   conditions: `${SIZE} B request-reply, two transports back to back under a ` +
     `fake clock, ${LATENCY_US} us each way, loss per packet in both directions`,

@@ -1,4 +1,4 @@
-/** Measurements of which each gives figures. */
+/** Benchmarks in parts, of which each gives figures. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { dirname } from "node:path";
@@ -33,7 +33,7 @@ export interface RealtimeEffort extends Effort {
 }
 
 /** A part of a benchmark. */
-export interface Measurement<E extends Effort = Effort> {
+export interface Part<E extends Effort = Effort> {
   /** What it is called on the command line. */
   readonly name: string;
   /** Under what conditions it measures. */
@@ -45,7 +45,7 @@ export interface Measurement<E extends Effort = Effort> {
 export interface Benchmark<E extends Effort> {
   /** In a sentence. */
   readonly purpose: string;
-  readonly measurements: readonly Measurement<E>[];
+  readonly parts: readonly Part<E>[];
   /** Unless the command line says otherwise, with options of these names. */
   readonly effort: E;
   /** What its options mean. */
@@ -56,10 +56,10 @@ export interface Benchmark<E extends Effort> {
 
 /** What the command line says of a benchmark. */
 function readCommand<E extends Effort>(
-  { purpose, measurements, effort, meanings, output }: Benchmark<E>,
-): Pick<Benchmark<E>, "measurements" | "effort" | "output"> {
+  { purpose, parts, effort, meanings, output }: Benchmark<E>,
+): Pick<Benchmark<E>, "parts" | "effort" | "output"> {
   const defaults = Object.entries(effort) as [keyof E & string, number][];
-  const { parts, ...options } = readOptions<string>({
+  const { parts: chosen, ...options } = readOptions<string>({
     purpose,
     text: {
       ...Object.fromEntries(
@@ -69,14 +69,14 @@ function readCommand<E extends Effort>(
       ),
       output: `file for the figures, as JSON; ${output}`,
     },
-    parts: measurements.map(({ name }) => name),
+    parts: parts.map(({ name }) => name),
   });
   const asked = defaults.map(([name, otherwise]) =>
     [name, Number(options[name] ?? otherwise)] as const
   );
   return {
-    measurements: measurements.filter(({ name }) =>
-      parts.length === 0 || parts.includes(name)
+    parts: parts.filter(({ name }) =>
+      chosen.length === 0 || chosen.includes(name)
     ),
     effort: Object.fromEntries(asked) as unknown as E,
     output: options["output"] ?? output,
@@ -90,16 +90,16 @@ function readCommand<E extends Effort>(
  * @throws {DOMException} If a part takes more than five minutes; what was
  * measured before is in the file.
  */
-export async function measureAll<E extends Effort>(
+export async function runBenchmark<E extends Effort>(
   benchmark: Benchmark<E>,
 ): Promise<void> {
-  const { measurements, effort, output } = readCommand(benchmark);
+  const { parts, effort, output } = readCommand(benchmark);
   const results: Record<string, unknown>[] = [];
   mkdirSync(dirname(output), { recursive: true });
-  for (const measurement of measurements) {
-    const { name, conditions } = measurement;
+  for (const part of parts) {
+    const { name, conditions } = part;
     console.log(`${name}: ${conditions}`);
-    const figures = await bounded(name, measurement.measure(effort));
+    const figures = await bounded(name, part.measure(effort));
     printFigures(figures);
     results.push({
       name,

@@ -99,10 +99,12 @@ events_wait(int timeout_ms)
 	if (poll(fds, i + 1, timeout_ms) <= 0)
 		return false;
 	if (fds[i].revents != 0)
-		eventfd_read(guard.kick_fd, &ignored);
-	for (; i != UINT32_MAX; i--)
-		/* A closed one stays in the list until the last round. */
-		found |= (fds[i].revents & ~POLLNVAL) != 0;
+		found = eventfd_read(guard.kick_fd, &ignored) == 0;
+	/* A closed one stays in the list until the last round, and its number
+	 * may be something else's by then: a peer's memory is always readable.
+	 */
+	for (; i != 0; i--)
+		found |= fds[i - 1].revents != 0 && is_memif(fds[i - 1].fd);
 	return found;
 }
 
@@ -117,10 +119,14 @@ let_go(void)
 	guard.rounds = 1;
 }
 
+/*
+ * In every round: a peer may go and another one come while the interrupt thread
+ * is let go, but not from one round to the next, since what that one says comes
+ * in five messages or more, each of which waits for an answer.
+ */
 static void
-take_back(void)
+absences_count(void)
 {
-	bool stuck = guard.rounds > ROUNDS_MAX;
 	struct port *port;
 
 	for (port = guard.ports; port != NULL; port = port->next_guarded) {
@@ -129,8 +135,17 @@ take_back(void)
 		if (rte_eth_link_get_nowait(port->id, &link) != 0 ||
 			link.link_status == RTE_ETH_LINK_DOWN)
 			atomic_fetch_add(&port->absences, 1);
-		atomic_store(&port->started, atomic_load(&port->running));
 	}
+}
+
+static void
+take_back(void)
+{
+	bool stuck = guard.rounds > ROUNDS_MAX;
+	struct port *port;
+
+	for (port = guard.ports; port != NULL; port = port->next_guarded)
+		atomic_store(&port->started, atomic_load(&port->running));
 	sockets_list(&guard.sockets, is_memif_made_private, NULL);
 	if (stuck)
 		guard.sockets.count = 0;
@@ -148,6 +163,7 @@ guard_round(void *unused)
 {
 	if (guard.rounds > 0) {
 		guard.rounds++;
+		absences_count();
 		if (guard.rounds > ROUNDS_MAX ||
 			(guard.rounds > ROUNDS_MIN && !events_wait(0)))
 			take_back();

@@ -25,6 +25,8 @@
 #include <cmocka.h>
 
 #include "port/frames.h"
+#include "port/guard.h"
+#include "port/sockets.h"
 
 #define QUEUES 2
 #define LOAD_FRAMES 1000u
@@ -475,6 +477,91 @@ port_survives_clients_killed_under_load(void **state)
 	kill_peers_under_load(server_device, client_device);
 }
 
+static bool
+is_listening(int fd, const void *unused)
+{
+	struct sockaddr_un address = {0};
+	socklen_t address_length = sizeof(address) - 1;
+	int listening = 0;
+	socklen_t length = sizeof(listening);
+
+	(void)unused;
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) ==
+		       0 &&
+	       listening != 0 &&
+	       getsockname(fd, (struct sockaddr *)&address, &address_length) ==
+		       0 &&
+	       strcmp(address.sun_path, path) == 0;
+}
+
+/* The driver leaves open what others listened on, to which nobody connects any
+ * more (22.11). @return whether one that connected waits to be accepted */
+static bool
+client_wait(void)
+{
+	struct sockets sockets;
+	struct pollfd fds[SOCKETS_MAX];
+
+	sockets_list(&sockets, is_listening, NULL);
+	for (uint32_t i = 0; i < sockets.count; i++)
+		fds[i] =
+			(struct pollfd){.fd = sockets.fds[i], .events = POLLIN};
+	return poll(fds, sockets.count, FRAMES_WAIT_NS / NS_PER_MS) == 1;
+}
+
+/* Accepted, and nothing else. */
+static int
+server_connect(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	uint8_t greeting[1024];
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_true(recv(fd, greeting, sizeof(greeting), 0) > 0);
+	return fd;
+}
+
+/* It hears of all of it at once, and the memory of the second gets the number
+ * that the socket of the first had, whose own is that of one before it. */
+static void
+port_tells_a_client_from_the_next_one(void **state)
+{
+	struct port server;
+	unsigned absences;
+	uint64_t end_ns;
+	bool waits;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	frames_open(&server, &(struct port_options){.device = server_device,
+				     .queues = QUEUES});
+	fd = server_connect();
+	pid = peer_start(client_device);
+	link_wait(&server, true);
+	frames_pass(&server, &server, 0, 100, 60);
+	guard_hold();
+	absences = atomic_load(&server.absences);
+	peer_kill(pid);
+	close(fd);
+	pid = peer_start(client_device);
+	waits = client_wait();
+	guard_release();
+	assert_true(waits);
+	end_ns = clock_now_ns() + FRAMES_WAIT_NS;
+	while (atomic_load(&server.absences) == absences) {
+		assert_true(clock_now_ns() < end_ns);
+		rte_delay_us_sleep(1000);
+	}
+	link_wait(&server, true);
+	frames_pass(&server, &server, 0, 100, 60);
+	peer_kill(pid);
+	port_close(&server);
+}
+
 static void
 port_replaces_the_socket_of_a_dead_server(void **state)
 {
@@ -632,6 +719,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(port_connects_whenever_its_server_comes),
 		cmocka_unit_test(port_survives_servers_killed_under_load),
 		cmocka_unit_test(port_survives_clients_killed_under_load),
+		cmocka_unit_test(port_tells_a_client_from_the_next_one),
 		cmocka_unit_test(port_replaces_the_socket_of_a_dead_server),
 		cmocka_unit_test(port_leaves_a_living_server_alone),
 		cmocka_unit_test(port_takes_a_relative_path),

@@ -91,31 +91,41 @@ fabric_end(int signal)
 	return status;
 }
 
-/* Within PATIENCE_NS, all hosts. */
+/* A memif client has no room before it looks for the first time, and cannot
+ * look while ports stand still. */
+static void
+look(const struct port *port, uint16_t queue)
+{
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+	struct rte_mbuf *mbuf;
+
+	while (!port_burst_begin(port, queue)) {
+		assert_true(clock_now_ns() < end_ns);
+		sched_yield();
+	}
+	assert_int_equal(rte_eth_rx_burst(port->id, queue, &mbuf, 1), 0);
+	port_burst_end(port, queue);
+}
+
+static void
+wait_for_link(uint32_t index)
+{
+	struct port *port = &hosts[index];
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+
+	while (!port_link_up(port)) {
+		assert_true(clock_now_ns() < end_ns);
+		usleep(1000);
+	}
+	for (uint16_t queue = 0; queue < port->queues; queue++)
+		look(port, queue);
+}
+
 static void
 wait_for_links(void)
 {
-	struct rte_mbuf *mbuf;
-	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
-	uint32_t up = 0;
-
-	while (up < HOSTS) {
-		assert_true(clock_now_ns() < end_ns);
-		usleep(1000);
-		up = 0;
-		for (uint32_t i = 0; i < HOSTS; i++)
-			up += port_link_up(&hosts[i]);
-	}
-	/* A memif client has no room before it looks for the first time, and
-	 * cannot look while ports stand still. */
-	for (uint32_t i = 0; i < 100 * HOSTS; i++) {
-		struct port *port = &hosts[i % HOSTS];
-
-		for (uint16_t queue = 0; queue < port->queues; queue++)
-			assert_int_equal(
-				port_rx_burst(port, queue, &mbuf, 1), 0);
-		usleep(100);
-	}
+	for (uint32_t i = 0; i < HOSTS; i++)
+		wait_for_link(i);
 }
 
 static void
@@ -570,10 +580,31 @@ a_host_may_come_back_as_another(void **state)
 		port_close(&hosts[1]);
 		queues = numbers[i];
 		host_open(1);
-		wait_for_links();
+		wait_for_link(1);
 		assert_int_equal(queues_reached(1, 2, 40) & 0x1, 0x1);
 		assert_int_equal(queues_reached(0, 1, 40), (1u << queues) - 1);
 	}
+}
+
+/* The fabric hears all of it at once. */
+static void
+a_host_may_come_back_as_another_unseen(void **state)
+{
+	(void)state;
+	queues = 4;
+	start("--queues", "4");
+	introduce();
+	assert_int_equal(queues_reached(1, 2, 40), 0xf);
+	kill(fabric, SIGSTOP);
+	assert_int_equal(waitpid(fabric, NULL, WUNTRACED), fabric);
+	port_close(&hosts[1]);
+	queues = 1;
+	host_open(1);
+	kill(fabric, SIGCONT);
+	wait_for_link(1);
+	assert_int_equal(queues_reached(1, 2, 40), 0xf);
+	assert_int_equal(queues_reached(0, 1, 40), 0x1);
+	assert_int_equal(counter("port1_drop_malformed"), 0);
 }
 
 /* Ends when the other end is closed or shut. */
@@ -641,7 +672,7 @@ a_host_may_go_and_come_back(void **state)
 		send_frame(0, 1, 7);
 		pass_frame(2, 0, 1);
 		host_open(1);
-		wait_for_links();
+		wait_for_link(1);
 		pass_frame(1, 0, 2);
 		pass_frame(0, 1, 3);
 	}
@@ -704,6 +735,7 @@ main(int argc, char **argv)
 		TEST(four_queues_carry_frames),
 		TEST(a_host_may_open_fewer_queues),
 		TEST(a_host_may_come_back_as_another),
+		TEST(a_host_may_come_back_as_another_unseen),
 		TEST(a_host_is_rung_after_a_silence),
 		TEST(control_bears_with_its_clients),
 		TEST(a_host_may_go_and_come_back),

@@ -193,16 +193,27 @@ queues_receive(
 	return moved;
 }
 
+/*
+ * Frames can move, from and to the host that is there, which is the same until
+ * port_burst_end. All of its queues are this thread's: one stands for all.
+ */
+static bool
+burst_begin(struct host *host, struct fabric_switch *network)
+{
+	if (!port_burst_begin(&host->port, 0))
+		return false;
+	if (atomic_load(&host->port.absences) != host->absences)
+		host_look(host, network);
+	return true;
+}
+
 bool
 host_receive(struct host *host, struct fabric_switch *network, uint64_t now_ns)
 {
 	bool moved;
 
-	if (atomic_load(&host->port.absences) != host->absences)
-		host_look(host, network);
-	/* All of its queues are this thread's: one of them stands for all. */
 	if (!switch_accepts(network, host->index, now_ns) ||
-		!port_burst_begin(&host->port, 0))
+		!burst_begin(host, network))
 		return false;
 	moved = queues_receive(host, network, now_ns);
 	port_burst_end(&host->port, 0);
@@ -235,7 +246,7 @@ bool
 host_send(struct host *host, struct fabric_switch *network, uint64_t now_ns,
 	bool *paused)
 {
-	uint64_t queues = switch_pending(network, host->index);
+	uint64_t queues;
 	bool moved = false;
 
 	if (!port_link_up(&host->port)) {
@@ -243,10 +254,11 @@ host_send(struct host *host, struct fabric_switch *network, uint64_t now_ns,
 		return false;
 	}
 	/* All ports stand still while a host comes or goes. */
-	if (!port_burst_begin(&host->port, 0)) {
+	if (!burst_begin(host, network)) {
 		*paused = true;
 		return false;
 	}
+	queues = switch_pending(network, host->index);
 	for (; queues != 0; queues &= queues - 1)
 		moved |= queue_send(
 			host, network, (uint16_t)__builtin_ctzll(queues));

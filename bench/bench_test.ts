@@ -192,19 +192,21 @@ test("microseconds(): drops digits that mean nothing", () => {
   ]);
 });
 
-test("figureLine(): says what is missed, and the best it could be", () => {
+test("figureLine(): says what is missed, the best it could be, and the range", () => {
   const cells = (line: string): string[] => line.trim().split(/ {2,}/);
   const figure = {
     name: "rate",
     value: 1.5,
     target: { least: 2 },
     floor: 1.75,
-  };
+    range: [1, 1.6],
+  } as const;
   assert.deepEqual(cells(figureLine(figure)), [
     "rate",
     "1.50",
     "MISSED (at least 2)",
     "floor 1.75",
+    "1 to 1.60",
   ]);
   assert.deepEqual(
     cells(figureLine({ name: "size", value: 4, unit: "B" })),

@@ -6,6 +6,8 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit?: string;
+  /** Of several such, the least and the most. */
+  readonly range?: readonly [number, number];
   /** What it must reach: at least, or at most. */
   readonly target?: { readonly least: number } | { readonly most: number };
   /** The best that anything could reach here, as measured in the same run. */
@@ -37,18 +39,20 @@ const COLUMNS: readonly Column[] = [
   { title: "", width: 9 },
   { title: "", width: 6, align: "left" },
   { title: "", width: 22, align: "left" },
+  { title: "", width: 12, align: "left" },
   { title: "", width: 14, align: "left" },
 ];
 
-/** One as a line: what it is, what it must reach, and the best it could be. */
+/** One as a line: what it is, what it must reach, the best it could be, its range. */
 export function figureLine(figure: Figure): string {
-  const { name, value, unit = "", floor } = figure;
+  const { name, value, unit = "", range, floor } = figure;
   return row(COLUMNS, [
     `  ${name}`,
     number(value),
     unit,
     verdict(figure),
     floor === undefined ? "" : `floor ${number(floor)}`,
+    range === undefined ? "" : range.map(number).join(" to "),
   ]);
 }
 

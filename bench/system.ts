@@ -26,9 +26,9 @@ import { readOptions } from "./options.ts";
 import { FULL, type Plan, QUICK } from "./system/plans.ts";
 import { plot } from "./system/plot.ts";
 import { printResults } from "./system/report.ts";
-import { bestResults, contenderName } from "./system/results.ts";
+import { bestResults, contenderName, resultsOf } from "./system/results.ts";
 import { measurePlan } from "./system/rounds.ts";
-import { targets } from "./system/targets.ts";
+import { ratiosOf } from "./system/targets.ts";
 
 const OUTPUT = "bench/results/latest.json";
 
@@ -80,14 +80,15 @@ if (plan.contenders.length === 0 || plan.loads.length === 0) {
   console.error("takes names as they stand in the tables: machnet bun memif");
   process.exit(1);
 }
-const results = await measurePlan(plan, (line) => console.error(line));
+const cells = await measurePlan(plan, (line) => console.error(line));
+const results = resultsOf(cells);
 if (results.length === 0) {
   console.error("Cannot measure anything: the lines above say why");
   process.exit(1);
 }
 printResults(results);
-console.log("\nRatios, and what they are to be\n");
-const ratios = targets(results);
+console.log("\nRatios, what they are to be, and what single rounds give\n");
+const ratios = ratiosOf(cells, plan.rounds);
 printFigures(ratios);
 const file = options.output ?? OUTPUT;
 const base = file.replace(/\.json$/, "");

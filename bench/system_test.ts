@@ -19,12 +19,14 @@ import { FULL } from "./system/plans.ts";
 import { contextSwitches } from "./proc.ts";
 import {
   bestResults,
+  type Cell,
   contenderName,
   type Result,
+  resultsOf,
   summarize,
 } from "./system/results.ts";
 import { measurePlan } from "./system/rounds.ts";
-import { targets } from "./system/targets.ts";
+import { ratiosOf, targets } from "./system/targets.ts";
 
 const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 
@@ -81,6 +83,7 @@ const ratioSchema = z.strictObject({
     z.strictObject({ most: z.number() }),
   ]),
   floor: z.number().positive().optional(),
+  range: z.tuple([z.number().positive(), z.number().positive()]),
 });
 
 // One of each kind.
@@ -173,7 +176,7 @@ test("measurePlan(): starts all anew in each round", async () => {
   const loads = [{ size: 64, window: 1 }, { size: 64, window: 8 }];
   const plan = { contenders, loads, seconds: 0.02, rounds: 2 };
   const seen = new Map<string, string[]>();
-  const results = await measurePlan(plan, (line) => {
+  const cells = await measurePlan(plan, (line) => {
     seen.set(line, processesOf(process.pid));
   });
   const at = (line: string): string[] => seen.get(line)!;
@@ -183,6 +186,7 @@ test("measurePlan(): starts all anew in each round", async () => {
   assert.deepEqual(at("Round 1 of 2: 64 B, window 8"), first);
   assert.equal(new Set([...first, ...second]).size, 8);
   assert.deepEqual(processesOf(process.pid), []);
+  const results = resultsOf(cells);
   assert.equal(results.length, loads.length);
   for (const { starts, disturbedStarts, spread } of results) {
     assert.equal(starts, disturbedStarts === 2 ? 2 : 2 - disturbedStarts);
@@ -273,50 +277,84 @@ const run: Run = {
   ...{ switchesPerRequest: 3, othersShare: 0 },
 };
 
+/** As if these runs had been made one after the other, with nobody about. */
+function calmCell(
+  contender: Contender,
+  window: number,
+  runs: readonly Partial<Run>[],
+): Cell {
+  return {
+    contender,
+    load: { size: 64, window, seconds: 1 },
+    trials: runs.map((each, index) => ({
+      ...{ round: index + 1, run: { ...run, ...each } },
+      ...{ before: calm, after: calm },
+    })),
+  };
+}
+
 test("summarize(): takes the medians of starts, and tells their spread", () => {
-  const starts = [[1000, 50], [3000, 100], [2000, 20]] as const;
-  const trials = starts.map(([p50, count]) => ({
-    ...{ run: { ...run, p50, count }, before: calm, after: calm },
-  }));
-  const of = (window: number): Result =>
-    summarize(TCP, { size: 64, window, seconds: 1 }, trials);
-  for (const { requestsPerSecond, latencyUs, starts } of [of(1), of(32)]) {
+  const runs = [
+    { p50: 1000, count: 50 },
+    { p50: 3000, count: 100 },
+    { p50: 2000, count: 20 },
+  ];
+  const [single, many] = [1, 32].map((window) =>
+    summarize(calmCell(TCP, window, runs))
+  );
+  for (const { requestsPerSecond, latencyUs, starts } of [single!, many!]) {
     assert.deepEqual([requestsPerSecond, latencyUs.p50, starts], [50, 2, 3]);
   }
-  assert.equal(of(1).spread, 3);
-  assert.equal(of(32).spread, 5);
+  assert.equal(single!.spread, 3);
+  assert.equal(many!.spread, 5);
 });
 
 test("bestResults(): takes the mode that is best at the median of starts", () => {
   const of = (mode: Mode, counts: readonly number[]): Result =>
     summarize(
-      { ...TCP, mode },
-      { size: 64, window: 32, seconds: 1 },
-      counts.map((count) => ({
-        ...{ run: { ...run, count }, before: calm, after: calm },
-      })),
+      calmCell({ ...TCP, mode }, 32, counts.map((count) => ({ count }))),
     );
   const [best] = bestResults([of("busy", [9, 1, 1]), of("as-is", [2, 3, 2])]);
   assert.equal(best!.requestsPerSecond, 2);
 });
 
+test("ratiosOf(): is that of medians, and tells what single rounds give", () => {
+  const of = (contender: Contender, p50s: readonly number[]): Cell =>
+    calmCell(contender, 1, p50s.map((p50) => ({ p50 })));
+  const machnet: Contender = {
+    ...{ transport: "machnet", wire: "memif", mtu: 1500 },
+    ...{ runtime: "bun", mode: "sidecars" },
+  };
+  const cells = [
+    of(machnet, [1000, 2000, 3000]),
+    of(TCP, [4000, 4000, 2000]),
+    of({ ...TCP, mode: "busy" }, [5000, 1000]),
+  ];
+  const [ratio] = ratiosOf(cells, 3);
+  assert.equal(ratio!.name, "memif, 64 B, window 1: p50, of Bun's best");
+  assert.equal(ratio!.value, 2 / 3);
+  assert.deepEqual(ratio!.range, [0.25, 2]);
+});
+
 test("summarize(): leaves out runs in which the machine was disturbed", () => {
   const slow = { ...run, count: 1, p50: 9000 };
   const load = { size: 64, window: 1, seconds: 1 };
-  const disturbed = [
-    { run: slow, before: calm, after: { ...calm, coresNs: 200 } },
-    { run: slow, before: { ...calm, yieldNs: 2000 }, after: calm },
-    { run: { ...slow, othersShare: 0.2 }, before: calm, after: calm },
+  const changes = [
+    { run: slow, after: { ...calm, coresNs: 200 } },
+    { run: slow, before: { ...calm, yieldNs: 2000 } },
+    { run: { ...slow, othersShare: 0.2 } },
   ];
-  const trials = [{ run, before: calm, after: calm }, ...disturbed];
-  const result = summarize(TCP, load, trials);
+  const trial = { round: 1, run, before: calm, after: calm };
+  const disturbed = changes.map((change) => ({ ...trial, ...change }));
+  const trials = [trial, ...disturbed];
+  const result = summarize({ contender: TCP, load, trials });
   assert.equal(result.requestsPerSecond, 100);
   assert.equal(result.latencyUs.p50, 1);
   assert.equal(result.switchesPerRequest, 3);
   assert.equal(result.starts, 1);
   assert.equal(result.disturbedStarts, 3);
   // Where no run was calm, all count, and are marked.
-  const none = summarize(TCP, load, disturbed);
+  const none = summarize({ contender: TCP, load, trials: disturbed });
   assert.equal(none.latencyUs.p50, 9);
   assert.equal(none.starts, 3);
   assert.equal(none.disturbedStarts, 3);

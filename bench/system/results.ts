@@ -6,9 +6,18 @@ import { moved, type Speed } from "./speed.ts";
 
 /** A run, one of each start, and the machine before and after it. */
 export interface Trial {
+  /** In which all started. */
+  readonly round: number;
   readonly run: Run;
   readonly before: Speed;
   readonly after: Speed;
+}
+
+/** What was tried of a contender at a load, once in each round where it could. */
+export interface Cell {
+  readonly contender: Contender;
+  readonly load: Load;
+  readonly trials: readonly Trial[];
 }
 
 /** More than that is a program that should not run now. */
@@ -68,11 +77,8 @@ function quality(window: number, p50: number, rate: number): number {
  * what the JIT made of it, lasts as long as a start, and counts for more than
  * what differs within one. Of the undisturbed trials, if there are any.
  */
-export function summarize(
-  contender: Contender,
-  { size, window }: Load,
-  trials: readonly Trial[],
-): Result {
+export function summarize({ contender, load, trials }: Cell): Result {
+  const { size, window } = load;
   const calm = trials.filter((trial) => !isDisturbed(trial));
   const used = calm.length > 0 ? calm : trials;
   const of = (value: (run: Run) => number, digits: number): number =>
@@ -106,6 +112,19 @@ export function summarize(
     spread: rounded(Math.max(...qualities) / Math.min(...qualities), 3),
     machine: { coresNs: speed("coresNs"), yieldNs: speed("yieldNs") },
   };
+}
+
+/** The results of all cells; of a round alone, if one is given. */
+export function resultsOf(cells: readonly Cell[], round?: number): Result[] {
+  return cells
+    .map((cell) => ({
+      ...cell,
+      trials: cell.trials.filter((trial) =>
+        round === undefined || trial.round === round
+      ),
+    }))
+    .filter(({ trials }) => trials.length > 0)
+    .map(summarize);
 }
 
 /**

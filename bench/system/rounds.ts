@@ -1,24 +1,16 @@
 /** Rounds: in each all start anew, and take turns. */
-import type { Load } from "../measure.ts";
 import { messageSize } from "../table.ts";
 import { type Contender, Participant } from "./contender.ts";
 import { isAble, type Plan } from "./plans.ts";
-import {
-  contenderName,
-  type Result,
-  summarize,
-  type Trial,
-} from "./results.ts";
+import { type Cell, contenderName, type Trial } from "./results.ts";
 import { machineSpeed, type Speed } from "./speed.ts";
 import { Wires } from "./wires.ts";
 
 /** Gets a line of what is done, and of what cannot be. */
 export type Say = (line: string) => void;
 
-/** What is measured, once in each round. */
-interface Cell {
-  readonly contender: Contender;
-  readonly load: Load;
+/** One whose trials are to come. */
+interface OpenCell extends Cell {
   readonly trials: Trial[];
 }
 
@@ -34,7 +26,7 @@ async function startAll(
       const participant = await Participant.start(contender, wires);
       participants.set(contender, participant);
     } catch (error) {
-      say(`Without ${contenderName(contender)}: ${error}`);
+      say(`without ${contenderName(contender)}: ${error}`);
     }
   }
   return participants;
@@ -43,7 +35,8 @@ async function startAll(
 /** Let all that run take turns. */
 async function measureAll(
   participants: ReadonlyMap<Contender, Participant>,
-  cells: readonly Cell[],
+  cells: readonly OpenCell[],
+  round: number,
   say: Say,
 ): Promise<void> {
   let before: Speed = machineSpeed();
@@ -55,7 +48,7 @@ async function measureAll(
     try {
       const run = await participant.measure(load);
       const after = machineSpeed();
-      trials.push({ run, before, after });
+      trials.push({ round, run, before, after });
       before = after;
     } catch (error) {
       say(`${where}: without ${contenderName(contender)}: ${error}`);
@@ -67,8 +60,8 @@ async function measureAll(
 export async function measurePlan(
   { contenders, loads, seconds, rounds }: Plan,
   say: Say,
-): Promise<Result[]> {
-  const cells = loads.flatMap(({ size, window }): Cell[] => {
+): Promise<Cell[]> {
+  const cells = loads.flatMap(({ size, window }): OpenCell[] => {
     const load = { size, window, seconds };
     return contenders
       .filter((contender) => isAble(contender, size))
@@ -80,12 +73,10 @@ export async function measurePlan(
     await using wires = new Wires();
     const participants = await startAll(contenders, wires, sayRound);
     try {
-      await measureAll(participants, cells, sayRound);
+      await measureAll(participants, cells, round, sayRound);
     } finally {
       await Promise.all(participants.values().map((each) => each.stop()));
     }
   }
-  return cells
-    .filter(({ trials }) => trials.length > 0)
-    .map(({ contender, load, trials }) => summarize(contender, load, trials));
+  return cells;
 }

@@ -1,7 +1,7 @@
 /** What machnet is to reach, as ratios of what was measured in the same run. */
 import type { Figure } from "../figure.ts";
 import type { Contender } from "./contender.ts";
-import type { Result } from "./results.ts";
+import { type Cell, type Result, resultsOf } from "./results.ts";
 
 type Query = Partial<Contender> & { size: number; window: number };
 type Value = (result: Result) => number;
@@ -22,6 +22,22 @@ interface Ratio {
    * alone, where engines have threads of their own.
    */
   readonly limit?: number | undefined;
+}
+
+/** The ratios, and between what they lie when each round counts alone. */
+export function ratiosOf(cells: readonly Cell[], rounds: number): Figure[] {
+  const alone = Array.from(
+    { length: rounds },
+    (_, index) => targets(resultsOf(cells, index + 1)),
+  ).flat();
+  return targets(resultsOf(cells)).map((ratio) => {
+    const values = alone
+      .filter(({ name }) => name === ratio.name)
+      .map(({ value }) => value);
+    // The two may never have been measured in the same round.
+    if (values.length === 0) return ratio;
+    return { ...ratio, range: [Math.min(...values), Math.max(...values)] };
+  });
 }
 
 /** The ratios of what was measured. */

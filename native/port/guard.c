@@ -46,13 +46,23 @@ guard_stop(struct port *port)
 			sched_yield();
 }
 
+static const char *
+file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+/* Its folder may be spelled or mounted in another way at the other end. */
 static bool
 is_of_port(const char *path)
 {
 	const struct port *port;
 
 	for (port = guard.ports; port != NULL; port = port->next_guarded)
-		if (strcmp(path, port->device.target) == 0)
+		if (strcmp(file_name(path), file_name(port->device.target)) ==
+			0)
 			return true;
 	return false;
 }
@@ -64,7 +74,8 @@ is_memif(int fd)
 	struct sockaddr_un address = {0};
 	socklen_t length = sizeof(address) - 1;
 
-	if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
+	if (socket_type(fd) != SOCK_SEQPACKET ||
+		getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
 		address.sun_family != AF_UNIX)
 		return false;
 	if (is_of_port(address.sun_path))

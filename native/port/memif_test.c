@@ -606,14 +606,19 @@ static void
 port_takes_a_relative_path(void **state)
 {
 	char *before = getcwd(NULL, 0);
-	struct machnet_error error;
+	struct port server, client;
 
 	(void)state;
 	assert_int_equal(chdir(folder), 0);
-	assert_int_equal(
-		open_status("memif:a.sock,server", 0, 0, &error), MACHNET_OK);
-	assert_int_equal(
-		open_status("memif:./a.sock,server", 0, 0, &error), MACHNET_OK);
+	frames_open(&server,
+		&(struct port_options){.device = "memif:a.sock,server"});
+	frames_open(&client, &(struct port_options){.device = client_device});
+	frames_link(&server, &client);
+	port_close(&client);
+	frames_open(
+		&client, &(struct port_options){.device = "memif:./a.sock"});
+	frames_link(&server, &client);
+	close_pair(&server, &client);
 	assert_int_equal(chdir(before), 0);
 	free(before);
 }

@@ -36,13 +36,24 @@ sockets_contain(const struct sockets *sockets, int fd)
 	return false;
 }
 
+static int
+option(int fd, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value
+								      : -1;
+}
+
 int
 socket_domain(int fd)
 {
-	int domain = -1;
-	socklen_t length = sizeof(domain);
+	return option(fd, SO_DOMAIN);
+}
 
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0
-		       ? domain
-		       : -1;
+int
+socket_type(int fd)
+{
+	return option(fd, SO_TYPE);
 }

@@ -22,4 +22,7 @@ bool sockets_contain(const struct sockets *sockets, int fd);
 /** @return AF_XDP, AF_PACKET, ..., or -1: it is no socket */
 int socket_domain(int fd);
 
+/** @return SOCK_STREAM, SOCK_SEQPACKET, ..., or -1: it is no socket */
+int socket_type(int fd);
+
 #endif

@@ -149,10 +149,12 @@ export class ConnectionState implements Leakable {
 
   /** Give those who wait what came. @returns how many those are */
   serve(): number {
+    const readers = this.#readers;
     this.#isServed = false;
     let count = 0;
-    for (; this.#inbox.size > 0 && this.#readers.length > 0; count++) {
-      this.#readers.shift()!.serve();
+    for (; this.#inbox.size > 0 && readers.length > 0; count++) {
+      // Taking the last one, V8 keeps the memory for the next.
+      (readers.length > 1 ? readers.shift() : readers.pop())!.serve();
     }
     return count + (this.#responder?.start() ?? 0);
   }

@@ -25,6 +25,7 @@ import { type Answer, EngineRequests, noAnswer } from "./engine_requests.ts";
 import { Returns } from "./returns.ts";
 import { Residents } from "./residents.ts";
 import { RoomQueue } from "./room.ts";
+import { truncate } from "./truncate.ts";
 import { Views } from "./views.ts";
 
 const EVENTS = 64;
@@ -425,7 +426,7 @@ export class Core implements Pumped, Leakable {
   #serve(): void {
     const served = this.#served;
     for (const connection of served) this.#servedCount += connection.serve();
-    served.length = 0;
+    truncate(served, 0);
   }
 
   prepareSleep(): boolean {

@@ -6,6 +6,7 @@
 import { Status } from "../ffi/status.ts";
 import type { ConnectionState, Reader } from "./connection_state.ts";
 import type { Message, ReceivedMessage } from "./message.ts";
+import { truncate } from "./truncate.ts";
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
@@ -140,7 +141,7 @@ export class BatchIterator extends Lender<readonly Message[]> {
     }
     // Emptied, it would have to grow again.
     if (count === 0) return undefined;
-    batch.length = count;
+    truncate(batch, count);
     return batch;
   }
 

@@ -9,6 +9,8 @@ import type { ListenerState } from "./listener_state.ts";
 /** The connections and listeners of a channel, by the engine's numbers. */
 export class Residents {
   readonly #connections = new Map<number, ConnectionState>();
+  // Whom something came for: most likely the next thing, too.
+  #last: ConnectionState | undefined;
   readonly #listeners = new Map<number, ListenerState>();
   readonly #unreferenced = new Set<ConnectionState | ListenerState>();
 
@@ -34,7 +36,10 @@ export class Residents {
   }
 
   connection(id: number): ConnectionState | undefined {
-    return this.#connections.get(id);
+    if (this.#last?.id === id) return this.#last;
+    const connection = this.#connections.get(id);
+    if (connection !== undefined) this.#last = connection;
+    return connection;
   }
 
   listener(id: number): ListenerState | undefined {
@@ -50,6 +55,7 @@ export class Residents {
   }
 
   removeConnection(id: number): ConnectionState | undefined {
+    if (this.#last?.id === id) this.#last = undefined;
     return this.#remove(this.#connections, id);
   }
 
@@ -82,6 +88,7 @@ export class Residents {
 
   /** Forget all. */
   clear(): void {
+    this.#last = undefined;
     this.#connections.clear();
     this.#listeners.clear();
     this.#unreferenced.clear();

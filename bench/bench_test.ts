@@ -5,6 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { FramedRequests, Frames } from "./ends/framing.ts";
 import { figureLine } from "./figure.ts";
+import { Latencies } from "./latencies.ts";
 import { runScript, type Runtime, Script } from "./processes.ts";
 import { messageSize, microseconds, row } from "./table.ts";
 
@@ -212,6 +213,20 @@ test("figureLine(): says what is missed, the best it could be, and the range", (
     cells(figureLine({ name: "size", value: 4, unit: "B" })),
     ["size", "4", "B"],
   );
+});
+
+test("Latencies: keeps as many as come", () => {
+  const latencies = new Latencies();
+  const count = 200_000;
+  for (let ns = 0; ns < count; ns++) latencies.add(ns);
+  assert.equal(latencies.count, count);
+  const histogram = latencies.histogram();
+  assert.equal(histogram.count, count);
+  for (const percent of [1, 50, 99, 100]) {
+    const ns = histogram.percentile(percent);
+    const expected = count * percent / 100;
+    assert.ok(Math.abs(ns / expected - 1) < 2e-3, `${ns}, not ${expected}`);
+  }
 });
 
 test("row(): aligns text left and numbers right", () => {

@@ -1,6 +1,7 @@
 /** Request-reply: so many requests under way, for so long. */
-import { createHistogram } from "node:perf_hooks";
+import { truncate } from "../src/truncate.ts";
 import type { Replies, Requester } from "./ends/end.ts";
+import { Latencies } from "./latencies.ts";
 
 /** What is to be measured. */
 export interface Load {
@@ -43,13 +44,11 @@ const LOST_MS = 10_000;
 
 /**
  * A measurement that runs. Latency counts from the request's sending to the
- * taking of its reply, in an HDR histogram of three digits: 20 to 60 ns a record,
- * less than a look at the clock, which one look for all that came together keeps
- * small.
+ * taking of its reply, by one look at the clock for all that came together.
  */
 export class Measurement implements Replies {
   readonly #load: Load;
-  readonly #histogram = createHistogram();
+  readonly #latencies = new Latencies();
   readonly #sentAt: Float64Array;
   readonly #finished: Promise<Measured>;
   #resolve!: (measured: Measured) => void;
@@ -114,10 +113,9 @@ export class Measurement implements Replies {
     this.#total++;
     if (this.#seconds > 0) return;
     if (this.#now >= this.#warm) {
-      const ns = Math.round((this.#now - this.#sentAt[number]!) * 1e6);
-      this.#histogram.record(Math.max(1, ns));
+      this.#latencies.add((this.#now - this.#sentAt[number]!) * 1e6);
     }
-    if (this.#now >= this.#end && this.#histogram.count >= COUNT_MIN) {
+    if (this.#now >= this.#end && this.#latencies.count >= COUNT_MIN) {
       this.#seconds = (this.#now - this.#warm) / 1000;
     } else {
       this.#send(number);
@@ -130,7 +128,7 @@ export class Measurement implements Replies {
     if (this.#again.length === 0) return;
     const numbers = this.#again;
     this.#again = this.#sent;
-    this.#again.length = 0;
+    truncate(this.#again, 0);
     this.#sent = numbers;
     return this.#requester!.send(numbers);
   }
@@ -140,7 +138,7 @@ export class Measurement implements Replies {
   }
 
   #finish(): void {
-    const histogram = this.#histogram;
+    const histogram = this.#latencies.histogram();
     // It counts in ranges, and tells the end of one, though max is exact.
     const percentile = (percent: number): number =>
       Math.min(histogram.percentile(percent), histogram.max);

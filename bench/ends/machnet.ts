@@ -1,5 +1,6 @@
 /** This project, in Deno and in Bun, over a sidecar or an inline engine. */
 import { attach, type Channel, type Connection, Engine } from "machnet";
+import { truncate } from "../../src/truncate.ts";
 import { type Place, type Replies, type Requester, Requests } from "./end.ts";
 
 // A process can have one.
@@ -51,7 +52,7 @@ export async function connect(
   })().catch((error: unknown) => replies.fail(error));
   return {
     send(numbers): Promise<void> {
-      sending.length = 0;
+      truncate(sending, 0);
       for (const number of numbers) sending.push(requests.get(number));
       return connection.sendMany(sending);
     },

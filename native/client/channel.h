@@ -50,6 +50,7 @@ struct channel {
 	struct channel_layout layout;
 	struct mapping *mapping;
 	struct crowd crowd;	/* on the processor of who polls */
+	uint32_t cpu_told;	/* application_cpu */
 	machnet_driver *driver; /* runs the engine, or NULL */
 	bool turned;		/* it ran since something was submitted */
 };

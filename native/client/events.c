@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes from the engine: events, room, and the wait for either. */
 #include <errno.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include "base/idle.h"
@@ -144,6 +145,19 @@ block(struct channel *channel, uint64_t ns)
 	atomic_store_explicit(word, CHANNEL_WAIT_NONE, memory_order_relaxed);
 }
 
+/** Tell the engine where this thread yields: it may share that processor. */
+static void
+tell_cpu(struct channel *channel)
+{
+	uint32_t cpu = (uint32_t)sched_getcpu() + 1;
+
+	if (cpu == channel->cpu_told)
+		return;
+	channel->cpu_told = cpu;
+	atomic_store_explicit(
+		&channel->header->application_cpu, cpu, memory_order_relaxed);
+}
+
 /**
  * Let the engine run, and whoever else wants to. Among those who compute a
  * yield yields nothing, while one who blocks and is woken goes before them.
@@ -158,9 +172,12 @@ step_aside(struct channel *channel, uint64_t now_ns, uint64_t deadline_ns,
 	uint64_t after_ns;
 
 	/* Who drives the engine waits for nobody. */
-	if (channel->driver == NULL && crowd_is_there(crowd, now_ns)) {
-		block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
-		return 0;
+	if (channel->driver == NULL) {
+		if (crowd_is_there(crowd, now_ns)) {
+			block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
+			return 0;
+		}
+		tell_cpu(channel);
 	}
 	after_ns = idle_yield(yield_ns, now_ns);
 	if (after_ns != 0)

@@ -244,6 +244,43 @@ a_poll_among_those_who_compute_blocks(void **state)
 	assert_int_equal(f->fake.header->application_waits, CHANNEL_WAIT_NONE);
 }
 
+static uint64_t
+drive_nothing(uint32_t leaves)
+{
+	(void)leaves;
+	return clock_now_ns();
+}
+
+static void
+who_yields_says_on_which_processor(void **state)
+{
+	struct attached *f = *state;
+	_Atomic uint32_t *told = &f->fake.header->application_cpu;
+	struct machnet_event event;
+	cpu_set_t before, one;
+	uint32_t cpu;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &before))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+		/* Who drives the engine does not wait for another thread. */
+		machnet_channel_drive(f->channel, (void *)drive_nothing);
+		*told = 0;
+		assert_int_equal(machnet_poll(f->channel, &event, 1, 1), 0);
+		assert_int_equal(*told, 0);
+		machnet_channel_drive(f->channel, NULL);
+		assert_int_equal(machnet_poll(f->channel, &event, 1, 0), 0);
+		assert_int_equal(*told, 0);
+		assert_int_equal(machnet_poll(f->channel, &event, 1, 1), 0);
+		assert_int_equal(*told, cpu + 1);
+	}
+	sched_setaffinity(0, sizeof(before), &before);
+}
+
 static void
 the_last_events_come_before_the_end(void **state)
 {
@@ -444,6 +481,7 @@ main(void)
 		TEST(room_in_a_full_completion_ring_rings_the_engine),
 		TEST(a_spinning_poll_finds_what_comes),
 		TEST(a_poll_among_those_who_compute_blocks),
+		TEST(who_yields_says_on_which_processor),
 		TEST(the_last_events_come_before_the_end),
 		TEST(a_block_outside_the_arena_is_corrupt),
 		TEST(a_block_lent_twice_is_corrupt),

@@ -526,6 +526,23 @@ channel_wake(struct channel *channel)
 		&channel->header->engine_waits, 0, memory_order_relaxed);
 }
 
+enum channel_application
+channel_application(struct channel *channel, uint32_t cpu)
+{
+	const struct channel_header *header = channel->header;
+
+	if (atomic_load_explicit(&header->application_waits,
+		    memory_order_relaxed) != CHANNEL_WAIT_NONE)
+		return APPLICATION_ASLEEP;
+	if (atomic_load_explicit(
+		    &header->application_cpu, memory_order_relaxed) != cpu + 1)
+		return APPLICATION_BUSY;
+	return ring_room(&channel->completions, CHANNEL_COMPLETIONS) ==
+			       (int32_t)CHANNEL_COMPLETIONS
+		       ? APPLICATION_YIELDED
+		       : APPLICATION_BUSY;
+}
+
 bool
 channel_message_capped(const struct channel *channel, uint32_t connection)
 {

@@ -95,6 +95,17 @@ bool channel_sleep(struct channel *channel);
 /** This end is awake again. */
 void channel_wake(struct channel *channel);
 
+/* What the application does, as far as it can be told. */
+enum channel_application {
+	APPLICATION_BUSY,    /* or on another processor */
+	APPLICATION_YIELDED, /* this one to the engine, and has no events */
+	APPLICATION_ASLEEP,  /* until it is woken */
+};
+
+/** @param cpu of the caller */
+enum channel_application channel_application(
+	struct channel *channel, uint32_t cpu);
+
 /* For struct transport_ops. */
 uint8_t *channel_message_allocate(struct channel *channel, uint32_t connection,
 	uint32_t length, bool urgent, uint32_t *offset);

@@ -154,6 +154,34 @@ who_waits_for_the_word_is_woken_without_the_doorbell(void **state)
 }
 
 static void
+an_application_yields_where_it_says_so_without_events(void **state)
+{
+	const uint32_t cpu = 3;
+
+	(void)state;
+	/* It did not say. */
+	assert_int_equal(channel_application(channel, 0), APPLICATION_BUSY);
+	atomic_store(&header->application_cpu, cpu + 1);
+	assert_int_equal(
+		channel_application(channel, cpu), APPLICATION_YIELDED);
+	assert_int_equal(
+		channel_application(channel, cpu + 1), APPLICATION_BUSY);
+	application_submit(&request);
+	engine_serve();
+	assert_int_equal(channel_application(channel, cpu), APPLICATION_BUSY);
+	atomic_store(&header->application_waits, CHANNEL_WAIT_EVENTS);
+	assert_int_equal(channel_application(channel, cpu), APPLICATION_ASLEEP);
+	atomic_store(&header->application_waits, CHANNEL_WAIT_NONE);
+	/* More than it can have taken. */
+	atomic_store(&header->completions.consumed, 2);
+	assert_int_equal(channel_application(channel, cpu), APPLICATION_BUSY);
+	atomic_store(&header->completions.consumed, 0);
+	application_event();
+	assert_int_equal(
+		channel_application(channel, cpu), APPLICATION_YIELDED);
+}
+
+static void
 a_port_is_listened_on_twice_if_both_say_so(void **state)
 {
 	struct submission listen = {
@@ -351,6 +379,7 @@ main(void)
 		TEST(an_application_that_takes_no_events_waits),
 		TEST(the_doorbell_rings_for_what_is_waited_for),
 		TEST(who_waits_for_the_word_is_woken_without_the_doorbell),
+		TEST(an_application_yields_where_it_says_so_without_events),
 		TEST(listening_is_for_our_own_address),
 		TEST(a_port_is_listened_on_twice_if_both_say_so),
 		TEST(an_end_leaves_the_reason_and_the_events),

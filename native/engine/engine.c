@@ -71,8 +71,10 @@ turn(struct engine *engine, uint64_t now)
 	if (engine->asleep)
 		wake_up(engine);
 	engine->idle = !turn_run(engine, now);
-	if (!engine->idle)
-		engine->worked_ns = now;
+	if (engine->idle)
+		return;
+	engine->worked_ns = now;
+	hold_worked(&engine->hold);
 }
 
 void
@@ -162,6 +164,37 @@ sleep_until(struct engine *engine, uint64_t now)
 	return waking;
 }
 
+/* Do all applications that are awake wait for this engine, on its processor? */
+static bool
+waited_for(const struct engine *engine)
+{
+	uint32_t cpu = (uint32_t)sched_getcpu();
+	bool yielded = false;
+
+	for (uint32_t i = 0; i < engine->channels_length; i++)
+		switch (channel_application(engine->channels[i], cpu)) {
+		case APPLICATION_BUSY:
+			return false;
+		case APPLICATION_YIELDED:
+			yielded = true;
+			break;
+		case APPLICATION_ASLEEP:
+			break;
+		}
+	return yielded;
+}
+
+/* Let others run who may have work for this engine.
+ * @return the time, or 0 if it was not read */
+static uint64_t
+step_aside(struct engine *engine, uint64_t now)
+{
+	if (hold_on(&engine->hold, waited_for(engine), now - engine->worked_ns,
+		    now))
+		return 0;
+	return idle_yield(&engine->yield_ns, now);
+}
+
 /* Gives the drive back, and brings the time up to date. */
 static enum waking
 rest(struct engine *engine, uint64_t *now)
@@ -177,7 +210,7 @@ rest(struct engine *engine, uint64_t *now)
 		waking = sleep_until(engine, *now);
 	} else {
 		give(engine);
-		after = idle_yield(&engine->yield_ns, *now);
+		after = step_aside(engine, *now);
 	}
 	*now = after != 0 ? after : clock_now_ns();
 	return waking;

@@ -12,6 +12,7 @@
 
 #include "engine/channel.h"
 #include "engine/engine.h"
+#include "engine/hold.h"
 #include "engine/mail.h"
 #include "engine/network.h"
 
@@ -32,6 +33,7 @@ struct engine {
 	uint64_t worked_ns; /* when there was work last */
 	bool idle;	    /* there was none in the last turn */
 	uint64_t yield_ns;  /* of its thread, see idle_yield */
+	struct hold hold;   /* of its thread's processor */
 	bool asleep;	    /* those who have work for it ring */
 	bool stopping;
 	uint64_t stop_ns;

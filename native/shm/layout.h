@@ -64,6 +64,9 @@ enum channel_wait {
  * one side sets and the other clears when it rings. */
 struct channel_header {
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t application_waits;
+	/* The processor on which the application yielded last, and 1; 0: it did
+	 * not, or does not tell. Who believes it may be wrong. */
+	_Atomic uint32_t application_cpu;
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t engine_waits;
 	/* enum machnet_status: why the sidecar ended the channel, or 0. */
 	alignas(CACHE_LINE_BYTES) _Atomic int32_t ended;

@@ -20,7 +20,7 @@
 #include "port/xdp_objects.h"
 
 #define MTU_DEFAULT 1500u
-#define GREETING_MS_MAX 1000
+#define GREETING_MS_MAX 60000
 /* Page, minus the headers of mempool, mbuf and XDP: what XDP on veth takes. */
 #define AF_XDP_MTU_MAX 3498u
 #define MBUF_DATA_BYTES_MIN 2048u
@@ -61,7 +61,9 @@ memif_server_call(const char *path)
 		    sizeof(address)) != 0)
 		errnum = errno;
 	else
-		poll(&greeting, 1, GREETING_MS_MAX);
+		while (poll(&greeting, 1, GREETING_MS_MAX) < 0 &&
+			errno == EINTR)
+			continue;
 	close(greeting.fd);
 	return errnum;
 }

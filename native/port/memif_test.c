@@ -390,6 +390,38 @@ port_connects_whenever_its_server_comes(void **state)
 	port_close(&client);
 }
 
+/* Longer than a client waits before it connects again. */
+#define STANDSTILL_NS (2 * NS_PER_S)
+
+static void
+port_bears_with_a_server_that_stands_still(void **state)
+{
+	struct port client;
+	pid_t pid = peer_start(server_device);
+	uint64_t end_ns;
+
+	(void)state;
+	frames_open(&client, &(struct port_options){.device = client_device,
+				     .queues = QUEUES});
+	link_wait(&client, true);
+	port_close(&client);
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	frames_open(&client, &(struct port_options){.device = client_device,
+				     .queues = QUEUES});
+	end_ns = clock_now_ns() + STANDSTILL_NS;
+	while (clock_now_ns() < end_ns) {
+		assert_false(port_link_up(&client));
+		rte_delay_us_sleep(10000);
+	}
+	kill(pid, SIGCONT);
+	link_wait(&client, true);
+	frames_pass(&client, &client, 0, 1000, 60);
+	port_close(&client);
+	peer_kill(pid);
+	unlink(path);
+}
+
 struct load {
 	struct port port;
 	atomic_uint returned; /* frames */
@@ -722,6 +754,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(port_passes_jumbo_frames_in_one_segment),
 		cmocka_unit_test(port_opens_and_closes_ten_times),
 		cmocka_unit_test(port_connects_whenever_its_server_comes),
+		cmocka_unit_test(port_bears_with_a_server_that_stands_still),
 		cmocka_unit_test(port_survives_servers_killed_under_load),
 		cmocka_unit_test(port_survives_clients_killed_under_load),
 		cmocka_unit_test(port_tells_a_client_from_the_next_one),

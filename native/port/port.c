@@ -24,10 +24,13 @@
 #define XDP_BUSY_NS_MAX (1 * NS_PER_S)
 #define XDP_RETRY_US 20000
 #define POOL_MBUFS_HELD_MAX (1u << 20)
-/* A memif client: how long a handshake may take before it begins anew. */
-#define CONNECT_NS_MAX (500 * NS_PER_MS)
-/* And how often it looks for its server. */
+/* A memif client: how often it looks for its server, and how soon it connects
+ * again to one that turned it away. */
 #define CONNECT_PERIOD_NS (20 * NS_PER_MS)
+#define CONNECT_AGAIN_NS (500 * NS_PER_MS)
+/* And how long one may stand still. When it goes on and its client has gone, it
+ * ends: see memif_server_call. */
+#define CONNECT_NS_MAX (60 * NS_PER_S)
 
 /* What the driver said, or the errno. */
 static int32_t
@@ -272,21 +275,55 @@ inspect(struct port *port, uint32_t mtu)
 	return -result;
 }
 
+static bool
+is_memif_client(const struct port *port)
+{
+	return port->device.kind == DEVICE_MEMIF && !port->device.server;
+}
+
+static bool
+is_new_connection(int fd, const void *others)
+{
+	return socket_domain(fd) == AF_UNIX &&
+	       socket_type(fd) == SOCK_SEQPACKET &&
+	       !sockets_contain(others, fd);
+}
+
+/* A memif client connects, or tries to. */
+static int
+start_client(struct port *port)
+{
+	static const struct sockets none;
+	struct sockets before, after;
+	int result;
+
+	sockets_list(&before, is_new_connection, &none);
+	result = rte_eth_dev_start(port->id);
+	sockets_list(&after, is_new_connection, &before);
+	port->connection_fd = after.count == 0 ? -1 : after.fds[0];
+	port->connection = socket_number(port->connection_fd);
+	return result;
+}
+
+/* The driver has not closed it: the server has not turned us away or died, but
+ * may not have heard us yet. */
+static bool
+is_connected(const struct port *port)
+{
+	return port->connection != 0 &&
+	       socket_number(port->connection_fd) == port->connection;
+}
+
 static int
 start(struct port *port)
 {
-	int result = rte_eth_dev_start(port->id);
+	int result = is_memif_client(port) ? start_client(port)
+					   : rte_eth_dev_start(port->id);
 
 	port->connect_ns = clock_now_ns();
 	atomic_store(&port->running, result == 0);
 	atomic_store(&port->started, result == 0);
 	return -result;
-}
-
-static bool
-is_memif_client(const struct port *port)
-{
-	return port->device.kind == DEVICE_MEMIF && !port->device.server;
 }
 
 static int32_t
@@ -480,12 +517,14 @@ link_read(const struct port *port)
 bool
 port_link_up(struct port *port)
 {
-	uint64_t wait_ns = port->running ? CONNECT_NS_MAX : CONNECT_PERIOD_NS;
+	uint64_t wait_ns = port->running ? CONNECT_AGAIN_NS : CONNECT_PERIOD_NS;
+	uint64_t waited_ns;
 
 	if (link_read(port))
 		return true;
-	if (!is_memif_client(port) ||
-		clock_now_ns() - port->connect_ns < wait_ns)
+	waited_ns = clock_now_ns() - port->connect_ns;
+	if (!is_memif_client(port) || waited_ns < wait_ns ||
+		(is_connected(port) && waited_ns < CONNECT_NS_MAX))
 		return false;
 	connect_again(port);
 	return link_read(port);

@@ -110,7 +110,9 @@ struct port {
 	atomic_bool started;	   /* bursts reach it */
 	struct port_burst *bursts; /* memif: see guard.h; else NULL */
 	struct port *next_guarded;
-	uint64_t connect_ns;	/* memif client: last attempt */
+	uint64_t connect_ns; /* memif client: last attempt */
+	uint64_t connection; /* and its socket, see socket_number; 0: none */
+	int connection_fd;
 	struct sockets sockets; /* af_packet, af_xdp: those of the driver */
 	uint64_t packet_drops;	/* af_packet: see missed.c */
 	int bell_fd;		/* memif: see wake.h; -1: none */

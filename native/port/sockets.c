@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 void
 sockets_list(struct sockets *sockets,
@@ -56,4 +57,14 @@ int
 socket_type(int fd)
 {
 	return option(fd, SO_TYPE);
+}
+
+uint64_t
+socket_number(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode)
+		       ? status.st_ino
+		       : 0;
 }

@@ -25,4 +25,8 @@ int socket_domain(int fd);
 /** @return SOCK_STREAM, SOCK_SEQPACKET, ..., or -1: it is no socket */
 int socket_type(int fd);
 
+/** @return what no other socket has, of those that are open, or 0: it is none
+ */
+uint64_t socket_number(int fd);
+
 #endif

@@ -1,6 +1,7 @@
 /** How much memory of JavaScript's heap things take. */
 import { execFileSync } from "node:child_process";
 import process from "node:process";
+import { RUNTIME } from "./processes.ts";
 import { median } from "./statistics.ts";
 
 /** Does something so often. */
@@ -54,7 +55,7 @@ export async function bytesInTurn(
  * free in one.
  */
 export function bytesAllocated(): Record<string, number> {
-  const flags = process.versions["bun"] ? [] : [
+  const flags = RUNTIME === "bun" ? [] : [
     ...["run", "--allow-all", "--no-check"],
     "--v8-flags=--min-semi-space-size=512,--max-semi-space-size=512",
   ];

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import process from "node:process";
 import { test } from "node:test";
 import { FramedRequests, Frames } from "./ends/framing.ts";
 import { figureLine } from "./figure.ts";
 import { Latencies } from "./latencies.ts";
-import { runScript, type Runtime, Script } from "./processes.ts";
+import { runScript, Script } from "./processes.ts";
 import { messageSize, microseconds, row } from "./table.ts";
-
-const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 
 // So short that the numbers mean nothing: these tests are about the scripts.
 const parameters = ["--seconds", "0.02"];
@@ -21,11 +18,11 @@ const programs = [
 for (const name of programs) {
   test(`bench/${name}.ts: explains its options, and refuses others`, async () => {
     const file = `bench/${name}.ts`;
-    const lines = await runScript({ runtime, file, parameters: ["--help"] });
+    const lines = await runScript({ file, parameters: ["--help"] });
     assert.match(lines[0]!, /^(Measures|Makes|Sends) .*[.]$/);
     assert.match(lines.at(-1)!, /^ {2}--help +print this$|^It measures the /);
     await assert.rejects(
-      runScript({ runtime, file, parameters: ["--secnds", "1"] }),
+      runScript({ file, parameters: ["--secnds", "1"] }),
       new RegExp(
         `code 1\n +Cannot run .*${name}.ts: there is no option --secnds`,
       ),
@@ -35,7 +32,7 @@ for (const name of programs) {
 
 test("bench/round_trip.ts: prints a line per runtime and size", async () => {
   const file = "bench/round_trip.ts";
-  const lines = await runScript({ runtime, file, parameters });
+  const lines = await runScript({ file, parameters });
   const results = lines.filter((line) => /^(Deno|Bun) .* \d+$/.test(line));
   assert.equal(results.length, 6);
   for (const line of results) {
@@ -47,7 +44,7 @@ test("bench/round_trip.ts: prints a line per runtime and size", async () => {
 
 test("bench/operations.ts: prints a line per operation", async () => {
   const file = "bench/operations.ts";
-  const lines = await runScript({ runtime, file, parameters });
+  const lines = await runScript({ file, parameters });
   const results = lines.filter((line) => / {2,}[1-9]\d* +\d+$/.test(line));
   assert.equal(results.length, 8, lines.join("\n"));
 });
@@ -55,7 +52,6 @@ test("bench/operations.ts: prints a line per operation", async () => {
 test("bench/javascript.ts: messages allocate less than a view", async () => {
   const file = "bench/javascript.ts";
   const lines = await runScript({
-    runtime,
     file,
     parameters: ["--rounds", "1"],
   });
@@ -73,7 +69,6 @@ test("bench/javascript.ts: messages allocate less than a view", async () => {
 test("bench/spin.ts: prints a line per network and spin limit", async () => {
   const file = "bench/spin.ts";
   const lines = await runScript({
-    runtime,
     file,
     parameters: [...parameters, "--rounds", "1", "--networks", "0,100"],
   });
@@ -113,7 +108,6 @@ for (const { file: name, part, figures } of parts) {
     const output = `${folder}/figures.json`;
     try {
       await runScript({
-        runtime,
         file,
         parameters: [
           part,
@@ -139,13 +133,11 @@ const TRANSPORTS = ["udp", "tcp", "websocket", "http"] as const;
 for (const transport of TRANSPORTS) {
   test(`bench/client.ts: measures bench/server.ts over ${transport}`, async () => {
     await using server = Script.start({
-      runtime,
       file: "bench/server.ts",
       parameters: ["--transport", transport, "--hostname", "127.0.0.1"],
     });
     const [, port] = await server.line(/listening on .*:(\d+)/);
     const [line] = await runScript({
-      runtime,
       file: "bench/client.ts",
       parameters: [
         ...["--transport", transport, "--hostname", "127.0.0.1"],

@@ -2,10 +2,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { dirname } from "node:path";
-import process from "node:process";
 import { deadline } from "#std/async/deadline";
 import { type Figure, printFigures, reached } from "./figure.ts";
 import { readOptions } from "./options.ts";
+import { RUNTIME } from "./processes.ts";
 
 /** One part takes no longer, or the benchmark fails. */
 const PART_MS_MAX = 300_000;
@@ -116,7 +116,7 @@ export async function runBenchmark<E extends Effort>(
 const machine = {
   cores: availableParallelism(),
   processor: cpus()[0]?.model,
-  runtime: process.versions["bun"] ? "bun" : "deno",
+  runtime: RUNTIME,
 };
 
 async function bounded<T>(name: string, measuring: Promise<T>): Promise<T> {

@@ -28,7 +28,7 @@ import {
   type Loop,
   medians,
 } from "./allocation.ts";
-import { RUNTIME_NAMES } from "./processes.ts";
+import { RUNTIME, RUNTIME_NAMES } from "./processes.ts";
 import { verdict } from "./figure.ts";
 import { readOptions } from "./options.ts";
 import { type Column, heading, row } from "./table.ts";
@@ -296,10 +296,9 @@ if (import.meta.main) {
   }
   const times = await medians(all, rounds, nanoseconds);
   const allocated = bytesAllocated();
-  const runtime = process.versions["bun"] ? "bun" : "deno";
   console.log(
     `JavaScript per message of 64 B, received and sent, or per request of as ` +
-      `much and its reply, window ${WINDOW}, in ${RUNTIME_NAMES[runtime]}\n`,
+      `much and its reply, window ${WINDOW}, in ${RUNTIME_NAMES[RUNTIME]}\n`,
   );
   console.log(heading(COLUMNS));
   for (const [name, time] of Object.entries(times)) {

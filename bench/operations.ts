@@ -10,7 +10,6 @@
  */
 import { type Channel, type Connection, Lab } from "machnet";
 import { do_not_optimize, measure } from "mitata";
-import process from "node:process";
 import {
   BYTES_MEANING,
   BYTES_OPTION,
@@ -19,7 +18,7 @@ import {
   type Loop,
 } from "./allocation.ts";
 import { readOptions } from "./options.ts";
-import { RUNTIME_NAMES, Script } from "./processes.ts";
+import { RUNTIME, RUNTIME_NAMES, Script } from "./processes.ts";
 import { type Column, heading, messageSize, row } from "./table.ts";
 
 /** Messages under way at a time: enough to hide the way to the other host. */
@@ -126,11 +125,9 @@ if (import.meta.main) {
     flags: { [BYTES_OPTION]: BYTES_MEANING },
   });
   const nanoseconds = 1e9 * Number(options.seconds ?? 1);
-  const runtime = process.versions["bun"] ? "bun" : "deno";
   await using lab = await Lab.start({ hosts: 2, wire: "direct" });
   const [here, there] = lab.hosts;
   await using echo = Script.start({
-    runtime,
     file: "examples/echo_server.ts",
     parameters: ["--socket", there!.socket, "--port", "0"],
   });
@@ -151,7 +148,7 @@ if (import.meta.main) {
   } else {
     const allocated = bytesAllocated();
     console.log(
-      `Operations in ${RUNTIME_NAMES[runtime]}, the median of each\n`,
+      `Operations in ${RUNTIME_NAMES[RUNTIME]}, the median of each\n`,
     );
     console.log(heading(COLUMNS));
     for (const { name, times, call } of all) {

@@ -14,6 +14,9 @@ export const RUNTIMES = ["deno", "bun"] as const;
 /** One of them. */
 export type Runtime = typeof RUNTIMES[number];
 
+/** The one that runs this script. */
+export const RUNTIME: Runtime = process.versions["bun"] ? "bun" : "deno";
+
 /** How people write their names. */
 export const RUNTIME_NAMES: Readonly<Record<Runtime, string>> = {
   deno: "Deno",
@@ -33,7 +36,8 @@ const SUCCESS = "code 0";
 
 /** A script that is to run. */
 export interface ScriptOptions {
-  readonly runtime: Runtime;
+  /** {@linkcode RUNTIME}, unless another is named. */
+  readonly runtime?: Runtime;
   /** Its path below the repository's folder. */
   readonly file: string;
   readonly parameters?: readonly string[];
@@ -76,7 +80,9 @@ export class Script implements AsyncDisposable {
   // How it ended: "code 1", "SIGSEGV", why it did not even start.
   #end: string | undefined;
 
-  private constructor({ runtime, file, parameters, onLine }: ScriptOptions) {
+  private constructor(
+    { runtime = RUNTIME, file, parameters, onLine }: ScriptOptions,
+  ) {
     this.#name = `${file} (${RUNTIME_NAMES[runtime]})`;
     const prefix = runtime === "deno"
       ? ["run", "--no-prompt", ...permissions(file)]

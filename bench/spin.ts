@@ -11,7 +11,7 @@
 import { Lab } from "machnet";
 import process from "node:process";
 import type { Measured } from "./measure.ts";
-import { ROOT, RUNTIME_NAMES } from "./processes.ts";
+import { ROOT, RUNTIME, RUNTIME_NAMES } from "./processes.ts";
 import { cpuSeconds } from "./proc.ts";
 import { Program } from "./system/program.ts";
 import { type Column, heading, microseconds, row } from "./table.ts";
@@ -30,10 +30,8 @@ const COLUMNS: readonly Column[] = [
   { title: "CPU us", width: 7 },
 ];
 
-const runtime = process.versions["bun"] ? "bun" : "deno";
-
 function start(file: string, ...parameters: string[]): Program {
-  const flags = runtime === "deno" ? ["run", "--allow-all", "--no-check"] : [];
+  const flags = RUNTIME === "deno" ? ["run", "--allow-all", "--no-check"] : [];
   return new Program([process.execPath, ...flags, file, ...parameters], ROOT);
 }
 
@@ -114,7 +112,7 @@ if (import.meta.main) {
   const seconds = Number(options.seconds ?? 0.5);
   const rounds = Number(options.rounds ?? 3);
   console.log(
-    `64 B there and back, one at a time, ${RUNTIME_NAMES[runtime]}\n`,
+    `64 B there and back, one at a time, ${RUNTIME_NAMES[RUNTIME]}\n`,
   );
   console.log(heading(COLUMNS));
   const networks = (options.networks ?? ROUND_TRIP_US).split(",").map(Number);

@@ -12,7 +12,7 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
-import { runScript, type Runtime, Script } from "./processes.ts";
+import { runScript, Script } from "./processes.ts";
 import type { Figure } from "./figure.ts";
 import type { Contender, Mode, Run } from "./system/contender.ts";
 import { FULL } from "./system/plans.ts";
@@ -27,8 +27,6 @@ import {
 } from "./system/results.ts";
 import { measurePlan } from "./system/rounds.ts";
 import { ratiosOf, targets } from "./system/targets.ts";
-
-const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 
 const bestSchema = z.strictObject({
   transport: z.enum([
@@ -107,7 +105,6 @@ test("bench/system.ts: measures each kind of contender", async () => {
   const output = `${folder}/results.json`;
   try {
     const lines = await runScript({
-      runtime,
       file: "bench/system.ts",
       parameters: [
         ...["--only", `^(${CONTENDERS.join("|")})$`],
@@ -143,7 +140,6 @@ for (const [how, end] of [["SIGINT", "code 130"], ["SIGKILL", "SIGKILL"]]) {
     const folder = mkdtempSync(`${tmpdir()}/machnet-bench-`);
     const parameters = ["--only", "^(machnet bun|tcp bun)", "--rounds", "1000"];
     await using script = Script.start({
-      runtime,
       file: "bench/system.ts",
       parameters: [...parameters, "--output", `${folder}/results.json`],
     });

@@ -20,6 +20,7 @@ import { format } from "#std/fmt/bytes";
 import {
   ROOT,
   runScript,
+  type Runtime,
   RUNTIME_NAMES,
   runtimePath,
   Script,
@@ -55,7 +56,9 @@ function title(text: string): void {
 }
 
 /** A script whose lines appear here, with its runtime before each. */
-function shown(options: ScriptOptions): ScriptOptions {
+function shown(
+  options: ScriptOptions & { readonly runtime: Runtime },
+): ScriptOptions {
   const name = RUNTIME_NAMES[options.runtime].padEnd(4);
   return { ...options, onLine: (line) => console.log(`${name} | ${line}`) };
 }

@@ -4,9 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
-import { runScript, type Runtime } from "../bench/processes.ts";
-
-const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
+import { runScript } from "../bench/processes.ts";
 
 // The demo's own temporary folder, so that what it leaves there is seen.
 const folder = mkdtempSync(join(tmpdir(), "machnet-demo-test-"));
@@ -14,7 +12,7 @@ process.env["TMPDIR"] = folder;
 after(() => rmSync(folder, { recursive: true }));
 
 function demo(...parameters: string[]): Promise<string[]> {
-  return runScript({ runtime, file: "examples/demo.ts", parameters });
+  return runScript({ file: "examples/demo.ts", parameters });
 }
 
 test("examples/demo.ts: shows a hello, a file and a table", async () => {

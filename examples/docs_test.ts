@@ -13,10 +13,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { ROOT, type Runtime, runtimePath } from "../bench/processes.ts";
+import { ROOT, RUNTIME, runtimePath } from "../bench/processes.ts";
 import { figures } from "../bench/rss/figures.ts";
 import {
   brokenLinks,
@@ -26,7 +25,6 @@ import {
 
 mkdirSync(join(ROOT, "test-results"), { recursive: true });
 const run = promisify(execFile);
-const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 
 function read(path: string): string {
   return readFileSync(join(ROOT, path), "utf8");
@@ -48,9 +46,9 @@ for (const path of globSync("docs/*.md", { cwd: ROOT }).sort()) {
         try {
           const file = join(folder, programName(text));
           writeFileSync(file, text);
-          const flags = runtime === "deno" ? ["--allow-all"] : [];
+          const flags = RUNTIME === "deno" ? ["--allow-all"] : [];
           const { stdout } = await run(
-            runtimePath(runtime),
+            runtimePath(RUNTIME),
             ["run", ...flags, file],
           );
           if (prints !== undefined) assert.equal(stdout, prints);

@@ -4,10 +4,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { after, before, test } from "node:test";
 import {
   runScript,
+  RUNTIME,
   type Runtime,
   RUNTIME_NAMES,
   RUNTIMES,
@@ -15,7 +15,6 @@ import {
 } from "../bench/processes.ts";
 
 /** The clients run under what runs this file, the servers under either. */
-const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
 
 let lab: Lab;
 let here: LabHost;
@@ -55,7 +54,6 @@ function run(
   ...parameters: string[]
 ): Promise<string[]> {
   return runScript({
-    runtime,
     file,
     parameters: ["--socket", here.socket, "--port", port, ...parameters],
   });
@@ -139,7 +137,7 @@ test("examples/receive_file.ts: overwrites no file", async () => {
   const source = join(folder, "precious");
   writeFileSync(source, "old");
   const { server, port } = await serve(
-    runtime,
+    RUNTIME,
     "examples/receive_file.ts",
     ...["--folder", folder],
   );
@@ -164,7 +162,7 @@ test("examples/hello.ts: says how to use it", async () => {
 });
 
 test("examples/lab.ts: loses no message on a lossy network", async () => {
-  const lines = await runScript({ runtime, file: "examples/lab.ts" });
+  const lines = await runScript({ file: "examples/lab.ts" });
   const complete = lines.filter((line) =>
     /^1000 messages from 10\.90\.0\.[23], each once and in order$/.test(line)
   );

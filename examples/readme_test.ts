@@ -17,7 +17,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { ROOT, type Runtime, runtimePath } from "../bench/processes.ts";
+import { ROOT, RUNTIME, runtimePath } from "../bench/processes.ts";
 import {
   type Block,
   brokenLinks,
@@ -82,11 +82,10 @@ function take(blocks: readonly Block[], pattern: RegExp): Block[] {
 }
 
 test("README.md: its programs with a lab or an engine run", async () => {
-  const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
-  const flags = runtime === "deno" ? ["run", "--allow-all"] : [];
+  const flags = RUNTIME === "deno" ? ["run", "--allow-all"] : [];
   for (const { text, prints } of take(programs, /Lab\.start|Engine\.start/)) {
     const { stdout } = await promisify(execFile)(
-      runtimePath(runtime),
+      runtimePath(RUNTIME),
       [...flags, programName(text)],
       { cwd: folder, timeout: 1000 * TIMEOUT_S },
     );

@@ -14,9 +14,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { z } from "zod";
-import { ROOT, type Runtime, runtimePath } from "../bench/processes.ts";
-
-const runtime: Runtime = process.versions["bun"] ? "bun" : "deno";
+import { ROOT, RUNTIME, runtimePath } from "../bench/processes.ts";
 
 interface Tag {
   readonly kind: string;
@@ -189,8 +187,8 @@ function start(file: string): {
   child: ChildProcess;
   ended: Promise<{ code: number | null; complaints: string }>;
 } {
-  const flags = runtime === "deno" ? ["run", "--no-check", "--allow-all"] : [];
-  const child = spawn(runtimePath(runtime), [...flags, file], {
+  const flags = RUNTIME === "deno" ? ["run", "--no-check", "--allow-all"] : [];
+  const child = spawn(runtimePath(RUNTIME), [...flags, file], {
     cwd: ROOT,
     env: { ...process.env, MACHNET_SOCKET: here.socket },
     stdio: ["ignore", "ignore", "pipe"],

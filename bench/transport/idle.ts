@@ -39,7 +39,6 @@ export const idle: Part<IdleEffort> = {
     const { hosts } = crowded;
     const first = Math.floor(count / FIRST);
     await using crowd = Script.start({
-      runtime: process.versions["bun"] ? "bun" : "deno",
       file: "bench/transport/crowd.ts",
       parameters: [
         ...hosts.map(({ socket }) => socket),

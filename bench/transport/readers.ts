@@ -1,5 +1,4 @@
 /** A reader that stops, next to one that goes on. */
-import process from "node:process";
 import { Script } from "../processes.ts";
 import type { Figure } from "../figure.ts";
 import type { Effort, Part } from "../benchmark.ts";
@@ -17,7 +16,6 @@ export const readers: Part = {
   async measure({ seconds, rounds }: Effort): Promise<Figure[]> {
     await using hosts = await startHosts({ hosts: 2, wire: "direct" });
     const { lab, server, clients } = hosts;
-    const runtime = process.versions["bun"] ? "bun" : "deno";
     const running = new Stream(await connectPair(clients[0]!, server), SIZE);
     await sleep(1000 * seconds);
     const alone: number[] = [];
@@ -27,7 +25,6 @@ export const readers: Part = {
     for (let round = 0; round < rounds; round++) {
       alone.push(await rateOf([running], seconds));
       await using stopped = Script.start({
-        runtime,
         file: "bench/transport/stopped_reader.ts",
         parameters: lab.hosts.map(({ socket }) => socket),
       });

@@ -29,6 +29,26 @@ export function cpuSeconds(pids: readonly number[]): number {
   return ticks / TICKS_PER_SECOND;
 }
 
+/**
+ * Seconds that all threads but the main ones have spent on processors until now:
+ * those of a runtime compile and collect garbage.
+ */
+export function helperSeconds(pids: readonly number[]): number {
+  let ns = 0;
+  for (const pid of pids) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      if (thread === `${pid}`) continue;
+      try {
+        const path = `/proc/${pid}/task/${thread}/schedstat`;
+        ns += Number(readFileSync(path, "utf8").split(" ")[0]);
+      } catch {
+        continue; // It ended just now.
+      }
+    }
+  }
+  return ns / 1e9;
+}
+
 /** How often threads of processes have left a processor to others until now. */
 export function contextSwitches(pids: readonly number[]): number {
   let sum = 0;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { pbkdf2 } from "node:crypto";
 import {
   mkdtempSync,
   readdirSync,
@@ -10,13 +11,14 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
 import { z } from "zod";
 import { canMakeNamespaces } from "../src/testing/veth.ts";
 import { runScript, Script } from "./processes.ts";
 import type { Figure } from "./figure.ts";
 import type { Contender, Mode, Run } from "./system/contender.ts";
 import { FULL } from "./system/plans.ts";
-import { contextSwitches } from "./proc.ts";
+import { contextSwitches, helperSeconds } from "./proc.ts";
 import {
   bestResults,
   type Cell,
@@ -219,6 +221,12 @@ function networkOf(pid: string): string {
     return "";
   }
 }
+
+test("helperSeconds(): counts what others than the main thread do", async () => {
+  const before = helperSeconds([process.pid]);
+  await promisify(pbkdf2)("password", "salt", 100_000, 64, "sha512");
+  assert.ok(helperSeconds([process.pid]) > before);
+});
 
 test("contextSwitches(): counts how often a thread has slept", async () => {
   const before = contextSwitches([process.pid]);

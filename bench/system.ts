@@ -9,9 +9,9 @@
  *     deno run --allow-all bench/system.ts
  *     bun bench/system.ts
  *
- * Each round starts all contenders anew, sidecars included: they live at once,
- * standing still but for the one that is measured, and take turns at each size
- * and window. What is quoted is the median of these starts. What runs over the
+ * Each round starts all contenders anew, sidecars included, one after the other:
+ * it is warmed up, measured at each size and window, and stopped. What is quoted
+ * is the median of these starts. What runs over the
  * kernel's stack wants root, for network namespaces; without, it is left out.
  *
  * `--help` lists the options.

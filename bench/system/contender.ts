@@ -15,7 +15,7 @@ import {
 } from "../proc.ts";
 import { Program } from "./program.ts";
 import { busySeconds } from "./speed.ts";
-import type { Wire, WireEnd, WireName, Wires } from "./wires.ts";
+import { startWire, type Wire, type WireEnd, type WireName } from "./wires.ts";
 
 /**
  * What is compared: see issue and README for the names. And `handover`, which
@@ -188,57 +188,76 @@ function clientCommand(
   ];
 }
 
+/** Let the client measure. @throws {Error} If replies stay away. */
+async function ask(client: Program, load: Load): Promise<Measured> {
+  const { size, window, seconds } = load;
+  const answer = await client.ask(
+    `${size} ${window} ${seconds}`,
+    3000 * seconds + LATE_MS,
+  );
+  const measured = JSON.parse(answer) as Measured | { error: string };
+  if ("error" in measured) throw new Error(measured.error);
+  return measured;
+}
+
+/** @throws {Error} If replies stay away. */
+async function warmUp(server: Program, client: Program): Promise<void> {
+  const ends = [server.pid, client.pid];
+  for (let count = 0; count < WARM_UPS_MAX; count++) {
+    const before = helperSeconds(ends);
+    const begun = performance.now();
+    await ask(client, WARM_UP);
+    const elapsed = (performance.now() - begun) / 1000;
+    if (helperSeconds(ends) - before < WARM_SHARE * elapsed) break;
+  }
+}
+
 /** A contender whose ends run, and stand still but while it is measured. */
-export class Participant {
-  readonly contender: Contender;
+export class Participant implements AsyncDisposable {
   readonly #wire: Wire;
   readonly #server: Program;
   readonly #client: Program;
+  readonly #running: AsyncDisposableStack;
 
   private constructor(
-    contender: Contender,
     wire: Wire,
     server: Program,
     client: Program,
+    running: AsyncDisposableStack,
   ) {
-    this.contender = contender;
     this.#wire = wire;
     this.#server = server;
     this.#client = client;
+    this.#running = running;
   }
 
   /**
-   * Start it, on one of the wires, and warm it up.
+   * Start it, with a wire of its own, and warm it up.
    *
    * @throws {Error} If it does not start, or no reply comes; nothing runs then.
    */
-  static async start(
-    contender: Contender,
-    wires: Wires,
-  ): Promise<Participant> {
-    const wire = await wires.get(contender);
-    signal(wire.pids, "SIGCONT");
+  static async start(contender: Contender): Promise<Participant> {
+    await using running = new AsyncDisposableStack();
+    const wire = running.use(await startWire(contender));
     const pin = contender.mode === "one-core" ? ["taskset", "-c", "0"] : [];
     const begin = (
       prefix: readonly string[],
       command: readonly string[],
-    ): Program => new Program([...prefix, ...pin, ...command], ROOT);
-    await using started = new AsyncDisposableStack();
-    started.defer(() => signal(wire.pids, "SIGSTOP"));
-    const server = started.adopt(
-      begin(wire.server.prefix, serverCommand(contender, wire)),
-      (server) => server.stop(),
-    );
+    ): Program =>
+      running.adopt(
+        new Program([...prefix, ...pin, ...command], ROOT),
+        (program) => program.stop(),
+      );
+    const server = begin(wire.server.prefix, serverCommand(contender, wire));
     const listening = await server.line(START_TIMEOUT_MS);
     const port = listening.split(":").at(-1)!;
-    const client = started.adopt(
-      begin(wire.client.prefix, clientCommand(contender, wire, port)),
-      (client) => client.stop(),
+    const client = begin(
+      wire.client.prefix,
+      clientCommand(contender, wire, port),
     );
-    const participant = new Participant(contender, wire, server, client);
-    await participant.#warmUp();
+    await warmUp(server, client);
+    const participant = new Participant(wire, server, client, running.move());
     participant.#park();
-    started.move();
     return participant;
   }
 
@@ -246,37 +265,15 @@ export class Participant {
     return [this.#server.pid, this.#client.pid, ...this.#wire.pids];
   }
 
+  // The machine's own speed is measured meanwhile.
   #park(): void {
     signal(this.#pids, "SIGSTOP");
   }
 
-  /** @throws {Error} If replies stay away. */
-  async #warmUp(): Promise<void> {
-    const ends = [this.#server.pid, this.#client.pid];
-    for (let count = 0; count < WARM_UPS_MAX; count++) {
-      const before = helperSeconds(ends);
-      const begun = performance.now();
-      await this.#ask(WARM_UP);
-      const elapsed = (performance.now() - begun) / 1000;
-      if (helperSeconds(ends) - before < WARM_SHARE * elapsed) break;
-    }
-  }
-
-  /** Let the client measure. @throws {Error} If replies stay away. */
-  async #ask({ size, window, seconds }: Load): Promise<Measured> {
-    const answer = await this.#client.ask(
-      `${size} ${window} ${seconds}`,
-      3000 * seconds + LATE_MS,
-    );
-    const measured = JSON.parse(answer) as Measured | { error: string };
-    if ("error" in measured) throw new Error(measured.error);
-    return measured;
-  }
-
   /** Measure. @throws {Error} If replies stay away. */
   async measure(load: Load): Promise<Run> {
-    const pids = this.#pids;
     const ends = [this.#server.pid, this.#client.pid] as const;
+    const pids = this.#pids;
     signal(pids, "SIGCONT");
     try {
       const packets = await this.#wire.packets(ends);
@@ -284,7 +281,7 @@ export class Participant {
       const switches = contextSwitches(pids);
       const cpu = cpuSeconds(pids);
       const begun = performance.now();
-      const measured = await this.#ask(load);
+      const measured = await ask(this.#client, load);
       const { total } = measured;
       const elapsed = (performance.now() - begun) / 1000;
       const used = cpuSeconds(pids) - cpu;
@@ -303,8 +300,9 @@ export class Participant {
     }
   }
 
-  async stop(): Promise<void> {
+  /** End it, and its wire. */
+  async [Symbol.asyncDispose](): Promise<void> {
     signal(this.#pids, "SIGCONT");
-    await Promise.all([this.#server.stop(), this.#client.stop()]);
+    await this.#running.disposeAsync();
   }
 }

@@ -1,10 +1,9 @@
-/** Rounds: in each all start anew, and take turns. */
+/** Rounds: in each all start anew, one after the other. */
 import { messageSize } from "../table.ts";
-import { type Contender, Participant } from "./contender.ts";
+import { Participant } from "./contender.ts";
 import { isAble, type Plan } from "./plans.ts";
 import { type Cell, contenderName, type Trial } from "./results.ts";
 import { machineSpeed, type Speed } from "./speed.ts";
-import { Wires } from "./wires.ts";
 
 /** Gets a line of what is done, and of what cannot be. */
 export type Say = (line: string) => void;
@@ -14,44 +13,22 @@ interface OpenCell extends Cell {
   readonly trials: Trial[];
 }
 
-/** Start all that can be. */
-async function startAll(
-  contenders: readonly Contender[],
-  wires: Wires,
-  say: Say,
-): Promise<Map<Contender, Participant>> {
-  const participants = new Map<Contender, Participant>();
-  for (const contender of contenders) {
-    try {
-      const participant = await Participant.start(contender, wires);
-      participants.set(contender, participant);
-    } catch (error) {
-      say(`without ${contenderName(contender)}: ${error}`);
-    }
-  }
-  return participants;
-}
-
-/** Let all that run take turns. */
+/** Try all loads of a contender. */
 async function measureAll(
-  participants: ReadonlyMap<Contender, Participant>,
+  participant: Participant,
   cells: readonly OpenCell[],
   round: number,
   say: Say,
 ): Promise<void> {
   let before: Speed = machineSpeed();
-  for (const [index, { contender, load, trials }] of cells.entries()) {
-    const where = `${messageSize(load.size)}, window ${load.window}`;
-    if (load !== cells[index - 1]?.load) say(where);
-    const participant = participants.get(contender);
-    if (participant === undefined) continue;
+  for (const { load, trials } of cells) {
     try {
       const run = await participant.measure(load);
       const after = machineSpeed();
       trials.push({ round, run, before, after });
       before = after;
     } catch (error) {
-      say(`${where}: without ${contenderName(contender)}: ${error}`);
+      say(`not ${messageSize(load.size)}, window ${load.window}: ${error}`);
     }
   }
 }
@@ -67,15 +44,24 @@ export async function measurePlan(
       .filter((contender) => isAble(contender, size))
       .map((contender) => ({ contender, load, trials: [] }));
   });
+  const groups = Map.groupBy(cells, ({ contender }) => contender);
   for (let round = 1; round <= rounds; round++) {
-    const sayRound: Say = (line) => say(`Round ${round} of ${rounds}: ${line}`);
-    sayRound("start");
-    await using wires = new Wires();
-    const participants = await startAll(contenders, wires, sayRound);
-    try {
-      await measureAll(participants, cells, round, sayRound);
-    } finally {
-      await Promise.all(participants.values().map((each) => each.stop()));
+    for (const [contender, own] of groups) {
+      const name = contenderName(contender);
+      const sayRound: Say = (line) =>
+        say(`Round ${round} of ${rounds}: ${name}${line}`);
+      try {
+        await using participant = await Participant.start(contender);
+        sayRound("");
+        await measureAll(
+          participant,
+          own,
+          round,
+          (why) => sayRound(`, ${why}`),
+        );
+      } catch (error) {
+        sayRound(` cannot: ${error}`);
+      }
     }
   }
   return cells;

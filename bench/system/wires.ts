@@ -1,4 +1,4 @@
-/** What the contenders send through, each made once, when it is first needed. */
+/** What the contenders send through. */
 import { Lab, type LabHost } from "machnet";
 import { sidecarStats } from "../../src/stats.ts";
 import {
@@ -12,7 +12,7 @@ import type { InlineEngine } from "../ends/end.ts";
 import type { Contender } from "./contender.ts";
 import { ROOT } from "../processes.ts";
 import { forget, keep } from "./keeper.ts";
-import { packetsSent, signal } from "../proc.ts";
+import { packetsSent } from "../proc.ts";
 import { Program } from "./program.ts";
 
 /** What packets go through. */
@@ -137,7 +137,10 @@ function ofHandovers(): Wire {
   };
 }
 
-async function start({ wire: name, mtu, mode }: Contender): Promise<Wire> {
+/** Make the wire of a contender, with its sidecars, if it has any. */
+export async function startWire(
+  { wire: name, mtu, mode }: Contender,
+): Promise<Wire> {
   if (name === "veth") return ofKernel(mtu);
   if (name === "shm") return ofHandovers();
   if (mode === "inline") {
@@ -151,32 +154,7 @@ async function start({ wire: name, mtu, mode }: Contender): Promise<Wire> {
   // It ends with its parent, unless it stands still.
   for (const pid of pids) keep(pid, "CONT");
   return ofSidecars(wire.hosts, async () => {
-    signal(pids, "SIGCONT");
     await wire[Symbol.asyncDispose]();
     pids.forEach(forget);
   });
-}
-
-/** All wires in use. */
-export class Wires implements AsyncDisposable {
-  readonly #wires = new Map<string, Promise<Wire>>();
-
-  /** The one of a contender: only those with engines of their own share none. */
-  get(contender: Contender): Promise<Wire> {
-    const { wire: name, mtu, mode, runtime } = contender;
-    const key = [name, mtu, ...mode === "inline" ? [runtime] : []].join(" ");
-    const known = this.#wires.get(key);
-    if (known !== undefined) return known;
-    const wire = start(contender);
-    this.#wires.set(key, wire);
-    return wire;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const result of await Promise.allSettled(this.#wires.values())) {
-      if (result.status === "fulfilled") {
-        await result.value[Symbol.asyncDispose]();
-      }
-    }
-  }
 }

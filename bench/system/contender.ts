@@ -77,7 +77,7 @@ const TICKS_OFF_SECONDS = 2 / TICKS_PER_SECOND;
  */
 const WARM_UP: Load = { size: 64, window: 1, seconds: 0.1 };
 const WARM_SHARE = 0.1;
-const WARM_UPS_MAX = 12;
+const WARM_UPS_MAX = 9;
 
 // Node cannot run our TypeScript.
 let bundles: string | undefined;

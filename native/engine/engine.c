@@ -184,17 +184,6 @@ waited_for(const struct engine *engine)
 	return yielded;
 }
 
-/* Let others run who may have work for this engine.
- * @return the time, or 0 if it was not read */
-static uint64_t
-step_aside(struct engine *engine, uint64_t now)
-{
-	if (hold_on(&engine->hold, waited_for(engine), now - engine->worked_ns,
-		    now))
-		return 0;
-	return idle_yield(&engine->yield_ns, now);
-}
-
 /* Gives the drive back, and brings the time up to date. */
 static enum waking
 rest(struct engine *engine, uint64_t *now)
@@ -202,6 +191,7 @@ rest(struct engine *engine, uint64_t *now)
 	bool yields = *now - engine->worked_ns < IDLE_AWAKE_NS;
 	enum waking waking = WAKING_NONE;
 	uint64_t after = 0;
+	bool holds;
 
 	if (!engine->idle || engine->options.poll == MACHNET_POLL_BUSY) {
 		engine->yield_ns = 0;
@@ -209,8 +199,12 @@ rest(struct engine *engine, uint64_t *now)
 	} else if (!yields) {
 		waking = sleep_until(engine, *now);
 	} else {
+		/* Who has the drive next changes channels. */
+		holds = hold_on(&engine->hold, waited_for(engine),
+			*now - engine->worked_ns, *now);
 		give(engine);
-		after = step_aside(engine, *now);
+		if (!holds)
+			after = idle_yield(&engine->yield_ns, *now);
 	}
 	*now = after != 0 ? after : clock_now_ns();
 	return waking;

@@ -18,7 +18,7 @@ import { busySeconds } from "./speed.ts";
 import { startWire, type Wire, type WireEnd, type WireName } from "./wires.ts";
 
 /**
- * What is compared: see issue and README for the names. And `handover`, which
+ * What is compared: see README for the names. And `handover`, which
  * sends nothing: see native/bench/handover.c.
  */
 export type TransportName =

@@ -527,19 +527,22 @@ channel_wake(struct channel *channel)
 }
 
 enum channel_application
-channel_application(struct channel *channel, uint32_t cpu)
+channel_application(struct channel *channel, uint32_t *cpu)
 {
 	const struct channel_header *header = channel->header;
 
+	/* 0, which is none, becomes CHANNEL_CPU_UNKNOWN. */
+	*cpu = atomic_load_explicit(
+		       &header->application_cpu, memory_order_relaxed) -
+	       1;
 	if (atomic_load_explicit(&header->application_waits,
 		    memory_order_relaxed) != CHANNEL_WAIT_NONE)
 		return APPLICATION_ASLEEP;
-	if (atomic_load_explicit(
-		    &header->application_cpu, memory_order_relaxed) != cpu + 1)
-		return APPLICATION_BUSY;
-	return ring_room(&channel->completions, CHANNEL_COMPLETIONS) ==
-			       (int32_t)CHANNEL_COMPLETIONS
-		       ? APPLICATION_YIELDED
+	return *cpu != CHANNEL_CPU_UNKNOWN &&
+			       ring_room(&channel->completions,
+				       CHANNEL_COMPLETIONS) ==
+				       (int32_t)CHANNEL_COMPLETIONS
+		       ? APPLICATION_WAITS
 		       : APPLICATION_BUSY;
 }
 

@@ -97,14 +97,17 @@ void channel_wake(struct channel *channel);
 
 /* What the application does, as far as it can be told. */
 enum channel_application {
-	APPLICATION_BUSY,    /* or on another processor */
-	APPLICATION_YIELDED, /* this one to the engine, and has no events */
-	APPLICATION_ASLEEP,  /* until it is woken */
+	APPLICATION_BUSY,
+	APPLICATION_WAITS,  /* without events, and yields */
+	APPLICATION_ASLEEP, /* until it is woken */
 };
 
-/** @param cpu of the caller */
+/* Of an application that did not tell. */
+#define CHANNEL_CPU_UNKNOWN UINT32_MAX
+
+/** @param cpu set to where it yielded last, or CHANNEL_CPU_UNKNOWN */
 enum channel_application channel_application(
-	struct channel *channel, uint32_t cpu);
+	struct channel *channel, uint32_t *cpu);
 
 /* For struct transport_ops. */
 uint8_t *channel_message_allocate(struct channel *channel, uint32_t connection,

@@ -153,32 +153,37 @@ who_waits_for_the_word_is_woken_without_the_doorbell(void **state)
 	assert_int_equal(rings(), 0);
 }
 
+/* @param cpu where it says that it yielded */
 static void
-an_application_yields_where_it_says_so_without_events(void **state)
+expect_application(enum channel_application application, uint32_t cpu)
+{
+	uint32_t told;
+
+	assert_int_equal(channel_application(channel, &told), application);
+	assert_int_equal(told, cpu);
+}
+
+static void
+an_application_waits_without_events_where_it_says(void **state)
 {
 	const uint32_t cpu = 3;
 
 	(void)state;
-	/* It did not say. */
-	assert_int_equal(channel_application(channel, 0), APPLICATION_BUSY);
+	expect_application(APPLICATION_BUSY, CHANNEL_CPU_UNKNOWN);
 	atomic_store(&header->application_cpu, cpu + 1);
-	assert_int_equal(
-		channel_application(channel, cpu), APPLICATION_YIELDED);
-	assert_int_equal(
-		channel_application(channel, cpu + 1), APPLICATION_BUSY);
+	expect_application(APPLICATION_WAITS, cpu);
 	application_submit(&request);
 	engine_serve();
-	assert_int_equal(channel_application(channel, cpu), APPLICATION_BUSY);
+	expect_application(APPLICATION_BUSY, cpu);
 	atomic_store(&header->application_waits, CHANNEL_WAIT_EVENTS);
-	assert_int_equal(channel_application(channel, cpu), APPLICATION_ASLEEP);
+	expect_application(APPLICATION_ASLEEP, cpu);
 	atomic_store(&header->application_waits, CHANNEL_WAIT_NONE);
 	/* More than it can have taken. */
 	atomic_store(&header->completions.consumed, 2);
-	assert_int_equal(channel_application(channel, cpu), APPLICATION_BUSY);
+	expect_application(APPLICATION_BUSY, cpu);
 	atomic_store(&header->completions.consumed, 0);
 	application_event();
-	assert_int_equal(
-		channel_application(channel, cpu), APPLICATION_YIELDED);
+	expect_application(APPLICATION_WAITS, cpu);
 }
 
 static void
@@ -379,7 +384,7 @@ main(void)
 		TEST(an_application_that_takes_no_events_waits),
 		TEST(the_doorbell_rings_for_what_is_waited_for),
 		TEST(who_waits_for_the_word_is_woken_without_the_doorbell),
-		TEST(an_application_yields_where_it_says_so_without_events),
+		TEST(an_application_waits_without_events_where_it_says),
 		TEST(listening_is_for_our_own_address),
 		TEST(a_port_is_listened_on_twice_if_both_say_so),
 		TEST(an_end_leaves_the_reason_and_the_events),

@@ -164,24 +164,75 @@ sleep_until(struct engine *engine, uint64_t now)
 	return waking;
 }
 
-/* Do all applications that are awake wait for this engine, on its processor? */
+/* The applications that are awake. */
+struct company {
+	bool waits;   /* there are some, and they all wait for the engine */
+	uint32_t cpu; /* of them all, or CHANNEL_CPU_UNKNOWN */
+};
+
+static struct company
+company_find(const struct engine *engine)
+{
+	struct company company = {.cpu = CHANNEL_CPU_UNKNOWN};
+	enum channel_application application;
+	bool found = false;
+	uint32_t cpu;
+
+	for (uint32_t i = 0; i < engine->channels_length; i++) {
+		application = channel_application(engine->channels[i], &cpu);
+		if (application == APPLICATION_ASLEEP)
+			continue;
+		if (!found) {
+			company.cpu = cpu;
+			company.waits = true;
+			found = true;
+		}
+		if (cpu != company.cpu)
+			company.cpu = CHANNEL_CPU_UNKNOWN;
+		company.waits &= application == APPLICATION_WAITS;
+	}
+	return company;
+}
+
+/* Go to a processor, if this thread may; the kernel may move it on. */
 static bool
-waited_for(const struct engine *engine)
+move_to(uint32_t cpu)
+{
+	cpu_set_t allowed, there;
+
+	if (cpu >= CPU_SETSIZE ||
+		sched_getaffinity(0, sizeof(allowed), &allowed) != 0 ||
+		!CPU_ISSET(cpu, &allowed))
+		return false;
+	CPU_ZERO(&there);
+	CPU_SET(cpu, &there);
+	return sched_setaffinity(0, sizeof(there), &there) == 0 &&
+	       sched_setaffinity(0, sizeof(allowed), &allowed) == 0;
+}
+
+/* Keep the processor for those who wait here, or go where they are, or let
+ * others run. Gives the drive back. @return the time, or 0: it was not read */
+static uint64_t
+stand_by(struct engine *engine, uint64_t now)
 {
 	uint32_t cpu = (uint32_t)sched_getcpu();
-	bool yielded = false;
+	/* Who has the drive next changes channels. */
+	struct company company = company_find(engine);
+	bool here = company.cpu == cpu;
+	bool holds = hold_on(&engine->hold, here && company.waits,
+		now - engine->worked_ns, now);
+	uint64_t after;
 
-	for (uint32_t i = 0; i < engine->channels_length; i++)
-		switch (channel_application(engine->channels[i], cpu)) {
-		case APPLICATION_BUSY:
-			return false;
-		case APPLICATION_YIELDED:
-			yielded = true;
-			break;
-		case APPLICATION_ASLEEP:
-			break;
-		}
-	return yielded;
+	if (follow_now(&engine->follow, here ? FOLLOW_NOWHERE : company.cpu,
+		    now) &&
+		move_to(company.cpu))
+		engine->counters.moves++;
+	give(engine);
+	if (holds)
+		return 0;
+	after = idle_yield(&engine->yield_ns, now);
+	engine->follow.crowded = after != 0 && engine->yield_ns == 0;
+	return after;
 }
 
 /* Gives the drive back, and brings the time up to date. */
@@ -191,7 +242,6 @@ rest(struct engine *engine, uint64_t *now)
 	bool yields = *now - engine->worked_ns < IDLE_AWAKE_NS;
 	enum waking waking = WAKING_NONE;
 	uint64_t after = 0;
-	bool holds;
 
 	if (!engine->idle || engine->options.poll == MACHNET_POLL_BUSY) {
 		engine->yield_ns = 0;
@@ -199,12 +249,7 @@ rest(struct engine *engine, uint64_t *now)
 	} else if (!yields) {
 		waking = sleep_until(engine, *now);
 	} else {
-		/* Who has the drive next changes channels. */
-		holds = hold_on(&engine->hold, waited_for(engine),
-			*now - engine->worked_ns, *now);
-		give(engine);
-		if (!holds)
-			after = idle_yield(&engine->yield_ns, *now);
+		after = stand_by(engine, *now);
 	}
 	*now = after != 0 ? after : clock_now_ns();
 	return waking;
@@ -378,6 +423,7 @@ engine_start(struct engine **made, const struct engine_options *options,
 		return error_set(error, MACHNET_OUT_OF_MEMORY,
 			"Cannot start an engine: out of memory");
 	engine->options = *options;
+	follow_init(&engine->follow);
 	status = transport_start(engine, error);
 	if (status != MACHNET_OK)
 		goto no_transport;

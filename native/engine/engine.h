@@ -61,7 +61,8 @@ struct engine_options {
 	X(parcels_dropped)                                                     \
 	X(observations_sent)                                                   \
 	X(observations_received)                                               \
-	X(sleeps)
+	X(sleeps)                                                              \
+	X(moves)
 
 struct engine_counters {
 #define ENGINE_COUNTER_FIELD(name) uint64_t name;

@@ -19,36 +19,70 @@ import {
   successor,
 } from "./request.ts";
 
-/** A request without reply. */
-interface Pending {
+function nothing(): void {}
+
+function release(reply: Message): void {
+  reply.release();
+}
+
+/**
+ * Where a request waits for its reply, and after it the next one, so that each
+ * allocates its promise and nothing around it.
+ */
+class Slot {
+  /** The number of the request that is there, or of the next. */
+  request: number;
+  isFree = true;
   /** Kept from the garbage collector for as long as it waits. */
-  readonly holder: object | undefined;
-  resolve(reply: Message): void;
-  reject(reason: unknown): void;
+  holder: object | undefined;
+  resolve: (reply: Message) => void = nothing;
+  reject: (reason: unknown) => void = nothing;
   /** Stop waiting for room, if it does. */
   giveUp: (() => void) | undefined;
   /** Forget signal and timer. */
-  forget(): void;
+  forget: () => void = nothing;
+
+  constructor(slot: number) {
+    this.request = successor(slot);
+  }
+
+  readonly #executor = (
+    resolve: (reply: Message) => void,
+    reject: (reason: unknown) => void,
+  ): void => {
+    this.resolve = resolve;
+    this.reject = reject;
+  };
+
+  /** Have a request wait here. @returns A promise of its reply. */
+  occupy(holder: object): Promise<Message> {
+    this.isFree = false;
+    this.holder = holder;
+    return new Promise(this.#executor);
+  }
+
+  /** Have the reply dropped when it comes, because nobody waits for it. */
+  cancel(): void {
+    this.forget();
+    this.forget = nothing;
+    this.holder = undefined;
+    this.giveUp = undefined;
+    this.resolve = release;
+    this.reject = nothing;
+  }
+
+  vacate(): void {
+    this.cancel();
+    this.request = successor(this.request);
+    this.isFree = true;
+  }
 }
-
-function nothing(): void {}
-
-// Holds the slot of a request that nobody waits for, until its reply comes.
-const CANCELLED: Pending = {
-  holder: undefined,
-  resolve: (reply) => reply.release(),
-  reject: nothing,
-  giveUp: undefined,
-  forget: nothing,
-};
 
 /** The requests that this end of a connection makes. */
 export class Caller {
   readonly #state: ConnectionState;
-  // By slot: who waits there, and the number of the last request, or the next.
-  readonly #pending: (Pending | undefined)[] = [];
-  readonly #requests: number[] = [];
-  readonly #free: number[] = [];
+  readonly #slots: Slot[] = [];
+  readonly #free: Slot[] = [];
 
   constructor(state: ConnectionState) {
     this.#state = state;
@@ -60,7 +94,7 @@ export class Caller {
     bytes: Uint8Array | AllocatedMessage,
     options: RequestOptions | undefined,
   ): Promise<Message> {
-    if (this.#free.length === 0 && this.#requests.length === REQUESTS_MAX) {
+    if (this.#free.length === 0 && this.#slots.length === REQUESTS_MAX) {
       return Promise.reject(
         failure(
           Status.TOO_MANY_REQUESTS,
@@ -76,53 +110,57 @@ export class Caller {
     } catch (error) {
       return Promise.reject(error);
     }
-    const slot = this.#free.pop() ?? this.#requests.length;
-    const request = this.#requests[slot] ??= successor(slot);
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        holder,
-        resolve,
-        reject,
-        giveUp: undefined,
-        forget: nothing,
-      };
-      this.#pending[slot] = pending;
-      this.#send(message, request, pending);
-      if (options !== undefined && this.#pending[slot] === pending) {
-        pending.forget = this.#bound(request, pending, options);
-      }
-    });
+    const slot = this.#free.pop() ?? this.#add();
+    const reply = slot.occupy(holder);
+    this.#send(message, slot);
+    if (options !== undefined && !slot.isFree) this.#bound(slot, options);
+    return reply;
   }
 
-  #send(message: Payload, request: number, pending: Pending): void {
+  #add(): Slot {
+    const slot = new Slot(this.#slots.length);
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #send(message: Payload, slot: Slot): void {
     const { sender } = this.#state;
-    const kind = MessageKind.REQUEST;
-    const status = sender.trySendTagged(message, kind, request);
-    if (status === Status.AGAIN) {
-      pending.giveUp = sender.sendTagged(message, kind, request, (status) => {
-        pending.giveUp = undefined;
-        this.#checkSent(request, status);
-      });
-    } else this.#checkSent(request, status);
+    const status = sender.trySendTagged(
+      message,
+      MessageKind.REQUEST,
+      slot.request,
+    );
+    if (status === Status.AGAIN) this.#sendLater(message, slot);
+    else this.#checkSent(slot, status);
   }
 
-  #checkSent(request: number, status: number): void {
+  // Apart, because whoever makes a closure pays for its scope where he begins.
+  #sendLater(message: Payload, slot: Slot): void {
+    slot.giveUp = this.#state.sender.sendTagged(
+      message,
+      MessageKind.REQUEST,
+      slot.request,
+      (status) => {
+        slot.giveUp = undefined;
+        this.#checkSent(slot, status);
+      },
+    );
+  }
+
+  #checkSent(slot: Slot, status: number): void {
     if (status === Status.OK) return;
-    this.#take(request)?.reject(this.#state.sender.failure(status));
+    slot.reject(this.#state.sender.failure(status));
+    this.#vacate(slot);
   }
 
-  /** Cancel when one of the options says so. @returns A function that forgets. */
-  #bound(
-    request: number,
-    pending: Pending,
-    { signal, timeout }: RequestOptions,
-  ): () => void {
+  /** Cancel when one of the options says so. */
+  #bound(slot: Slot, { signal, timeout }: RequestOptions): void {
     const cancel = (reason: unknown): void => {
-      this.#cancel(request, pending);
-      pending.reject(reason);
+      slot.reject(reason);
+      this.#cancel(slot);
     };
-    const forget = onAbort(signal, cancel);
-    if (timeout === undefined) return forget;
+    const forget = slot.forget = onAbort(signal, cancel);
+    if (timeout === undefined) return;
     const timer = setTimeout(() => {
       const remote = formatEndpoint(this.#state.remote);
       cancel(
@@ -132,62 +170,62 @@ export class Caller {
         ),
       );
     }, timeout);
-    return () => {
+    slot.forget = () => {
       clearTimeout(timer);
       forget();
     };
   }
 
-  #cancel(request: number, pending: Pending): void {
-    pending.forget();
-    if (pending.giveUp !== undefined) {
-      pending.giveUp();
-      this.#vacate(slotOf(request));
+  #cancel(slot: Slot): void {
+    if (slot.giveUp !== undefined) {
+      slot.giveUp();
+      this.#vacate(slot);
       return;
     }
-    this.#pending[slotOf(request)] = CANCELLED;
-    this.#state.sender.sendCancel(request);
+    slot.cancel();
+    this.#state.sender.sendCancel(slot.request);
   }
 
   /** A reply came. */
   reply(request: number, offset: number, length: number): void {
-    const pending = this.#take(request);
-    if (pending === undefined) this.#state.core.release(offset, length);
-    else pending.resolve(this.#state.lend(offset, length, "reply"));
+    const slot = this.#asked(request);
+    if (slot === undefined) {
+      this.#state.core.release(offset, length);
+      return;
+    }
+    slot.resolve(this.#state.lend(offset, length, "reply"));
+    this.#vacate(slot);
   }
 
   /** A reply came that is an error. */
   failure(request: number, offset: number, length: number): void {
     const { core } = this.#state;
-    const pending = this.#take(request);
-    pending?.reject(decodeError(core.view(offset, length)));
+    const slot = this.#asked(request);
+    if (slot !== undefined) {
+      slot.reject(decodeError(core.view(offset, length)));
+      this.#vacate(slot);
+    }
     core.release(offset, length);
   }
 
-  // Whatever number the peer says.
-  #take(request: number): Pending | undefined {
-    const slot = slotOf(request);
-    const pending = this.#pending[slot];
-    if (pending === undefined || this.#requests[slot] !== request) {
-      return undefined;
-    }
-    pending.forget();
-    this.#vacate(slot);
-    return pending;
+  // Whatever number the peer says, be it of a request that has yet to leave.
+  #asked(request: number): Slot | undefined {
+    const slot = this.#slots[slotOf(request)];
+    if (slot === undefined || slot.request !== request) return undefined;
+    return slot.isFree || slot.giveUp !== undefined ? undefined : slot;
   }
 
-  #vacate(slot: number): void {
-    this.#pending[slot] = undefined;
-    this.#requests[slot] = successor(this.#requests[slot]!);
+  #vacate(slot: Slot): void {
+    slot.vacate();
     this.#free.push(slot);
   }
 
   /** No reply will come. */
   end(error: Error): void {
-    for (const pending of this.#pending.splice(0)) {
-      pending?.forget();
-      pending?.giveUp?.();
-      pending?.reject(error);
+    for (const slot of this.#slots.splice(0)) {
+      slot.giveUp?.();
+      slot.reject(error);
+      slot.vacate();
     }
   }
 }

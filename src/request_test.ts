@@ -291,6 +291,26 @@ test("request() waits for room, and gives up waiting on abort", async () => {
   assert.equal(decode((await second).data), "B");
 });
 
+test("a reply that comes before its request has left is not heard", async () => {
+  const { fake, one } = await connect();
+  const first = one.request(encode("a"));
+  await turns();
+  const request = successor(requests(fake)[0]!);
+  fake.messageTagged(ID, REPLY, requests(fake)[0]!, "A");
+  (await first).release();
+  fake.room = 0;
+  const second = one.request(encode("b"));
+  fake.messageTagged(ID, REPLY, request, "early");
+  fake.messageTagged(ID, FAILURE, request, "EARLY\n");
+  await assertPending(second);
+  fake.room = Infinity;
+  fake.message(ID, "kick");
+  await turns();
+  assert.equal(requests(fake).at(-1), request);
+  fake.messageTagged(ID, REPLY, request, "B");
+  assert.equal(decode((await second).data), "B");
+});
+
 test("request() tells the peer when it is aborted or late", async () => {
   const { fake, one } = await connect();
   const controller = new AbortController();

@@ -44,10 +44,10 @@ void cable_capture(
 /** Wait for it. */
 void cable_captured(void);
 
-/** Wait until a host rings the cable, as it does when it sends something after
- * a silence. What it rang before is forgotten now. */
+/** Wait for a host to ring the cable, as it does when it sends something after
+ * a silence. What it rang before is forgotten now. @return whether it rang */
 void cable_forget_rings(enum cable_end from);
-void cable_rung(enum cable_end from);
+bool cable_rung(enum cable_end from, uint32_t timeout_ms);
 
 /** Put a frame on the cable, towards the end that it is not from. */
 void cable_send(const struct cable_frame *frame);

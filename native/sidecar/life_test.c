@@ -501,21 +501,35 @@ idle_load(const struct host *host, struct application *application)
 	       (double)(sysconf(_SC_CLK_TCK) * period_ms);
 }
 
-/* The bound is for busy machines. */
+/* Per cent of a core. One that spins uses all of it. */
+#define IDLE_LOAD_MAX 10
+
+/* Wait for a while in which it is so: others on the machine may make a thread
+ * late to go to sleep. But not until silent peers are given up. */
+static void
+rests(const struct host *host, struct application *application)
+{
+	uint64_t end_ms = hosts_now_ms() + HOSTS_WAIT_MS / 2;
+	double load;
+
+	while ((load = idle_load(host, application)) >= IDLE_LOAD_MAX)
+		if (hosts_now_ms() > end_ms)
+			fail_msg("it uses %.2f %% of a core", load);
+}
+
 static void
 an_idle_sidecar_uses_little_cpu(void **state)
 {
 	static const uint8_t bytes[100000];
 	struct application client, server;
 	uint32_t client_side, server_side, sides[4];
-	double connected, alone;
 
 	(void)state;
 	application_attach(&client, &a);
 	application_attach(&server, &b);
 	application_listen(&server, 0, PORT);
 	application_pair(&client, &client_side, &server, &server_side, PORT);
-	connected = idle_load(&a, &client);
+	rests(&a, &client);
 
 	/* At a wire that ends nowhere, where nothing can be sent of all that
 	 * there is to send. */
@@ -532,11 +546,7 @@ an_idle_sidecar_uses_little_cpu(void **state)
 	assert_int_equal(
 		machnet_connect(client.channel, 1, B_ADDRESS, PORT, 60000, 0),
 		MACHNET_OK);
-	alone = idle_load(&a, &client);
-	print_message("# idle: %.2f %% of a core, without a peer: %.2f %%\n",
-		connected, alone);
-	assert_true(connected < 20);
-	assert_true(alone < 20);
+	rests(&a, &client);
 	application_loss(&server);
 	machnet_mapping_release(server.info.base, NULL);
 	application_end(&client);
@@ -566,7 +576,7 @@ main(void)
 		PAIR(who_writes_to_what_is_under_way_hurts_no_other),
 		PATIENT(a_killed_sidecar_is_noticed_by_all_and_can_come_back),
 		PAIR(a_killed_sidecar_that_stays_away_is_lost),
-		PAIR(an_idle_sidecar_uses_little_cpu),
+		PATIENT(an_idle_sidecar_uses_little_cpu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,14 +49,14 @@ test("bench/operations.ts: prints a line per operation", async () => {
   assert.equal(results.length, 8, lines.join("\n"));
 });
 
-test("bench/javascript.ts: messages allocate less than a view", async () => {
+test("bench/javascript.ts: messages and requests allocate little", async () => {
   const file = "bench/javascript.ts";
   const lines = await runScript({
     file,
     parameters: ["--rounds", "1"],
   });
   const results = lines.filter((line) => /( +[\d.]+){3}( |$)/.test(line));
-  assert.equal(results.length, 7, lines.join("\n"));
+  assert.equal(results.length, 8, lines.join("\n"));
   const bytes = (name: string): number => {
     const line = results.find((line) => line.startsWith(name));
     return Number(/(?: +[\d.]+){2} +(\d+)/.exec(line!)![1]);
@@ -64,6 +64,12 @@ test("bench/javascript.ts: messages allocate less than a view", async () => {
   // Promises and turns of the event loop take the rest.
   assert.ok(bytes("for await") < bytes("skeleton"), lines.join("\n"));
   assert.ok(bytes("batches()") < bytes("subarray()"), lines.join("\n"));
+  // A promise that settles later, and the reply.
+  const request = bytes("skeleton") + 2 * bytes("subarray()");
+  assert.ok(bytes("request()") < request, lines.join("\n"));
+  // A timer for each would take 1300 in Deno.
+  const timeout = 3 * bytes("skeleton");
+  assert.ok(bytes("request({ timeout })") < timeout, lines.join("\n"));
 });
 
 test("bench/spin.ts: prints a line per network and spin limit", async () => {

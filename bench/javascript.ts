@@ -17,7 +17,7 @@ import type { ClientCalls } from "../ffi/symbols.ts";
 import { ChannelHandle } from "../src/channel.ts";
 import { Core } from "../src/core.ts";
 import { REQUESTS_MAX } from "../src/request.ts";
-import type { Connection } from "machnet";
+import type { Connection, RequestOptions } from "machnet";
 import { do_not_optimize } from "mitata";
 import process from "node:process";
 import {
@@ -207,11 +207,27 @@ function view(): Loop {
   };
 }
 
+function asking(
+  connection: Connection,
+  options: RequestOptions | undefined,
+): Loop {
+  const bytes = new Uint8Array(SIZE);
+  return async (requests) => {
+    const ask = async (): Promise<void> => {
+      for (let left = requests / WINDOW; left > 0; left--) {
+        const reply = await connection.request(bytes, options);
+        do_not_optimize(reply.data);
+        reply.release();
+      }
+    };
+    await Promise.all(Array.from({ length: WINDOW }, ask));
+  };
+}
+
 function loops(
   connection: Connection,
   mirror: Mirror,
 ): Record<string, Loop> {
-  const bytes = new Uint8Array(SIZE);
   let left = 0;
   let served = (): void => {};
   connection.serve(({ data }) => {
@@ -241,16 +257,8 @@ function loops(
         if (left <= 0) break;
       }
     },
-    "request()": async (requests) => {
-      const ask = async (): Promise<void> => {
-        for (let left = requests / WINDOW; left > 0; left--) {
-          const reply = await connection.request(bytes);
-          do_not_optimize(reply.data);
-          reply.release();
-        }
-      };
-      await Promise.all(Array.from({ length: WINDOW }, ask));
-    },
+    "request()": asking(connection, undefined),
+    "request({ timeout })": asking(connection, { timeout: 60_000 }),
     "serve()": (requests) =>
       new Promise((resolve) => {
         mirror.requests = left = requests;

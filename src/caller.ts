@@ -9,6 +9,7 @@ import { MessageKind } from "../ffi/structs.ts";
 import { onAbort } from "./abort.ts";
 import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 import type { Message } from "./message.ts";
 import type { AllocatedMessage, Payload } from "./outgoing.ts";
 import {
@@ -39,11 +40,17 @@ class Slot {
   reject: (reason: unknown) => void = nothing;
   /** Stop waiting for room, if it does. */
   giveUp: (() => void) | undefined;
-  /** Forget signal and timer. */
+  /** Forget the signal. */
   forget: () => void = nothing;
+  /** Milliseconds that the reply may take; meaningful where it has a deadline. */
+  timeout = 0;
+  /** When it is too late for the reply, by performance.now(). */
+  deadline = Infinity;
+  readonly #timer: DeadlineTimer;
 
-  constructor(slot: number) {
+  constructor(slot: number, timer: DeadlineTimer) {
     this.request = successor(slot);
+    this.#timer = timer;
   }
 
   readonly #executor = (
@@ -61,10 +68,19 @@ class Slot {
     return new Promise(this.#executor);
   }
 
+  /** Have the request wait no longer than that. */
+  limit(timeout: number): void {
+    this.timeout = timeout;
+    this.deadline = performance.now() + timeout;
+    this.#timer.add(this.deadline);
+  }
+
   /** Have the reply dropped when it comes, because nobody waits for it. */
   cancel(): void {
     this.forget();
     this.forget = nothing;
+    if (this.deadline !== Infinity) this.#timer.remove();
+    this.deadline = Infinity;
     this.holder = undefined;
     this.giveUp = undefined;
     this.resolve = release;
@@ -83,6 +99,7 @@ export class Caller {
   readonly #state: ConnectionState;
   readonly #slots: Slot[] = [];
   readonly #free: Slot[] = [];
+  readonly #timer = new DeadlineTimer((now) => this.#expire(now));
 
   constructor(state: ConnectionState) {
     this.#state = state;
@@ -118,7 +135,7 @@ export class Caller {
   }
 
   #add(): Slot {
-    const slot = new Slot(this.#slots.length);
+    const slot = new Slot(this.#slots.length, this.#timer);
     this.#slots.push(slot);
     return slot;
   }
@@ -155,28 +172,31 @@ export class Caller {
 
   /** Cancel when one of the options says so. */
   #bound(slot: Slot, { signal, timeout }: RequestOptions): void {
-    const cancel = (reason: unknown): void => {
-      slot.reject(reason);
-      this.#cancel(slot);
-    };
-    const forget = slot.forget = onAbort(signal, cancel);
-    if (timeout === undefined) return;
-    const timer = setTimeout(() => {
-      const remote = formatEndpoint(this.#state.remote);
-      cancel(
-        new MachnetError(
-          "TIMED_OUT",
-          `Cannot get reply from ${remote}: none came within ${timeout} ms`,
-        ),
-      );
-    }, timeout);
-    slot.forget = () => {
-      clearTimeout(timer);
-      forget();
-    };
+    if (timeout !== undefined) slot.limit(timeout);
+    if (signal === undefined) return;
+    slot.forget = onAbort(signal, (reason) => this.#cancel(slot, reason));
   }
 
-  #cancel(slot: Slot): void {
+  /** Cancel what has waited long enough. @returns The next deadline. */
+  #expire(now: number): number {
+    let next = Infinity;
+    for (const slot of this.#slots) {
+      if (slot.deadline <= now) this.#cancel(slot, this.#lateness(slot));
+      else next = Math.min(next, slot.deadline);
+    }
+    return next;
+  }
+
+  #lateness({ timeout }: Slot): MachnetError {
+    const remote = formatEndpoint(this.#state.remote);
+    return new MachnetError(
+      "TIMED_OUT",
+      `Cannot get reply from ${remote}: none came within ${timeout} ms`,
+    );
+  }
+
+  #cancel(slot: Slot, reason: unknown): void {
+    slot.reject(reason);
     if (slot.giveUp !== undefined) {
       slot.giveUp();
       this.#vacate(slot);
@@ -227,5 +247,6 @@ export class Caller {
       slot.reject(error);
       slot.vacate();
     }
+    this.#timer.stop();
   }
 }

@@ -614,18 +614,12 @@ export class ConnectionHandle implements Connection {
     if (
       !(bytes instanceof Uint8Array || bytes instanceof AllocatedMessage)
     ) return Promise.reject(notBytes(bytes));
-    if (options === undefined) {
-      return this.#state.caller.request(this, bytes, undefined);
+    try {
+      checkLimits(options, "Cannot send request");
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return this.#requestBounded(bytes, options);
-  }
-
-  async #requestBounded(
-    bytes: Uint8Array | AllocatedMessage,
-    options: RequestOptions,
-  ): Promise<Message> {
-    checkLimits(options, "Cannot send request");
-    return await this.#state.caller.request(this, bytes, options);
+    return this.#state.caller.request(this, bytes, options);
   }
 
   serve(handler: RequestHandler, options?: ServeOptions): Promise<void> {

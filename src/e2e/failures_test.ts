@@ -174,6 +174,25 @@ test("a process ends although messages stream, after unref()", {
   await streaming;
 });
 
+test("a process ends although a request had a timeout, after unref()", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts();
+  const leaving = leave(hosts, "unref-answered");
+  const server = await hosts.listener.accept();
+  server.serve(({ data }) => data);
+  assert.equal(await (await leaving).ended, 0);
+});
+
+test("a process lives until the timeout of a request, after unref()", {
+  skip,
+}, async () => {
+  await using hosts = await startHosts();
+  const script = await leave(hosts, "unref-asker");
+  assert.equal(await script.line(), "TIMED_OUT");
+  assert.equal(await script.ended, 0);
+});
+
 for (
   const what of ["connection", "reader", "listener"].flatMap((what) => [
     what,

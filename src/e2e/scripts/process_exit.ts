@@ -3,7 +3,12 @@
 // "unref-" before it that the process is not to live for that, and "ref-" that
 // it is after all.
 import process from "node:process";
-import { attach, type Channel, type Connection } from "../../../mod.ts";
+import {
+  attach,
+  type Channel,
+  type Connection,
+  type Message,
+} from "../../../mod.ts";
 
 // What nobody can reach any more would be closed by the garbage collector.
 const kept: unknown[] = [];
@@ -28,7 +33,15 @@ async function open(channel: Channel) {
   });
   if (what === "reset") connection.reset();
   if (what === "reader") read(connection);
+  if (what === "answered") (await ask(connection, 3_600_000)).release();
+  if (what === "asker") {
+    ask(connection, 500).catch(({ code }) => console.log(code));
+  }
   return connection;
+}
+
+function ask(connection: Connection, timeout: number): Promise<Message> {
+  return connection.request(new Uint8Array(8), { timeout });
 }
 
 async function read(connection: Connection): Promise<void> {

@@ -120,7 +120,7 @@ test("lab.rekey() counts at the hosts it was asked for", {
 test("lab.cut() stops a host for a time, and nothing is lost", {
   skip,
 }, async () => {
-  await using hosts = await startFabric();
+  await using hosts = await startFabric({ peerTimeoutMs: PATIENCE_MS });
   const [client, server] = await connectPair(hosts);
   await client.send(pattern(0, 100));
   (await server.receive()).release();

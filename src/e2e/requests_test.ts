@@ -5,7 +5,13 @@ import {
   type IncomingRequest,
   RequestError,
 } from "../../mod.ts";
-import { connectPair, type Hosts, skip, startHosts } from "../testing/hosts.ts";
+import {
+  connectPair,
+  type Hosts,
+  skip,
+  sleep,
+  startHosts,
+} from "../testing/hosts.ts";
 import { logUniform, matches, pattern, random } from "../testing/pattern.ts";
 
 const encoder = new TextEncoder();
@@ -209,9 +215,12 @@ test("a server that handles few at a time makes its peer wait", {
   const [client, server] = await connectPair(hosts);
   let running = 0;
   let most = 0;
+  const four = Promise.withResolvers<void>();
   server.serve(async (request) => {
     most = Math.max(most, ++running);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (running === 4) four.resolve();
+    await four.promise;
+    await sleep(1); // in which more would come
     running--;
     return request.data;
   }, { concurrency: 4 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Lab, type LabOptions } from "../../mod.ts";
-import { skip, sleep, until } from "../testing/hosts.ts";
+import { PATIENCE_MS, skip, until } from "../testing/hosts.ts";
 import { Mesh } from "../testing/mesh.ts";
 
 const vnics: readonly (Partial<LabOptions> & { readonly queues: number })[] = [
@@ -124,12 +124,26 @@ test("connections survive the synthetic path, and go back from it", {
 test("connections survive a cable that comes and goes", {
   skip,
 }, async () => {
-  await using lab = await Lab.start({ hosts: 2, queues: 4, seed: 7 });
+  await using lab = await Lab.start({
+    ...{ hosts: 2, queues: 4, seed: 7 },
+    peerTimeoutMs: PATIENCE_MS,
+  });
   await using mesh = await Mesh.open(lab.hosts, 4);
+  /** Wait until a host has more of something than before. */
+  const more = async (
+    host: number,
+    name: "packets_received" | "drop_link_down",
+  ): Promise<void> => {
+    const count = async (): Promise<number> => (await lab.stats())[host]![name];
+    const before = await count();
+    await until(async () => await count() > before);
+  };
   await disturb(mesh, async () => {
     for (let time = 0; time < 5; time++) {
-      await lab.cut(time % 2, { ms: 50 });
-      await sleep(100);
+      await lab.cut(time % 2, { ms: PATIENCE_MS });
+      await more(time % 2, "drop_link_down");
+      await lab.cut(time % 2, { ms: 0 });
+      await more(time % 2, "packets_received");
     }
   });
   await mesh.settle();

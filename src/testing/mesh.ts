@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import type { Channel, Connection, LabHost } from "../../mod.ts";
-import { connectPair } from "./hosts.ts";
+import { connectPair, PATIENCE_MS } from "./hosts.ts";
 import { matches, pattern } from "./pattern.ts";
 
 const PORT = 900;
@@ -77,7 +77,8 @@ export class Mesh implements AsyncDisposable {
   /** Pass messages until twenty of each connection came in where they should:
    * the background has repaired what there was. */
   async settle(): Promise<void> {
-    for (let time = 0; time < 100; time++) {
+    const end = performance.now() + PATIENCE_MS;
+    while (performance.now() < end) {
       const before = await this.handedOver();
       let left = 20 * this.pairs.length;
       await this.pass(() => --left > 0);

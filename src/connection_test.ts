@@ -317,6 +317,20 @@ test("allocate() gives room that is sent from", async () => {
   outgoing.release();
 });
 
+test("allocate() gives the same room the same view", async () => {
+  const { one } = await connect();
+  const views: Uint8Array[] = [];
+  for (const length of [10, 10, 9]) {
+    const room = await one.allocate(length);
+    assert.equal(room.data.length, length);
+    views.push(room.data);
+    room.release();
+    await turns(); // so that the block is free again
+  }
+  assert.equal(views[0], views[1]);
+  assert.equal(views[1]!.byteOffset, views[2]!.byteOffset);
+});
+
 test("allocate() gives back what is not sent", async () => {
   const { fake, one } = await connect();
   {

@@ -66,7 +66,9 @@ export class Core implements Pumped, Leakable {
   over: number = Status.OK;
 
   readonly #master: Uint8Array<ArrayBuffer>;
-  readonly #views: Views;
+  readonly #lent: Views;
+  // Apart, because the two areas would take places from each other.
+  readonly #borrowed: Views;
   readonly #bell: Watcher;
   readonly #eventBytes = new Uint8Array(EVENTS * STRUCTS.machnet_event.size);
   readonly #events = new Uint32Array(this.#eventBytes.buffer);
@@ -113,7 +115,8 @@ export class Core implements Pumped, Leakable {
     this.hostname = formatIPv4(info.address);
     this.engine = info.engine;
     this.#master = new Uint8Array(library.map(info.base, info.bytes));
-    this.#views = new Views(this.#master);
+    this.#lent = new Views(this.#master);
+    this.#borrowed = new Views(this.#master);
     this.#bell = library.watch(
       doorbell,
       kick,
@@ -133,7 +136,14 @@ export class Core implements Pumped, Leakable {
   lent(offset: number, length: number): Uint8Array<ArrayBuffer> {
     return this.debugging
       ? this.view(offset, length) // which will be revoked
-      : this.#views.get(offset, length);
+      : this.#lent.get(offset, length);
+  }
+
+  /** Bytes of room that we borrowed, in the same way. */
+  borrowed(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.debugging
+      ? this.view(offset, length)
+      : this.#borrowed.get(offset, length);
   }
 
   /** Give back what was lent. */

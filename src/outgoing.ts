@@ -36,7 +36,8 @@ export interface OutgoingMessage extends Disposable {
 
   /**
    * All of the room. Its contents are undefined at first. The view must not be used
-   * after `send()` or `release()`, nor once it is a request or a reply.
+   * after `send()` or `release()`, nor once it is a request or a reply: other room as
+   * large may have the very same object for its view, as with `Message.data`.
    *
    * @throws {MachnetError} CLOSED if it was sent, released, or the channel
    * closed; SIDECAR_GONE, SIDECAR_STOPPED or CHANNEL_CORRUPT if it was lost.
@@ -115,18 +116,8 @@ export interface OutgoingMessage extends Disposable {
   release(): void;
 }
 
-/** Room that its writer has given up: it is to be sent from, or given back. */
-export interface Room {
-  /** Where it is. */
-  readonly offset: number;
-  /** Bytes in it. */
-  readonly size: number;
-  /** Bytes of the message. */
-  readonly length: number;
-}
-
-/** What a message is sent from: a copy of bytes, or room in the channel. */
-export type Payload = Uint8Array | Room;
+/** What a message is sent from: a copy of bytes, or room that was claimed. */
+export type Payload = Uint8Array | AllocatedMessage;
 
 const NOTHING = new Uint8Array(0);
 
@@ -145,6 +136,16 @@ export class AllocatedMessage implements OutgoingMessage {
     this.#length = this.#size = size;
   }
 
+  /** Where it is. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Bytes of the room. */
+  get size(): number {
+    return this.#size;
+  }
+
   get length(): number {
     return this.#length;
   }
@@ -155,7 +156,7 @@ export class AllocatedMessage implements OutgoingMessage {
     if (core.over !== Status.OK) {
       throw failure(core.over, "Cannot write message");
     }
-    return this.#data ??= core.view(this.#offset, this.#size);
+    return this.#data ??= core.borrowed(this.#offset, this.#size);
   }
 
   truncate(length: number): this {
@@ -170,14 +171,16 @@ export class AllocatedMessage implements OutgoingMessage {
       return Promise.reject(error);
     }
     this.#give("sent");
-    return this.#sender.sendAllocated(this.#payload());
+    return this.#size === 0
+      ? this.#sender.send(NOTHING, undefined)
+      : this.#sender.sendAllocated(this);
   }
 
   /**
    * Take it away from whoever wrote it.
    *
    * @param sender Of the connection that is to send it.
-   * @returns Its room, or bytes to send where an empty message has none.
+   * @returns This room, or bytes to send where an empty message has none.
    * @throws {TypeError} If it was allocated on another connection.
    * @throws {MachnetError} CLOSED if it was sent or released.
    */
@@ -189,7 +192,7 @@ export class AllocatedMessage implements OutgoingMessage {
       );
     }
     this.#give("sent");
-    return this.#payload();
+    return this.#size === 0 ? NOTHING : this;
   }
 
   #shorten(length: number, verb: string): void {
@@ -204,11 +207,6 @@ export class AllocatedMessage implements OutgoingMessage {
       "CLOSED",
       `Cannot ${verb} message: it was sent or released`,
     );
-  }
-
-  #payload(): Payload {
-    if (this.#size === 0) return NOTHING;
-    return { offset: this.#offset, size: this.#size, length: this.#length };
   }
 
   #give(fate: string): void {

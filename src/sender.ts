@@ -11,7 +11,7 @@ import { formatEndpoint } from "./address.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Core } from "./core.ts";
 import type { Message } from "./message.ts";
-import { AllocatedMessage, type Payload, type Room } from "./outgoing.ts";
+import { AllocatedMessage, type Payload } from "./outgoing.ts";
 
 // Nobody tells it from a promise of his own, and it costs nothing.
 const DONE: Promise<void> = Promise.resolve();
@@ -125,19 +125,18 @@ export class Sender {
   }
 
   /** Send from borrowed room, and give it up whatever happens. */
-  sendAllocated(message: Payload): Promise<void> {
-    if (message instanceof Uint8Array) return this.send(message, undefined);
+  sendAllocated(room: AllocatedMessage): Promise<void> {
     const { core } = this;
     // Room that was borrowed is no claim to go before those who wait.
     const status = !this.#open
       ? Status.CONNECTION_CLOSED
       : this.#waiting > 0 || !core.mayGoOn()
       ? Status.AGAIN
-      : core.sendAllocated(this.#id, message.offset, message.length);
-    return status === Status.OK ? DONE : this.#sendRoom(message, status);
+      : core.sendAllocated(this.#id, room.offset, room.length);
+    return status === Status.OK ? DONE : this.#sendRoom(room, status);
   }
 
-  async #sendRoom(room: Room, status: number): Promise<void> {
+  async #sendRoom(room: AllocatedMessage, status: number): Promise<void> {
     try {
       if (status !== Status.AGAIN) throw this.failure(status);
       const { offset, length } = room;

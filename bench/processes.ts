@@ -41,6 +41,8 @@ export interface ScriptOptions {
   /** Its path below the repository's folder. */
   readonly file: string;
   readonly parameters?: readonly string[];
+  /** Variables that it gets besides ours, or instead of them. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Gets what it writes, line by line, both streams. */
   readonly onLine?: (line: string) => void;
 }
@@ -81,7 +83,7 @@ export class Script implements AsyncDisposable {
   #end: string | undefined;
 
   private constructor(
-    { runtime = RUNTIME, file, parameters, onLine }: ScriptOptions,
+    { runtime = RUNTIME, file, parameters, environment, onLine }: ScriptOptions,
   ) {
     this.#name = `${file} (${RUNTIME_NAMES[runtime]})`;
     const prefix = runtime === "deno"
@@ -90,7 +92,11 @@ export class Script implements AsyncDisposable {
     this.#child = spawn(
       runtimePath(runtime),
       [...prefix, file, ...parameters ?? []],
-      { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] },
+      {
+        cwd: ROOT,
+        env: { ...process.env, ...environment },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
     );
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       createInterface(stream).on("line", (line) => {

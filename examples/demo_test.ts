@@ -2,17 +2,16 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { after, test } from "node:test";
 import { runScript } from "../bench/processes.ts";
 
 // The demo's own temporary folder, so that what it leaves there is seen.
 const folder = mkdtempSync(join(tmpdir(), "machnet-demo-test-"));
-process.env["TMPDIR"] = folder;
 after(() => rmSync(folder, { recursive: true }));
 
 function demo(...parameters: string[]): Promise<string[]> {
-  return runScript({ file: "examples/demo.ts", parameters });
+  const environment = { TMPDIR: folder };
+  return runScript({ file: "examples/demo.ts", parameters, environment });
 }
 
 test("examples/demo.ts: shows a hello, a file and a table", async () => {

@@ -362,10 +362,30 @@ test("allocate() waits for room, tryAllocate() does not", async () => {
 
 test("allocate() gives room for as much as a message may have", async () => {
   const { one } = await connect();
+  const tooLarge = {
+    code: "MESSAGE_TOO_LARGE",
+    message: "Cannot allocate message to 10.0.0.9:888: " +
+      "a message has at most 8 MiB",
+  };
   for (const length of [(8 << 20) + 1, 2 ** 40]) {
-    await assert.rejects(one.allocate(length), { code: "MESSAGE_TOO_LARGE" });
-    assert.throws(() => one.tryAllocate(length), { code: "MESSAGE_TOO_LARGE" });
+    await assert.rejects(one.allocate(length), tooLarge);
+    assert.throws(() => one.tryAllocate(length), tooLarge);
   }
+});
+
+test("allocate() says that the connection is over, also while it waits", async () => {
+  const { fake, one } = await connect();
+  const closed = {
+    code: "CONNECTION_CLOSED",
+    message: "Cannot allocate message to 10.0.0.9:888: " +
+      "the connection was closed",
+  };
+  fake.room = 0;
+  const pending = assert.rejects(one.allocate(5), closed);
+  one.reset();
+  await pending;
+  await assert.rejects(one.allocate(5), closed);
+  assert.throws(() => one.tryAllocate(5), closed);
 });
 
 test("receive() gives messages that live until release()", async () => {

@@ -18,6 +18,9 @@ const DONE: Promise<void> = Promise.resolve();
 
 const EMPTY = new Uint8Array(0);
 
+const SEND = "Cannot send to";
+const ALLOCATE = "Cannot allocate message to";
+
 /** The sending half of a connection. */
 export class Sender {
   readonly core: Core;
@@ -94,10 +97,10 @@ export class Sender {
 
   /** Borrow room now, or not. */
   tryAllocate(length: number): AllocatedMessage | undefined {
-    if (!this.#open) throw this.failure(Status.CONNECTION_CLOSED);
+    if (!this.#open) throw this.failure(Status.CONNECTION_CLOSED, ALLOCATE);
     const offset = length === 0 ? 0 : this.#allocate(length);
     if (offset === Status.AGAIN) return undefined;
-    if (offset < 0) throw this.failure(offset);
+    if (offset < 0) throw this.failure(offset, ALLOCATE);
     return new AllocatedMessage(this, offset, length);
   }
 
@@ -120,7 +123,7 @@ export class Sender {
     await this.#wait(signal, () => {
       offset = this.core.allocate(this.#id, length);
       return Math.min(offset, Status.OK);
-    });
+    }, ALLOCATE);
     return new AllocatedMessage(this, offset, length);
   }
 
@@ -235,6 +238,7 @@ export class Sender {
   #wait(
     signal: AbortSignal | undefined,
     attempt: () => number,
+    attempted?: string,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting++;
@@ -248,7 +252,7 @@ export class Sender {
         forget();
         this.#noLongerWaiting();
         if (status === Status.OK) resolve();
-        else reject(this.failure(status));
+        else reject(this.failure(status, attempted));
       });
     });
   }
@@ -287,12 +291,12 @@ export class Sender {
     this.core.failWaiting(this, Status.CONNECTION_CLOSED);
   }
 
-  /** The error for a status of sending. */
-  failure(status: number): MachnetError {
+  /** The error for a status of what was attempted. */
+  failure(status: number, attempted: string = SEND): MachnetError {
     const connection = this.#connection;
     return status === Status.CONNECTION_CLOSED
-      ? connection.refusal("Cannot send to")
-      : failure(status, `Cannot send to ${formatEndpoint(connection.remote)}`);
+      ? connection.refusal(attempted)
+      : failure(status, `${attempted} ${formatEndpoint(connection.remote)}`);
   }
 }
 

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { RUNTIME } from "./processes.ts";
-import { median } from "./statistics.ts";
+import { medians } from "./statistics.ts";
 
 /** Does something so often. */
 export type Loop = (times: number) => Promise<void>;
@@ -18,22 +18,20 @@ const TIMES_BEFORE = 10 * TIMES; // until the runtime has made of it what it wil
 const ROUNDS = 5;
 
 /** The medians of so many rounds, in each of which the loops have their turn. */
-export async function medians(
+export async function mediansInTurn(
   loops: Readonly<Record<string, Loop>>,
   rounds: number,
   measure: (loop: Loop) => Promise<number>,
 ): Promise<Record<string, number>> {
-  const all = Object.entries(loops).map(([name, loop]) => ({
-    name,
-    loop,
-    values: [] as number[],
-  }));
+  const results: Record<string, number>[] = [];
   for (let round = 0; round < rounds; round++) {
-    for (const { loop, values } of all) values.push(await measure(loop));
+    const result: Record<string, number> = {};
+    for (const [name, loop] of Object.entries(loops)) {
+      result[name] = await measure(loop);
+    }
+    results.push(result);
   }
-  return Object.fromEntries(
-    all.map(({ name, values }) => [name, median(values)]),
-  );
+  return medians(results);
 }
 
 /** Bytes that loops take each time, measured here. */
@@ -41,7 +39,7 @@ export async function bytesInTurn(
   loops: Readonly<Record<string, Loop>>,
 ): Promise<Record<string, number>> {
   for (const loop of Object.values(loops)) await loop(TIMES_BEFORE);
-  return await medians(loops, ROUNDS, async (loop) => {
+  return await mediansInTurn(loops, ROUNDS, async (loop) => {
     const before = process.memoryUsage().heapUsed;
     await loop(TIMES);
     return (process.memoryUsage().heapUsed - before) / TIMES;

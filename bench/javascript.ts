@@ -26,7 +26,7 @@ import {
   bytesAllocated,
   bytesInTurn,
   type Loop,
-  medians,
+  mediansInTurn,
 } from "./allocation.ts";
 import { RUNTIME, RUNTIME_NAMES } from "./processes.ts";
 import { verdict } from "./figure.ts";
@@ -302,7 +302,7 @@ if (import.meta.main) {
     console.log(JSON.stringify(await bytesInTurn(all)));
     process.exit();
   }
-  const times = await medians(all, rounds, nanoseconds);
+  const times = await mediansInTurn(all, rounds, nanoseconds);
   const allocated = bytesAllocated();
   console.log(
     `JavaScript per message of 64 B, received and sent, or per request of as ` +

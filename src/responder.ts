@@ -198,25 +198,40 @@ export class Responder {
     try {
       const result = handler(served);
       if (isReply(result)) this.#reply(served, result);
-      else {
-        Promise.resolve(result).then((reply) => this.#reply(served, reply))
-          .catch((error) => this.#fail(served, error));
-      }
+      else this.#replyLater(served, result);
     } catch (error) {
       this.#fail(served, error);
     }
   }
 
+  // Apart, because whoever makes a closure pays for its scope where he begins.
+  #replyLater(served: ServedRequest, result: unknown): void {
+    Promise.resolve(result).then(
+      (reply) => this.#reply(served, reply),
+      (error) => this.#fail(served, error),
+    );
+  }
+
   #reply(served: ServedRequest, reply: unknown): void {
+    let message: Payload;
+    try {
+      message = this.#payload(reply);
+    } catch (error) {
+      this.#fail(served, error);
+      return;
+    }
+    this.#answer(served, message, MessageKind.REPLY);
+  }
+
+  #payload(reply: unknown): Payload {
     if (!isReply(reply)) {
       throw new TypeError(
         `Cannot send reply: ${typeof reply} is neither Uint8Array nor OutgoingMessage`,
       );
     }
-    const message = reply instanceof Uint8Array
+    return reply instanceof Uint8Array
       ? reply
       : reply.claim(this.#state.sender);
-    this.#answer(served, message, MessageKind.REPLY);
   }
 
   #fail(served: ServedRequest, error: unknown): void {

@@ -33,6 +33,21 @@ frames_open(struct port *port, const struct port_options *options)
 		fail_msg("%s", error.message);
 }
 
+int32_t
+frames_open_status(const char *device, uint32_t mtu, uint32_t queues,
+	struct machnet_error *error)
+{
+	struct port port;
+	int32_t status = port_open(&port,
+		&(struct port_options){
+			.device = device, .mtu = mtu, .queues = queues},
+		error);
+
+	if (status == MACHNET_OK)
+		port_close(&port);
+	return status;
+}
+
 void
 frames_link(struct port *a, struct port *b)
 {

@@ -11,6 +11,10 @@
 /** Open a port, failing with the error's message. */
 void frames_open(struct port *port, const struct port_options *options);
 
+/** Try to open a port, and close it. @return the status */
+int32_t frames_open_status(const char *device, uint32_t mtu, uint32_t queues,
+	struct machnet_error *error);
+
 /** Wait until both ends are up. */
 void frames_link(struct port *a, struct port *b);
 

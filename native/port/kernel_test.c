@@ -80,18 +80,6 @@ tear_down(void **state)
 	return 0;
 }
 
-static int32_t
-open_status(const char *device, uint32_t mtu, struct machnet_error *error)
-{
-	struct port port;
-	int32_t status = port_open(&port,
-		&(struct port_options){.device = device, .mtu = mtu}, error);
-
-	if (status == MACHNET_OK)
-		port_close(&port);
-	return status;
-}
-
 /* As an engine does, but for UDP, which is counted. */
 struct host {
 	struct port port;
@@ -285,7 +273,7 @@ af_packet_passes_jumbo_frames(void **state)
 	struct machnet_error error;
 
 	(void)state;
-	assert_int_equal(open_status("af_packet:a0", 9000, &error),
+	assert_int_equal(frames_open_status("af_packet:a0", 9000, 0, &error),
 		MACHNET_INVALID_ARGUMENT);
 	assert_non_null(strstr(error.message, "ip link set a0 mtu 9000"));
 	assert_int_equal(
@@ -491,12 +479,14 @@ af_packet_shares_no_group_with_another_process(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(interfaces); i++) {
 		int fd = fanout_join(interfaces[i], group & 0xffff);
 
-		assert_int_equal(open_status("af_packet:a0", 0, &error),
+		assert_int_equal(
+			frames_open_status("af_packet:a0", 0, 0, &error),
 			MACHNET_ADDRESS_IN_USE);
 		assert_non_null(strstr(error.message, "fan-out group"));
 		close(fd);
 		assert_int_equal(
-			open_status("af_packet:a0", 0, &error), MACHNET_OK);
+			frames_open_status("af_packet:a0", 0, 0, &error),
+			MACHNET_OK);
 	}
 }
 
@@ -507,13 +497,13 @@ af_packet_refuses_an_interface_that_is_down(void **state)
 
 	(void)state;
 	assert_int_equal(shell("ip link set a0 down"), 0);
-	assert_int_equal(
-		open_status("af_packet:a0", 0, &error), MACHNET_DEVICE_FAILED);
+	assert_int_equal(frames_open_status("af_packet:a0", 0, 0, &error),
+		MACHNET_DEVICE_FAILED);
 	assert_non_null(strstr(error.message, "ip link set a0 up"));
 	assert_int_equal(shell("ip link set a0 up"), 0);
-	assert_int_equal(
-		open_status("af_packet:lo", 0, &error), MACHNET_DEVICE_FAILED);
-	assert_int_equal(open_status("af_packet:a2", 0, &error),
+	assert_int_equal(frames_open_status("af_packet:lo", 0, 0, &error),
+		MACHNET_DEVICE_FAILED);
+	assert_int_equal(frames_open_status("af_packet:a2", 0, 0, &error),
 		MACHNET_DEVICE_NOT_FOUND);
 	assert_non_null(strstr(error.message, "a0"));
 	assert_non_null(strstr(error.message, "b0"));
@@ -627,10 +617,10 @@ af_xdp_passes_frames(void **state)
 		shell("ip link set a0 mtu 3498 && ip link set a1 mtu 3498"), 0);
 	pair_pass("af_xdp", 0, 3512);
 	assert_int_equal(shell("ip link set a0 mtu 3499"), 0);
-	assert_int_equal(
-		open_status("af_xdp:a0", 0, &error), MACHNET_DEVICE_FAILED);
+	assert_int_equal(frames_open_status("af_xdp:a0", 0, 0, &error),
+		MACHNET_DEVICE_FAILED);
 	assert_non_null(strstr(error.message, "mtu 3498"));
-	assert_int_equal(open_status("af_xdp:a0", 3499, &error),
+	assert_int_equal(frames_open_status("af_xdp:a0", 3499, 0, &error),
 		MACHNET_INVALID_ARGUMENT);
 	assert_int_equal(
 		shell("ip link set a0 mtu 1500 && ip link set a1 mtu 1500"), 0);

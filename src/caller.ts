@@ -105,28 +105,21 @@ export class Caller {
     this.#state = state;
   }
 
-  /** Send a request and wait for its reply. */
+  /** Send a request and wait for its reply. @throws If it cannot be made. */
   request(
     holder: object,
     bytes: Uint8Array | AllocatedMessage,
     options: RequestOptions | undefined,
   ): Promise<Message> {
     if (this.#free.length === 0 && this.#slots.length === REQUESTS_MAX) {
-      return Promise.reject(
-        failure(
-          Status.TOO_MANY_REQUESTS,
-          `Cannot send request to ${formatEndpoint(this.#state.remote)}`,
-        ),
+      throw failure(
+        Status.TOO_MANY_REQUESTS,
+        `Cannot send request to ${formatEndpoint(this.#state.remote)}`,
       );
     }
-    let message: Payload;
-    try {
-      message = bytes instanceof Uint8Array
-        ? bytes
-        : bytes.claim(this.#state.sender);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const message = bytes instanceof Uint8Array
+      ? bytes
+      : bytes.claim(this.#state.sender);
     const slot = this.#free.pop() ?? this.#add();
     const reply = slot.occupy(holder);
     this.#send(message, slot);

@@ -521,15 +521,13 @@ export class ConnectionHandle implements Connection {
   }
 
   send(bytes: Uint8Array, options?: WaitOptions): Promise<void> {
-    if (options !== undefined) return this.#sendUnless(bytes, options);
-    if (!(bytes instanceof Uint8Array)) return Promise.reject(notBytes(bytes));
-    return this.#state.sender.send(bytes, undefined);
-  }
-
-  async #sendUnless(bytes: Uint8Array, options: WaitOptions): Promise<void> {
-    if (!(bytes instanceof Uint8Array)) throw notBytes(bytes);
-    const signal = checkWait(options, "Cannot send message");
-    await this.#state.sender.send(bytes, signal);
+    try {
+      if (!(bytes instanceof Uint8Array)) throw notBytes(bytes);
+      const signal = checkWait(options, "Cannot send message");
+      return this.#state.sender.send(bytes, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   trySend(bytes: Uint8Array): boolean {
@@ -574,15 +572,15 @@ export class ConnectionHandle implements Connection {
   }
 
   receive(options?: WaitOptions): Promise<Message> {
-    if (options !== undefined) return this.#receiveUnless(options);
-    const message = this.#state.takeAhead();
-    if (message !== undefined) return Promise.resolve(message);
-    return this.#read(undefined);
-  }
-
-  async #receiveUnless(options: WaitOptions): Promise<Message> {
-    const signal = checkWait(options, "Cannot receive message");
-    return this.#state.takeAhead() ?? await this.#read(signal);
+    try {
+      const signal = checkWait(options, "Cannot receive message");
+      const message = this.#state.takeAhead();
+      return message !== undefined
+        ? Promise.resolve(message)
+        : this.#read(signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #read(signal: AbortSignal | undefined): Promise<Message> {
@@ -611,15 +609,15 @@ export class ConnectionHandle implements Connection {
     bytes: Uint8Array | OutgoingMessage,
     options?: RequestOptions,
   ): Promise<Message> {
-    if (
-      !(bytes instanceof Uint8Array || bytes instanceof AllocatedMessage)
-    ) return Promise.reject(notBytes(bytes));
     try {
+      if (
+        !(bytes instanceof Uint8Array || bytes instanceof AllocatedMessage)
+      ) throw notBytes(bytes);
       checkLimits(options, "Cannot send request");
+      return this.#state.caller.request(this, bytes, options);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#state.caller.request(this, bytes, options);
   }
 
   serve(handler: RequestHandler, options?: ServeOptions): Promise<void> {

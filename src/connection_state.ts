@@ -18,6 +18,7 @@ import type { ConnectionPath } from "./path.ts";
 import { kick } from "./pump.ts";
 import { Responder } from "./responder.ts";
 import { Sender } from "./sender.ts";
+import { takeFirst } from "./truncate.ts";
 
 /** Someone who waits for a message. */
 export interface Reader {
@@ -153,8 +154,7 @@ export class ConnectionState implements Leakable {
     this.#isServed = false;
     let count = 0;
     for (; this.#inbox.size > 0 && readers.length > 0; count++) {
-      // Taking the last one, V8 keeps the memory for the next.
-      (readers.length > 1 ? readers.shift() : readers.pop())!.serve();
+      takeFirst(readers).serve();
     }
     return count + (this.#responder?.start() ?? 0);
   }

@@ -18,6 +18,7 @@ import {
   REQUESTS_MAX,
   slotOf,
 } from "./request.ts";
+import { takeFirst } from "./truncate.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -183,7 +184,7 @@ export class Responder {
       this.#queue.length > 0 && this.#running < this.#concurrency;
       count++
     ) {
-      const served = this.#queue.shift()!;
+      const served = takeFirst(this.#queue);
       this.#running++;
       // One that nobody waits for has its turn to be answered, too.
       if (served.isCancelled) {

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Connection } from "./connection.ts";
 import { POISON } from "./debug.ts";
+import { connect, decode, encode, ID } from "./testing/fake_connection.ts";
 import { FakeLibrary, turns } from "./testing/fake_library.ts";
 
-const ID = 5;
-
-async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
+function connectDebugging(): ReturnType<typeof connect> {
   const fake = new FakeLibrary();
   fake.debugging = true;
-  return { fake, one: await fake.connect(fake.open(), ID) };
+  return connect(fake);
 }
 
 /** What a use of a view of the second message says. */
@@ -20,13 +18,13 @@ const named = {
 };
 
 test("a view that is used after release() names message and place", async () => {
-  const { fake, one } = await connect();
+  const { fake, one } = await connectDebugging();
   fake.message(ID, "one");
   fake.message(ID, "two");
   (await one.receive()).release();
   const message = await one.receive();
   const view = message.data;
-  assert.equal(new TextDecoder().decode(view), "two");
+  assert.equal(decode(view), "two");
   message.release();
   message.release();
   assert.throws(() => view.length, (error: Error) => {
@@ -43,7 +41,7 @@ test("a view that is used after release() names message and place", async () => 
 });
 
 test("bytes of a released message are poisoned", async () => {
-  const { fake, one } = await connect();
+  const { fake, one } = await connectDebugging();
   fake.message(ID, "one");
   const message = await one.receive();
   const { data } = message;
@@ -53,7 +51,7 @@ test("bytes of a released message are poisoned", async () => {
 });
 
 test("a view that is used after the next message was taken names it", async () => {
-  const { fake, one } = await connect();
+  const { fake, one } = await connectDebugging();
   for (const text of ["one", "two", "three"]) fake.message(ID, text);
   const views: Uint8Array[] = [];
   for await (const { data } of one) {
@@ -65,7 +63,7 @@ test("a view that is used after the next message was taken names it", async () =
 });
 
 test("a view that is used after the next batch was taken names it", async () => {
-  const { fake, one } = await connect();
+  const { fake, one } = await connectDebugging();
   const batches = one.batches();
   fake.message(ID, "one");
   fake.message(ID, "two");
@@ -81,10 +79,10 @@ test("a view that is used after the next batch was taken names it", async () => 
 });
 
 test("room that is used after send() or release() says so", async () => {
-  const { fake, one } = await connect();
+  const { fake, one } = await connectDebugging();
   const sent = await one.allocate(3);
   const view = sent.data;
-  view.set(new TextEncoder().encode("abc"));
+  view.set(encode("abc"));
   await sent.send();
   assert.equal(fake.sent[0]!.text, "abc");
   assert.throws(() => view.set([1]), {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Status } from "../ffi/status.ts";
 import { EventKind, MessageKind } from "../ffi/structs.ts";
-import type { Connection } from "./connection.ts";
 import type { Message } from "./message.ts";
 import type { OutgoingMessage } from "./outgoing.ts";
 import {
@@ -16,19 +15,14 @@ import {
   slotOf,
   successor,
 } from "./request.ts";
-import { assertPending, FakeLibrary, turns } from "./testing/fake_library.ts";
-
-const ID = 5;
+import { connect, decode, encode, ID } from "./testing/fake_connection.ts";
+import {
+  assertPending,
+  type FakeLibrary,
+  turns,
+} from "./testing/fake_library.ts";
 
 const { REQUEST, REPLY, FAILURE, CANCEL } = EventKind;
-
-async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
-  const fake = new FakeLibrary();
-  return { fake, one: await fake.connect(fake.open(), ID) };
-}
-
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** Numbers of the requests that were sent. */
 const requests = (fake: FakeLibrary): number[] =>

@@ -1,29 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Status } from "../ffi/status.ts";
-import { EventKind } from "../ffi/structs.ts";
-import type { Connection } from "./connection.ts";
-import { assertPending, FakeLibrary, turns } from "./testing/fake_library.ts";
-
-const ID = 5;
-
-async function connect(): Promise<{ fake: FakeLibrary; one: Connection }> {
-  const fake = new FakeLibrary();
-  const pending = fake.open().connect({ hostname: "10.0.0.9", port: 888 });
-  await turns();
-  const [token] = fake.called("connect").at(-1) as [number];
-  fake.post({
-    kind: EventKind.CONNECTED,
-    token,
-    connection: ID,
-    address: 0x0a00_0009,
-    port: 888,
-  });
-  return { fake, one: await pending };
-}
-
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+import { connect, decode, encode, ID } from "./testing/fake_connection.ts";
+import { assertPending, turns } from "./testing/fake_library.ts";
 
 test("readable has a chunk for each message, to be kept", async () => {
   const { fake, one } = await connect();

@@ -206,6 +206,7 @@ channel_open(struct channel_parts *parts, uint32_t *handle,
 	channel->wake_fd = parts->wake_fd;
 	channel->address = parts->address;
 	channel->engine = parts->engine;
+	follow_init(&channel->follow);
 	if (channel_layout_init(&channel->layout, parts->arena_bytes))
 		channel->mapping =
 			mapping_create(parts->memfd, channel->layout.bytes);

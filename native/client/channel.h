@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/follow.h"
 #include "client/block_set.h"
 #include "client/crowd.h"
 #include "client/mapping.h"
@@ -50,6 +51,7 @@ struct channel {
 	struct channel_layout layout;
 	struct mapping *mapping;
 	struct crowd crowd;	/* on the processor of who polls */
+	struct follow follow;	/* of that thread, to the engine */
 	uint32_t cpu_told;	/* application_cpu */
 	machnet_driver *driver; /* runs the engine, or NULL */
 	bool turned;		/* it ran since something was submitted */

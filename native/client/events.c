@@ -147,15 +147,24 @@ block(struct channel *channel, uint64_t ns)
 
 /** Tell the engine where this thread yields: it may share that processor. */
 static void
-tell_cpu(struct channel *channel)
+tell_cpu(struct channel *channel, uint32_t cpu)
 {
-	uint32_t cpu = (uint32_t)sched_getcpu() + 1;
+	uint32_t word = cpu + 1;
 
-	if (cpu == channel->cpu_told)
+	if (word == channel->cpu_told)
 		return;
-	channel->cpu_told = cpu;
+	channel->cpu_told = word;
 	atomic_store_explicit(
-		&channel->header->application_cpu, cpu, memory_order_relaxed);
+		&channel->header->application_cpu, word, memory_order_relaxed);
+}
+
+/** Where nobody is but the engine, or FOLLOW_NOWHERE. */
+static uint32_t
+engine_cpu(const struct channel *channel)
+{
+	return atomic_load_explicit(
+		       &channel->header->engine_cpu, memory_order_relaxed) -
+	       1;
 }
 
 /**
@@ -169,19 +178,25 @@ step_aside(struct channel *channel, uint64_t now_ns, uint64_t deadline_ns,
 	uint64_t *yield_ns)
 {
 	struct crowd *crowd = &channel->crowd;
+	uint32_t cpu = (uint32_t)sched_getcpu();
 	uint64_t after_ns;
+	uint32_t there;
 
 	/* Who drives the engine waits for nobody. */
-	if (channel->driver == NULL) {
-		if (crowd_is_there(crowd, now_ns)) {
-			block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
-			return 0;
-		}
-		tell_cpu(channel);
+	if (channel->driver != NULL)
+		return idle_yield(yield_ns, now_ns);
+	if (crowd_is_there(crowd, now_ns)) {
+		block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
+		return 0;
 	}
+	tell_cpu(channel, cpu);
 	after_ns = idle_yield(yield_ns, now_ns);
-	if (after_ns != 0)
-		crowd_yielded(crowd, after_ns - now_ns, after_ns);
+	if (after_ns == 0)
+		return 0;
+	crowd_yielded(crowd, after_ns - now_ns, after_ns);
+	there = engine_cpu(channel);
+	if (follow_now(&channel->follow, cpu, there, *yield_ns == 0, after_ns))
+		follow_move(there);
 	return after_ns;
 }
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -284,6 +286,72 @@ who_yields_says_on_which_processor(void **state)
 	sched_setaffinity(0, sizeof(before), &before);
 }
 
+/* Of this thread to just these processors: the kernel moves it, too. */
+static cpu_set_t watched;
+static uint32_t moves_there;
+
+/* In place of that of libc, for the library as well. */
+__attribute__((visibility("default"))) int
+sched_setaffinity(pid_t thread, size_t bytes, const cpu_set_t *set)
+{
+	moves_there += CPU_EQUAL(set, &watched);
+	return (int)syscall(SYS_sched_setaffinity, thread, bytes, set);
+}
+
+static void *
+yield(void *context)
+{
+	atomic_bool *over = context;
+
+	while (!atomic_load(over))
+		sched_yield();
+	return NULL;
+}
+
+static void
+who_shares_a_processor_goes_where_its_engine_is_alone(void **state)
+{
+	struct attached *f = *state;
+	_Atomic uint32_t *told = &f->fake.header->engine_cpu;
+	struct machnet_event event;
+	atomic_bool over = false;
+	cpu_set_t before, one;
+	pthread_t yielding;
+	uint32_t here = 0, there = CPU_SETSIZE - 1;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	while (!CPU_ISSET(here, &before))
+		here++;
+	while (!CPU_ISSET(there, &before))
+		there--;
+	if (here == there) {
+		print_message("# it takes two processors\n");
+		skip();
+	}
+	CPU_ZERO(&watched);
+	CPU_SET(there, &watched);
+	CPU_ZERO(&one);
+	CPU_SET(here, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	pthread_create(&yielding, NULL, yield, &over);
+	moves_there = 0;
+	/* There is no engine that is alone, then it is here. */
+	for (int i = 0; i < 100; i++) {
+		*told = i < 50 ? 0 : here + 1;
+		assert_int_equal(machnet_poll(f->channel, &event, 1, 100), 0);
+	}
+	assert_int_equal(moves_there, 0);
+	*told = there + 1;
+	while (moves_there == 0) {
+		/* The kernel may have moved it. */
+		sched_setaffinity(0, sizeof(one), &one);
+		sched_setaffinity(0, sizeof(before), &before);
+		assert_int_equal(machnet_poll(f->channel, &event, 1, 1000), 0);
+	}
+	atomic_store(&over, true);
+	pthread_join(yielding, NULL);
+}
+
 static void
 the_last_events_come_before_the_end(void **state)
 {
@@ -485,6 +553,7 @@ main(void)
 		TEST(a_spinning_poll_finds_what_comes),
 		TEST(a_poll_among_those_who_compute_blocks),
 		TEST(who_yields_says_on_which_processor),
+		TEST(who_shares_a_processor_goes_where_its_engine_is_alone),
 		TEST(the_last_events_come_before_the_end),
 		TEST(a_block_outside_the_arena_is_corrupt),
 		TEST(a_block_lent_twice_is_corrupt),

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/follow.h"
 #include "engine/holdings.h"
 #include "engine/subnet.h"
 #include "shm/arena.h"
@@ -48,6 +49,7 @@ struct channel {
 	uint32_t records_pinned;  /* that packets refer to */
 	bool mapped; /* packets may: the device reads the TX arena */
 	uint64_t starved_told_ns; /* when the application heard of it last */
+	uint32_t cpu_told;	  /* engine_cpu */
 	bool events_pushed;	  /* since the last channel_flush */
 	bool room_made; /* blocks went home, or submissions were taken */
 	bool corrupt;
@@ -95,6 +97,12 @@ bool channel_sleep(struct channel *channel);
 /** This end is awake again. */
 void channel_wake(struct channel *channel);
 
+/**
+ * Tell the application where this end yields.
+ * @param cpu where nobody else ran meanwhile, or FOLLOW_NOWHERE
+ */
+void channel_tell_cpu(struct channel *channel, uint32_t cpu);
+
 /* What the application does, as far as it can be told. */
 enum channel_application {
 	APPLICATION_BUSY,
@@ -102,10 +110,8 @@ enum channel_application {
 	APPLICATION_ASLEEP, /* until it is woken */
 };
 
-/* Of an application that did not tell. */
-#define CHANNEL_CPU_UNKNOWN UINT32_MAX
-
-/** @param cpu set to where it yielded last, or CHANNEL_CPU_UNKNOWN */
+/** @param cpu set to where it yielded last, or FOLLOW_NOWHERE if it never did
+ */
 enum channel_application channel_application(
 	struct channel *channel, uint32_t *cpu);
 

@@ -169,7 +169,7 @@ an_application_waits_without_events_where_it_says(void **state)
 	const uint32_t cpu = 3;
 
 	(void)state;
-	expect_application(APPLICATION_BUSY, CHANNEL_CPU_UNKNOWN);
+	expect_application(APPLICATION_BUSY, FOLLOW_NOWHERE);
 	atomic_store(&header->application_cpu, cpu + 1);
 	expect_application(APPLICATION_WAITS, cpu);
 	application_submit(&request);
@@ -184,6 +184,17 @@ an_application_waits_without_events_where_it_says(void **state)
 	atomic_store(&header->completions.consumed, 0);
 	application_event();
 	expect_application(APPLICATION_WAITS, cpu);
+}
+
+static void
+an_application_is_told_where_its_engine_is_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(atomic_load(&header->engine_cpu), 0);
+	channel_tell_cpu(channel, 3);
+	assert_int_equal(atomic_load(&header->engine_cpu), 4);
+	channel_tell_cpu(channel, FOLLOW_NOWHERE);
+	assert_int_equal(atomic_load(&header->engine_cpu), 0);
 }
 
 static void
@@ -385,6 +396,7 @@ main(void)
 		TEST(the_doorbell_rings_for_what_is_waited_for),
 		TEST(who_waits_for_the_word_is_woken_without_the_doorbell),
 		TEST(an_application_waits_without_events_where_it_says),
+		TEST(an_application_is_told_where_its_engine_is_alone),
 		TEST(listening_is_for_our_own_address),
 		TEST(a_port_is_listened_on_twice_if_both_say_so),
 		TEST(an_end_leaves_the_reason_and_the_events),

@@ -167,18 +167,21 @@ sleep_until(struct engine *engine, uint64_t now)
 /* The applications that are awake. */
 struct company {
 	bool waits;   /* there are some, and they all wait for the engine */
-	uint32_t cpu; /* of them all, or CHANNEL_CPU_UNKNOWN */
+	uint32_t cpu; /* of them all, or FOLLOW_NOWHERE */
 };
 
+/* @param alone where the engine is alone, for the applications to know, or
+ * FOLLOW_NOWHERE */
 static struct company
-company_find(const struct engine *engine)
+company_find(const struct engine *engine, uint32_t alone)
 {
-	struct company company = {.cpu = CHANNEL_CPU_UNKNOWN};
+	struct company company = {.cpu = FOLLOW_NOWHERE};
 	enum channel_application application;
 	bool found = false;
 	uint32_t cpu;
 
 	for (uint32_t i = 0; i < engine->channels_length; i++) {
+		channel_tell_cpu(engine->channels[i], alone);
 		application = channel_application(engine->channels[i], &cpu);
 		if (application == APPLICATION_ASLEEP)
 			continue;
@@ -188,26 +191,10 @@ company_find(const struct engine *engine)
 			found = true;
 		}
 		if (cpu != company.cpu)
-			company.cpu = CHANNEL_CPU_UNKNOWN;
+			company.cpu = FOLLOW_NOWHERE;
 		company.waits &= application == APPLICATION_WAITS;
 	}
 	return company;
-}
-
-/* Go to a processor, if this thread may; the kernel may move it on. */
-static bool
-move_to(uint32_t cpu)
-{
-	cpu_set_t allowed, there;
-
-	if (cpu >= CPU_SETSIZE ||
-		sched_getaffinity(0, sizeof(allowed), &allowed) != 0 ||
-		!CPU_ISSET(cpu, &allowed))
-		return false;
-	CPU_ZERO(&there);
-	CPU_SET(cpu, &there);
-	return sched_setaffinity(0, sizeof(there), &there) == 0 &&
-	       sched_setaffinity(0, sizeof(allowed), &allowed) == 0;
 }
 
 /* Keep the processor for those who wait here, or go where they are, or let
@@ -217,21 +204,22 @@ stand_by(struct engine *engine, uint64_t now)
 {
 	uint32_t cpu = (uint32_t)sched_getcpu();
 	/* Who has the drive next changes channels. */
-	struct company company = company_find(engine);
-	bool here = company.cpu == cpu;
-	bool holds = hold_on(&engine->hold, here && company.waits,
+	struct company company =
+		company_find(engine, engine->crowded ? FOLLOW_NOWHERE : cpu);
+	bool holds = hold_on(&engine->hold, company.waits && company.cpu == cpu,
 		now - engine->worked_ns, now);
 	uint64_t after;
 
-	if (follow_now(&engine->follow, here ? FOLLOW_NOWHERE : company.cpu,
-		    now) &&
-		move_to(company.cpu))
+	if (follow_now(
+		    &engine->follow, cpu, company.cpu, engine->crowded, now) &&
+		follow_move(company.cpu))
 		engine->counters.moves++;
 	give(engine);
 	if (holds)
 		return 0;
 	after = idle_yield(&engine->yield_ns, now);
-	engine->follow.crowded = after != 0 && engine->yield_ns == 0;
+	if (after != 0)
+		engine->crowded = engine->yield_ns == 0;
 	return after;
 }
 

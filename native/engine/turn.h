@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/follow.h"
 #include "engine/channel.h"
 #include "engine/engine.h"
-#include "engine/follow.h"
 #include "engine/hold.h"
 #include "engine/mail.h"
 #include "engine/network.h"
@@ -31,12 +31,15 @@ struct engine {
 	struct mail orders;
 	struct mail notices;
 	int epoll;
-	uint64_t worked_ns;   /* when there was work last */
-	bool idle;	      /* there was none in the last turn */
-	uint64_t yield_ns;    /* of its thread, see idle_yield */
-	struct hold hold;     /* of its thread's processor */
-	struct follow follow; /* to that of its applications */
-	bool asleep;	      /* those who have work for it ring */
+	uint64_t worked_ns; /* when there was work last */
+	bool idle;	    /* there was none in the last turn */
+	/* Of its thread: */
+	uint64_t yield_ns; /* see idle_yield */
+	bool crowded;	   /* others ran when it yielded last */
+	struct hold hold;
+	struct follow follow;
+
+	bool asleep; /* those who have work for it ring */
 	bool stopping;
 	uint64_t stop_ns;
 	unsigned lcore; /* of its thread, and of who drives it instead */

@@ -68,6 +68,9 @@ struct channel_header {
 	 * not, or does not tell. Who believes it may be wrong. */
 	_Atomic uint32_t application_cpu;
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t engine_waits;
+	/* Likewise, that on which the engine yielded last and nobody else ran;
+	 * 0: somebody did. */
+	_Atomic uint32_t engine_cpu;
 	/* enum machnet_status: why the sidecar ended the channel, or 0. */
 	alignas(CACHE_LINE_BYTES) _Atomic int32_t ended;
 	alignas(CACHE_LINE_BYTES) struct ring_shared submissions;

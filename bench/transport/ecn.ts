@@ -7,7 +7,10 @@ import { medians } from "../statistics.ts";
 const HOSTS = 4;
 const SIZE = 8 * 1024;
 const BANDWIDTH_MBPS = 200;
-const THRESHOLD = 20;
+// Above bandwidth x round trip / 7, less than 1 here (M. Alizadeh et al., Data
+// Center TCP, SIGCOMM 2010, section 3.4), and below what queues grow to when
+// delay alone controls them.
+const THRESHOLD = 5;
 
 /** What marks are good for. */
 export const ecn: Part = {

@@ -98,8 +98,8 @@ bool channel_sleep(struct channel *channel);
 void channel_wake(struct channel *channel);
 
 /**
- * Tell the application where this end yields.
- * @param cpu where nobody else ran meanwhile, or FOLLOW_NOWHERE
+ * Tell the application where it may join this end.
+ * @param cpu where this end yields and nobody else runs, or FOLLOW_NOWHERE
  */
 void channel_tell_cpu(struct channel *channel, uint32_t cpu);
 

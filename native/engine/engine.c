@@ -170,10 +170,10 @@ struct company {
 	uint32_t cpu; /* of them all, or FOLLOW_NOWHERE */
 };
 
-/* @param alone where the engine is alone, for the applications to know, or
+/* @param welcome where the engine is alone, for the applications to know, or
  * FOLLOW_NOWHERE */
 static struct company
-company_find(const struct engine *engine, uint32_t alone)
+company_find(const struct engine *engine, uint32_t welcome)
 {
 	struct company company = {.cpu = FOLLOW_NOWHERE};
 	enum channel_application application;
@@ -181,7 +181,7 @@ company_find(const struct engine *engine, uint32_t alone)
 	uint32_t cpu;
 
 	for (uint32_t i = 0; i < engine->channels_length; i++) {
-		channel_tell_cpu(engine->channels[i], alone);
+		channel_tell_cpu(engine->channels[i], welcome);
 		application = channel_application(engine->channels[i], &cpu);
 		if (application == APPLICATION_ASLEEP)
 			continue;
@@ -203,9 +203,11 @@ static uint64_t
 stand_by(struct engine *engine, uint64_t now)
 {
 	uint32_t cpu = (uint32_t)sched_getcpu();
+	/* A core that it was given is not for others to come to. */
+	bool welcomes = !engine->crowded && engine->options.core < 0;
 	/* Who has the drive next changes channels. */
 	struct company company =
-		company_find(engine, engine->crowded ? FOLLOW_NOWHERE : cpu);
+		company_find(engine, welcomes ? cpu : FOLLOW_NOWHERE);
 	bool holds = hold_on(&engine->hold, company.waits && company.cpu == cpu,
 		now - engine->worked_ns, now);
 	uint64_t after;

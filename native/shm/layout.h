@@ -69,7 +69,7 @@ struct channel_header {
 	_Atomic uint32_t application_cpu;
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t engine_waits;
 	/* Likewise, that on which the engine yielded last and nobody else ran;
-	 * 0: somebody did. */
+	 * 0: somebody did, or the engine was given that processor. */
 	_Atomic uint32_t engine_cpu;
 	/* enum machnet_status: why the sidecar ended the channel, or 0. */
 	alignas(CACHE_LINE_BYTES) _Atomic int32_t ended;

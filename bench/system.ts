@@ -50,7 +50,8 @@ const options = readOptions({
 
 /** The plan that the command line asks for. */
 function choosePlan(): Plan {
-  const { contenders, loads, seconds, rounds } = options.quick ? QUICK : FULL;
+  const chosen = options.quick ? QUICK : FULL;
+  const { contenders, loads, seconds, rounds, quiet } = chosen;
   const able = canMakeNamespaces();
   if (!able) console.error("Without root only shared memory is a wire");
   const only = new RegExp(options.only ?? "");
@@ -66,6 +67,7 @@ function choosePlan(): Plan {
     ),
     seconds: Number(options.seconds ?? seconds),
     rounds: Number(options.rounds ?? rounds),
+    quiet,
   };
 }
 

@@ -177,7 +177,7 @@ test("measurePlan(): starts all anew in each round", async () => {
     transport === "handover"
   );
   const loads = [{ size: 64, window: 1 }, { size: 64, window: 8 }];
-  const plan = { contenders, loads, seconds: 0.02, rounds: 2 };
+  const plan = { contenders, loads, seconds: 0.02, rounds: 2, quiet: 1 };
   const seen = new Map<string, string[]>();
   const cells = await measurePlan(plan, (line) => {
     seen.set(line, processesOf(process.pid));

@@ -72,13 +72,12 @@ const TICKS_OFF_SECONDS = 2 / TICKS_PER_SECOND;
 /**
  * Who has just started is measured this way for nothing, again and again until
  * its JIT is done: the threads beside the main ones take less than a share of
- * the time, as they go on collecting garbage, twice in a row, as there are
- * pauses in what a JIT does. Over machnet that is after 1.4 s in Bun, over its
- * sockets, whose way is compiled already, after the second.
+ * the time, as they go on collecting garbage. There are pauses in what a JIT
+ * does, so that once may be too early. Over machnet it is quiet twice in a row
+ * after 1.4 s in Bun, over its sockets, whose way is compiled already, at once.
  */
 const WARM_UP: Load = { size: 64, window: 1, seconds: 0.1 };
 const WARM_SHARE = 0.1;
-const WARM_ROW = 2;
 const WARM_UPS_MAX = 12;
 
 // Node cannot run our TypeScript.
@@ -203,10 +202,14 @@ async function ask(client: Program, load: Load): Promise<Measured> {
 }
 
 /** @throws {Error} If replies stay away. */
-async function warmUp(server: Program, client: Program): Promise<void> {
+async function warmUp(
+  server: Program,
+  client: Program,
+  quiet: number,
+): Promise<void> {
   const ends = [server.pid, client.pid];
   let row = 0;
-  for (let count = 0; count < WARM_UPS_MAX && row < WARM_ROW; count++) {
+  for (let count = 0; count < WARM_UPS_MAX && row < quiet; count++) {
     const before = helperSeconds(ends);
     const begun = performance.now();
     await ask(client, WARM_UP);
@@ -238,9 +241,13 @@ export class Participant implements AsyncDisposable {
   /**
    * Start it, with a wire of its own, and warm it up.
    *
+   * @param quiet How often in a row it is to be quiet then.
    * @throws {Error} If it does not start, or no reply comes; nothing runs then.
    */
-  static async start(contender: Contender): Promise<Participant> {
+  static async start(
+    contender: Contender,
+    quiet: number,
+  ): Promise<Participant> {
     await using running = new AsyncDisposableStack();
     const wire = running.use(await startWire(contender));
     const pin = contender.mode === "one-core" ? ["taskset", "-c", "0"] : [];
@@ -259,7 +266,7 @@ export class Participant implements AsyncDisposable {
       wire.client.prefix,
       clientCommand(contender, wire, port),
     );
-    await warmUp(server, client);
+    await warmUp(server, client, quiet);
     const participant = new Participant(wire, server, client, running.move());
     participant.#park();
     return participant;

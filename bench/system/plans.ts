@@ -9,6 +9,8 @@ export interface Plan {
   readonly seconds: number;
   /** Of starting all anew, and measuring each at each load. */
   readonly rounds: number;
+  /** How often in a row a start is to be quiet to count as warmed up. */
+  readonly quiet: number;
 }
 
 const SCRIPTS = ["bun", "deno"] as const;
@@ -70,6 +72,7 @@ export const QUICK: Plan = {
   }]),
   seconds: 0.04,
   rounds: 3,
+  quiet: 1,
 };
 
 /** `make bench`. */
@@ -105,6 +108,7 @@ export const FULL: Plan = {
   ),
   seconds: 0.16,
   rounds: 5,
+  quiet: 2,
 };
 
 /**

@@ -35,7 +35,7 @@ async function measureAll(
 
 /** Measure all of a plan; by load and contender, in that order. */
 export async function measurePlan(
-  { contenders, loads, seconds, rounds }: Plan,
+  { contenders, loads, seconds, rounds, quiet }: Plan,
   say: Say,
 ): Promise<Cell[]> {
   const cells = loads.flatMap(({ size, window }): OpenCell[] => {
@@ -51,7 +51,10 @@ export async function measurePlan(
       const sayRound: Say = (line) =>
         say(`Round ${round} of ${rounds}: ${name}${line}`);
       try {
-        await using participant = await Participant.start(contender);
+        await using participant = await Participant.start(
+          contender,
+          quiet,
+        );
         sayRound("");
         await measureAll(
           participant,

@@ -46,7 +46,7 @@ control_open(struct control *control, const char *path, int epoll,
 	struct machnet_error *error)
 {
 	/* Edge triggered: out of descriptors, an application that cannot be
-	 * taken in must not keep us awake. It is looked for now and then. */
+	 * taken in must not keep us awake. control_serve asks for a look. */
 	struct epoll_event interest = {.events = EPOLLIN | EPOLLET};
 	int32_t status;
 
@@ -323,7 +323,8 @@ room_make(struct control *control)
 	}
 }
 
-static void
+/* @return false: there is one that cannot be taken in */
+static bool
 clients_accept(struct control *control, uint64_t now)
 {
 	struct epoll_event interest = {.events = EPOLLIN | EPOLLRDHUP};
@@ -347,21 +348,25 @@ clients_accept(struct control *control, uint64_t now)
 		epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &interest);
 		client_read(control, client, now);
 	}
+	return errno == EAGAIN;
 }
 
-void
+bool
 control_serve(struct control *control)
 {
 	uint64_t now = clock_now_ns();
+	bool again = !clients_accept(control, now);
 	struct list *node, *next;
 
-	clients_accept(control, now);
 	for (node = control->clients.next; node != &control->clients;
 		node = next) {
+		struct client *client = container_of(node, struct client, node);
+
 		next = node->next;
-		client_read(
-			control, container_of(node, struct client, node), now);
+		again |= client->state == CLIENT_NEW;
+		client_read(control, client, now);
 	}
+	return again;
 }
 
 /* The engine tells of a channel only until it has told that it was dropped, and

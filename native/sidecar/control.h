@@ -33,8 +33,12 @@ struct control {
 int32_t control_open(struct control *control, const char *path, int epoll,
 	struct machnet_error *error);
 
-/** Something may have happened: accept, read, time out. */
-void control_serve(struct control *control);
+/**
+ * Something may have happened: accept, read, time out.
+ * @return whether to look again soon, for who tells of nothing: an application
+ *         that has yet to say what it wants, or could not be taken in
+ */
+bool control_serve(struct control *control);
 
 /** A notice of an engine. */
 void control_notice(

@@ -28,11 +28,12 @@
 
 /* How often the link and slow clients are looked after. No driver tells that a
  * link came up: after a change the next looks come sooner, each of them twice
- * as long after the one before. While it is up they are rare: each takes some
- * 50 us of a processor on which somebody may be waiting for a reply. */
+ * as long after the one before. While it is up, and no client is slow, they are
+ * rare: each takes some 50 us of a processor on which somebody may be waiting
+ * for a reply. */
 #define PERIOD_MIN_MS 5u
-#define PERIOD_DOWN_MS 100u
-#define PERIOD_UP_MS 500u
+#define PERIOD_MS 100u
+#define PERIOD_QUIET_MS 500u
 
 struct sidecar {
 	struct configuration configuration;
@@ -114,7 +115,7 @@ engines_close(struct sidecar *sidecar)
 		struct epoll_event events[16];
 
 		epoll_wait(sidecar->epoll, events, ARRAY_LENGTH(events),
-			PERIOD_DOWN_MS);
+			PERIOD_MS);
 		notices_take(sidecar);
 	}
 	for (uint32_t i = 0; i < sidecar->engines_length; i++)
@@ -212,13 +213,14 @@ tell(struct sidecar *sidecar, char news)
 	send(sidecar->news_fd, &news, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* @param awaited a client is slow */
 static void
-link_look(struct sidecar *sidecar)
+link_look(struct sidecar *sidecar, bool awaited)
 {
 	bool up = port_link_up(&sidecar->port);
 
-	sidecar->period_ms = u32_min(
-		2 * sidecar->period_ms, up ? PERIOD_UP_MS : PERIOD_DOWN_MS);
+	sidecar->period_ms = u32_min(2 * sidecar->period_ms,
+		up && !awaited ? PERIOD_QUIET_MS : PERIOD_MS);
 	if (up == sidecar->link_up)
 		return;
 	sidecar->link_up = up;
@@ -232,15 +234,15 @@ serve(struct sidecar *sidecar, struct machnet_error *error)
 {
 	struct epoll_event events[16];
 	int32_t status = MACHNET_OK;
-	bool stopping = false;
+	bool awaited = false, stopping = false;
 	eventfd_t ignored;
 
 	sidecar->period_ms = PERIOD_MIN_MS;
 	while (sidecar->engines_stopped < sidecar->engines_length) {
-		link_look(sidecar);
+		link_look(sidecar, awaited);
 		epoll_wait(sidecar->epoll, events, ARRAY_LENGTH(events),
 			(int)sidecar->period_ms);
-		control_serve(&sidecar->control);
+		awaited = control_serve(&sidecar->control);
 		notices_take(sidecar);
 		if (stopping)
 			continue;

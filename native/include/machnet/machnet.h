@@ -305,7 +305,10 @@ MACHNET_API void machnet_mapping_release(void *base, void *context);
  * Take up to capacity events.
  * @param spin_us if there are none, look again for so long, yielding the
  *        processor in between; it ends early, too, when room comes that a
- *        call was refused for with MACHNET_AGAIN. 0 returns at once
+ *        call was refused for with MACHNET_AGAIN. 0 returns at once. Where
+ *        others want the processor of the calling thread, and the engine is
+ *        alone on another one that the thread may run on, it is moved there,
+ *        at most 500 times a second; its affinity stays what it was
  * @return their number, 0 if none, or a negative status: the channel is
  *         lost, and machnet_channel_lost is to be called
  */

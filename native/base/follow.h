@@ -19,8 +19,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-
-#define FOLLOW_NOWHERE UINT32_MAX
+#include "base/processor.h"
 
 /* Not before it was so for as long: the kernel moves threads, too. To go takes
  * 10 to 20 us. */
@@ -29,7 +28,7 @@
 #define FOLLOW_GAP_NS (2 * NS_PER_MS)
 
 struct follow {
-	uint32_t cpu; /* where to, if it stays so, or FOLLOW_NOWHERE */
+	uint32_t cpu; /* where to, if it stays so, or PROCESSOR_NONE */
 	uint64_t since_ns;
 	uint64_t next_ns;
 };
@@ -37,13 +36,13 @@ struct follow {
 static inline void
 follow_init(struct follow *follow)
 {
-	*follow = (struct follow){.cpu = FOLLOW_NOWHERE};
+	*follow = (struct follow){.cpu = PROCESSOR_NONE};
 }
 
 /**
  * The thread has waited, in vain so far.
  * @param here its processor
- * @param there that of whom it waits for, or FOLLOW_NOWHERE
+ * @param there that of whom it waits for, or PROCESSOR_NONE
  * @param crowded others got the processor when it yielded
  * @return whether to go there
  */
@@ -51,13 +50,13 @@ static inline bool
 follow_now(struct follow *follow, uint32_t here, uint32_t there, bool crowded,
 	uint64_t now_ns)
 {
-	uint32_t cpu = crowded && there != here ? there : FOLLOW_NOWHERE;
+	uint32_t cpu = crowded && there != here ? there : PROCESSOR_NONE;
 
 	if (cpu != follow->cpu) {
 		follow->cpu = cpu;
 		follow->since_ns = now_ns;
 	}
-	if (cpu == FOLLOW_NOWHERE || now_ns < follow->next_ns ||
+	if (cpu == PROCESSOR_NONE || now_ns < follow->next_ns ||
 		now_ns - follow->since_ns < FOLLOW_AFTER_NS)
 		return false;
 	follow->next_ns = now_ns + FOLLOW_GAP_NS;

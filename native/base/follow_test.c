@@ -63,7 +63,7 @@ it_goes_where_the_other_is_now(void **state)
 	for (uint64_t ns = 0; ns < 3 * FOLLOW_AFTER_NS; ns += 3 * LOOK_NS) {
 		assert_false(look(THERE));
 		assert_false(look(HERE));
-		assert_false(look(FOLLOW_NOWHERE));
+		assert_false(look(PROCESSOR_NONE));
 	}
 	wait_until_it_goes();
 }
@@ -104,7 +104,7 @@ it_goes_where_it_may_and_is_free_afterwards(void **state)
 		assert_true(CPU_EQUAL(&after, &all));
 	}
 	assert_false(follow_move(CPU_SETSIZE));
-	assert_false(follow_move(FOLLOW_NOWHERE));
+	assert_false(follow_move(PROCESSOR_NONE));
 	/* Who is bound to a processor stays there. */
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &all))

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/idle.h"
+#include "base/processor.h"
 #include "client/channel.h"
 #include "shm/futex.h"
 
@@ -145,28 +146,6 @@ block(struct channel *channel, uint64_t ns)
 	atomic_store_explicit(word, CHANNEL_WAIT_NONE, memory_order_relaxed);
 }
 
-/** Tell the engine where this thread yields: it may share that processor. */
-static void
-tell_cpu(struct channel *channel, uint32_t cpu)
-{
-	uint32_t word = cpu + 1;
-
-	if (word == channel->cpu_told)
-		return;
-	channel->cpu_told = word;
-	atomic_store_explicit(
-		&channel->header->application_cpu, word, memory_order_relaxed);
-}
-
-/** Where nobody is but the engine, or FOLLOW_NOWHERE. */
-static uint32_t
-engine_cpu(const struct channel *channel)
-{
-	return atomic_load_explicit(
-		       &channel->header->engine_cpu, memory_order_relaxed) -
-	       1;
-}
-
 /**
  * Let the engine run, and whoever else wants to. Among those who compute a
  * yield yields nothing, while one who blocks and is woken goes before them.
@@ -177,10 +156,10 @@ static uint64_t
 step_aside(struct channel *channel, uint64_t now_ns, uint64_t deadline_ns,
 	uint64_t *yield_ns)
 {
+	struct channel_header *header = channel->header;
 	struct crowd *crowd = &channel->crowd;
-	uint32_t cpu = (uint32_t)sched_getcpu();
+	uint32_t cpu, there;
 	uint64_t after_ns;
-	uint32_t there;
 
 	/* Who drives the engine waits for nobody. */
 	if (channel->driver != NULL)
@@ -189,12 +168,14 @@ step_aside(struct channel *channel, uint64_t now_ns, uint64_t deadline_ns,
 		block(channel, u64_min(deadline_ns - now_ns, BLOCK_NS));
 		return 0;
 	}
-	tell_cpu(channel, cpu);
+	/* The engine may share this processor. */
+	cpu = (uint32_t)sched_getcpu();
+	processor_tell(&header->application_cpu, &channel->cpu_told, cpu);
 	after_ns = idle_yield(yield_ns, now_ns);
 	if (after_ns == 0)
 		return 0;
 	crowd_yielded(crowd, after_ns - now_ns, after_ns);
-	there = engine_cpu(channel);
+	there = processor_told(&header->engine_cpu);
 	if (follow_now(&channel->follow, cpu, there, *yield_ns == 0, after_ns))
 		follow_move(there);
 	return after_ns;

@@ -529,14 +529,7 @@ channel_wake(struct channel *channel)
 void
 channel_tell_cpu(struct channel *channel, uint32_t cpu)
 {
-	/* As in the header; FOLLOW_NOWHERE becomes 0. */
-	uint32_t word = cpu + 1;
-
-	if (word == channel->cpu_told)
-		return;
-	channel->cpu_told = word;
-	atomic_store_explicit(
-		&channel->header->engine_cpu, word, memory_order_relaxed);
+	processor_tell(&channel->header->engine_cpu, &channel->cpu_told, cpu);
 }
 
 enum channel_application
@@ -544,14 +537,11 @@ channel_application(struct channel *channel, uint32_t *cpu)
 {
 	const struct channel_header *header = channel->header;
 
-	/* 0 becomes FOLLOW_NOWHERE. */
-	*cpu = atomic_load_explicit(
-		       &header->application_cpu, memory_order_relaxed) -
-	       1;
+	*cpu = processor_told(&header->application_cpu);
 	if (atomic_load_explicit(&header->application_waits,
 		    memory_order_relaxed) != CHANNEL_WAIT_NONE)
 		return APPLICATION_ASLEEP;
-	return *cpu != FOLLOW_NOWHERE && ring_room(&channel->completions,
+	return *cpu != PROCESSOR_NONE && ring_room(&channel->completions,
 						 CHANNEL_COMPLETIONS) ==
 						 (int32_t)CHANNEL_COMPLETIONS
 		       ? APPLICATION_WAITS

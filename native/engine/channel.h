@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/follow.h"
+#include "base/processor.h"
 #include "engine/holdings.h"
 #include "engine/subnet.h"
 #include "shm/arena.h"
@@ -99,7 +99,7 @@ void channel_wake(struct channel *channel);
 
 /**
  * Tell the application where it may join this end.
- * @param cpu where this end yields and nobody else runs, or FOLLOW_NOWHERE
+ * @param cpu where this end yields and nobody else runs, or PROCESSOR_NONE
  */
 void channel_tell_cpu(struct channel *channel, uint32_t cpu);
 
@@ -110,7 +110,8 @@ enum channel_application {
 	APPLICATION_ASLEEP, /* until it is woken */
 };
 
-/** @param cpu set to where it yielded last, or FOLLOW_NOWHERE if it never did
+/** @param cpu set to where it yielded last, or PROCESSOR_NONE if it never
+ * did
  */
 enum channel_application channel_application(
 	struct channel *channel, uint32_t *cpu);

@@ -169,7 +169,7 @@ an_application_waits_without_events_where_it_says(void **state)
 	const uint32_t cpu = 3;
 
 	(void)state;
-	expect_application(APPLICATION_BUSY, FOLLOW_NOWHERE);
+	expect_application(APPLICATION_BUSY, PROCESSOR_NONE);
 	atomic_store(&header->application_cpu, cpu + 1);
 	expect_application(APPLICATION_WAITS, cpu);
 	application_submit(&request);
@@ -193,7 +193,7 @@ an_application_is_told_where_its_engine_is_alone(void **state)
 	assert_int_equal(atomic_load(&header->engine_cpu), 0);
 	channel_tell_cpu(channel, 3);
 	assert_int_equal(atomic_load(&header->engine_cpu), 4);
-	channel_tell_cpu(channel, FOLLOW_NOWHERE);
+	channel_tell_cpu(channel, PROCESSOR_NONE);
 	assert_int_equal(atomic_load(&header->engine_cpu), 0);
 }
 

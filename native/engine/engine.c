@@ -167,15 +167,15 @@ sleep_until(struct engine *engine, uint64_t now)
 /* The applications that are awake. */
 struct company {
 	bool waits;   /* there are some, and they all wait for the engine */
-	uint32_t cpu; /* of them all, or FOLLOW_NOWHERE */
+	uint32_t cpu; /* of them all, or PROCESSOR_NONE */
 };
 
 /* @param welcome where the engine is alone, for the applications to know, or
- * FOLLOW_NOWHERE */
+ * PROCESSOR_NONE */
 static struct company
-company_find(const struct engine *engine, uint32_t welcome)
+company_meet(const struct engine *engine, uint32_t welcome)
 {
-	struct company company = {.cpu = FOLLOW_NOWHERE};
+	struct company company = {.cpu = PROCESSOR_NONE};
 	enum channel_application application;
 	bool found = false;
 	uint32_t cpu;
@@ -191,7 +191,7 @@ company_find(const struct engine *engine, uint32_t welcome)
 			found = true;
 		}
 		if (cpu != company.cpu)
-			company.cpu = FOLLOW_NOWHERE;
+			company.cpu = PROCESSOR_NONE;
 		company.waits &= application == APPLICATION_WAITS;
 	}
 	return company;
@@ -207,7 +207,7 @@ stand_by(struct engine *engine, uint64_t now)
 	bool welcomes = !engine->crowded && engine->options.core < 0;
 	/* Who has the drive next changes channels. */
 	struct company company =
-		company_find(engine, welcomes ? cpu : FOLLOW_NOWHERE);
+		company_meet(engine, welcomes ? cpu : PROCESSOR_NONE);
 	bool holds = hold_on(&engine->hold, company.waits && company.cpu == cpu,
 		now - engine->worked_ns, now);
 	uint64_t after;

@@ -64,12 +64,12 @@ enum channel_wait {
  * one side sets and the other clears when it rings. */
 struct channel_header {
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t application_waits;
-	/* The processor on which the application yielded last, and 1; 0: it did
-	 * not, or does not tell. Who believes it may be wrong. */
+	/* See base/processor.h: where the application yielded last, if it did.
+	 */
 	_Atomic uint32_t application_cpu;
 	alignas(CACHE_LINE_BYTES) _Atomic uint32_t engine_waits;
-	/* Likewise, that on which the engine yielded last and nobody else ran;
-	 * 0: somebody did, or the engine was given that processor. */
+	/* Where the engine yielded last, unless somebody else ran meanwhile, or
+	 * it was given that processor. */
 	_Atomic uint32_t engine_cpu;
 	/* enum machnet_status: why the sidecar ended the channel, or 0. */
 	alignas(CACHE_LINE_BYTES) _Atomic int32_t ended;

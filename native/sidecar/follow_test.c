@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "base/processor.h"
+#include "shm/layout.h"
 #include "sidecar/application.h"
 #include "sidecar/hosts.h"
 
@@ -102,7 +104,7 @@ crowd(void)
 		sched_yield();
 }
 
-/* With its application here, and others there. */
+/* With its application here. */
 static void
 start(struct application *application, const char *const *more)
 {
@@ -115,7 +117,6 @@ start(struct application *application, const char *const *more)
 				  .ip = "10.0.0.1/24",
 				  .more = more});
 	application_attach(application, &host);
-	crowd();
 	sched_setaffinity(0, sizeof(here), &here);
 }
 
@@ -129,6 +130,7 @@ an_engine_goes_where_its_application_is(void **state)
 
 	(void)state;
 	start(&application, NULL);
+	crowd();
 	thread = engine_thread();
 	do {
 		assert_true(hosts_now_ms() < end_ms);
@@ -146,17 +148,65 @@ an_engine_goes_where_its_application_is(void **state)
 	host_stop(&host);
 }
 
+/* The only processor of a set. */
+static uint32_t
+number(const cpu_set_t *set)
+{
+	uint32_t cpu = 0;
+
+	while (!CPU_ISSET(cpu, set))
+		cpu++;
+	return cpu;
+}
+
+/* Where the engine welcomes its application. */
+static uint32_t
+welcome(const struct application *application)
+{
+	const struct channel_header *header = application->info.base;
+
+	return processor_told(&header->engine_cpu);
+}
+
 static void
-an_engine_with_a_core_stays_there(void **state)
+an_engine_says_where_it_is_alone(void **state)
+{
+	uint64_t end_ms = hosts_now_ms() + HOSTS_WAIT_MS;
+	struct application application;
+	pid_t thread;
+
+	(void)state;
+	start(&application, NULL);
+	thread = engine_thread();
+	do {
+		assert_true(hosts_now_ms() < end_ms);
+		sched_setaffinity(thread, sizeof(there), &there);
+		ask(&application);
+	} while (welcome(&application) != number(&there));
+	crowd();
+	while (welcome(&application) != PROCESSOR_NONE) {
+		assert_true(hosts_now_ms() < end_ms);
+		ask(&application);
+	}
+	application_end(&application);
+	host_stop(&host);
+}
+
+static void
+an_engine_with_a_core_stays_there_and_keeps_it(void **state)
 {
 	struct application application;
 	char core[16];
 
 	(void)state;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &there))
-			snprintf(core, sizeof(core), "%d", cpu);
+	if (CPU_COUNT(&there) != 0)
+		snprintf(core, sizeof(core), "%u", number(&there));
 	start(&application, (const char *[]){"--cores", core, NULL});
+	for (int i = 0; i < ASKS; i++) {
+		ask(&application);
+		assert_int_equal(welcome(&application), PROCESSOR_NONE);
+	}
+	crowd();
 	for (int i = 0; i < ASKS; i++)
 		ask(&application);
 	assert_int_equal(host_counter(&host, "moves"), 0);
@@ -171,7 +221,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_engine_goes_where_its_application_is),
-		TEST(an_engine_with_a_core_stays_there),
+		TEST(an_engine_says_where_it_is_alone),
+		TEST(an_engine_with_a_core_stays_there_and_keeps_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
